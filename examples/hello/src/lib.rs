@@ -1,0 +1,1 @@
+//! The smallest filter: one response header.

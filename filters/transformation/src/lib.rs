@@ -1,0 +1,1 @@
+//! Change the headers of requests and responses.

@@ -1,0 +1,1 @@
+//! Envoy, emulated on wasmtime: scenarios, a driver for the real one, an embedded gateway.

@@ -1,0 +1,1 @@
+//! OCI images of Proxy-Wasm modules: build, store, push, pull, and the resources that load them.

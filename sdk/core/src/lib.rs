@@ -1,0 +1,1 @@
+//! Byte views, matching and parsing for Tamis filters: no host, no unsafe.
