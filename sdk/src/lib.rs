@@ -1,1 +1,81 @@
-//! Write Proxy-Wasm filters in Rust.
+//! Write Proxy-Wasm filters for Envoy in Rust.
+//!
+//! A filter is a type with a configuration and the phases it cares about. The attribute [`filter`] turns the impl block
+//! into a wasm module that loads into an unmodified Envoy, Istio or Envoy Gateway:
+//!
+//! ```
+//! use schemars::JsonSchema;
+//! use serde::Deserialize;
+//! use tamis::{ConfigError, Filter, HeaderMap, HeaderName, Outcome, ResponseHeaders};
+//!
+//! /// Says hello in a response header.
+//! #[derive(Deserialize, JsonSchema)]
+//! #[serde(deny_unknown_fields)]
+//! struct Config {
+//!     /// Whom to greet.
+//!     greeting: tamis::HeaderValue,
+//! }
+//!
+//! struct Hello(Config);
+//!
+//! const X_HELLO: HeaderName = HeaderName::from_static("x-hello");
+//!
+//! #[tamis::filter]
+//! impl Filter for Hello {
+//!     type Config = Config;
+//!
+//!     fn new(config: Config) -> Result<Self, ConfigError> {
+//!         Ok(Self(config))
+//!     }
+//!
+//!     fn response_headers(&self, _: &mut (), response: &mut ResponseHeaders) -> Outcome {
+//!         response.headers().set(&X_HELLO, self.0.greeting.as_bytes()).into()
+//!     }
+//! }
+//! # fn main() {}
+//! ```
+//!
+//! * A phase **returns an [`Outcome`]**; the SDK performs it. It does not reach for the host to resume or to answer.
+//! * The plugin (`&self`) is **shared and immutable**: it was checked when the configuration was read. What belongs to one
+//!   request lives in [`Filter::Stream`].
+//! * A phase that is not implemented is **not exported**, so the proxy never enters the VM for it.
+//! * **Nothing here panics** on what a host returns or a client sends: a status word is a [`Status`], a header value is
+//!   bytes.
+//!
+//! On other targets than wasm32 no export is emitted and every host call answers [`Status::UNIMPLEMENTED`], so a filter
+//! is an ordinary library for unit tests, debuggers and fuzzers.
+//!
+//! | module | idea |
+//! |---|---|
+//! | [`Filter`] | the phases, when each runs, what it may do |
+//! | [`Outcome`] | what a phase can decide |
+//! | [`RequestHeaders`], [`ResponseHeaders`] | what a phase sees |
+//! | [`config`] | from JSON to a checked type, errors with a path |
+//! | [`log`] | lines in the proxy's log |
+//! | [`sys`] | the ABI: the only module with `unsafe` |
+//! | [`runtime`] | what the attribute calls; not for filters |
+
+pub mod config;
+pub mod log;
+pub mod runtime;
+pub mod sys;
+
+mod filter;
+mod headers;
+mod outcome;
+mod phases;
+
+pub use config::ConfigError;
+pub use filter::Filter;
+pub use headers::Headers;
+pub use outcome::{Outcome, Response};
+pub use phases::{Log, RequestHeaders, ResponseHeaders};
+pub use sys::{HostError, Status};
+pub use tamis_core::*;
+/// Turns `impl Filter for …` into a Proxy-Wasm module: see the [crate's first page](crate) for a whole filter.
+///
+/// It goes on the impl block. For every phase that the block implements it emits the export by which the proxy enters
+/// it, on wasm32 only; the others do not exist in the module and cost nothing. A block without `type Stream` gets
+/// `type Stream = ()`, and a filter whose stream state is `()` is not told when a stream ends, because there is nothing
+/// to free. One module holds one filter.
+pub use tamis_macros::filter;

@@ -1,1 +1,32 @@
-//! The smallest filter: one response header.
+//! The smallest filter: says hello in a response header.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use tamis::{ConfigError, Filter, HeaderMap, HeaderName, HeaderValue, Outcome, ResponseHeaders};
+
+const X_HELLO: HeaderName = HeaderName::from_static("x-hello");
+
+/// What the user writes.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// What every response says.
+    pub greeting: HeaderValue,
+}
+
+/// The filter.
+#[derive(Debug)]
+pub struct Hello(Config);
+
+#[tamis::filter]
+impl Filter for Hello {
+    type Config = Config;
+
+    fn new(config: Config) -> Result<Self, ConfigError> {
+        Ok(Self(config))
+    }
+
+    fn response_headers(&self, _: &mut (), response: &mut ResponseHeaders) -> Outcome {
+        response.headers().set(&X_HELLO, self.0.greeting.as_bytes()).into()
+    }
+}

@@ -1,1 +1,28 @@
-//! Byte views, matching and parsing for Tamis filters: no host, no unsafe.
+//! What a filter needs besides a host: byte views, checked names and values, edits.
+//!
+//! Everything here is plain data and pure functions. There is no host call, no `unsafe`, no input/output, so the
+//! same code runs in a wasm module, in a native test, under a fuzzer, and could run in another kind of host. The crate
+//! [`tamis`](https://docs.rs/tamis) re-exports it; a filter's domain files depend on nothing else.
+//!
+//! Two ideas carry it:
+//!
+//! * **Header values are bytes.** Nothing here asks a value to be UTF-8 and nothing panics on one that is not.
+//! * **Parse, don't validate.** A [`HeaderName`] or [`HeaderValue`] that exists is a good one: what was checked once,
+//!   when the configuration was read, is never checked again while a request waits.
+//!
+//! | module | idea |
+//! |---|---|
+//! | [`name`] | header names: tokens in lower case |
+//! | [`value`] | header values: bytes without CR, LF and NUL |
+//! | [`pairs`] | the wire form in which a proxy hands over a whole header map, read without a copy |
+//! | [`map`] | what can be asked of a header map, and one that lives in memory |
+
+pub mod map;
+pub mod name;
+pub mod pairs;
+pub mod value;
+
+pub use map::{HeaderMap, MemoryHeaders};
+pub use name::{HeaderName, InvalidHeaderName};
+pub use pairs::{InvalidPairs, Pairs};
+pub use value::{HeaderValue, InvalidHeaderValue};

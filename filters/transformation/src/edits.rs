@@ -1,0 +1,166 @@
+//! What an edit does to a header map.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Deserializer, de};
+use tamis::{HeaderMap, HeaderName, HeaderValue};
+
+/// Edits of headers. Whatever order they are written in, they apply as: rename, remove, set, add.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct HeaderEdits {
+    /// Headers to give another name; see [`Rename`].
+    pub rename: Vec<Rename>,
+    /// Headers to take away, all their values. An absent one is fine.
+    pub remove: Vec<EditableName>,
+    /// Headers to give exactly one value, whatever they had.
+    pub set: Vec<NameValue>,
+    /// Values to add after those that a header has.
+    pub add: Vec<NameValue>,
+}
+
+/// Gives a header another name: all its values, in order. What `to` had before is dropped, so that nobody can add to it
+/// from outside; when `from` is absent, nothing changes.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rename {
+    /// The name to look for.
+    pub from: EditableName,
+    /// The name to give.
+    pub to: EditableName,
+}
+
+/// A header with a value.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NameValue {
+    /// The header's name.
+    pub name: EditableName,
+    /// The header's value.
+    pub value: HeaderValue,
+}
+
+/// The name of a header that may be edited: any but those that say where a message ends or whom it is for
+/// (`content-length`, `transfer-encoding`, `host`). Changing one of these under a proxy lets requests be smuggled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EditableName(HeaderName);
+
+impl HeaderEdits {
+    /// Whether there is nothing to do.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Applies the edits.
+    ///
+    /// # Errors
+    ///
+    /// The first error of the map; edits before it are in effect.
+    pub fn apply<M: HeaderMap>(&self, headers: &mut M) -> Result<(), M::Error> {
+        for Rename { from, to } in &self.rename {
+            rename(headers, &from.0, &to.0)?;
+        }
+        for name in &self.remove {
+            headers.remove(&name.0)?;
+        }
+        for NameValue { name, value } in &self.set {
+            headers.set(&name.0, value.as_bytes())?;
+        }
+        for NameValue { name, value } in &self.add {
+            headers.add(&name.0, value.as_bytes())?;
+        }
+        Ok(())
+    }
+}
+
+fn rename<M: HeaderMap>(headers: &mut M, from: &HeaderName, to: &HeaderName) -> Result<(), M::Error> {
+    let values = headers.get_all(from)?.map(<[u8]>::to_vec).collect::<Vec<_>>();
+    if values.is_empty() || from == to {
+        return Ok(());
+    }
+    headers.remove(from)?;
+    headers.remove(to)?;
+    values.iter().try_for_each(|value| headers.add(to, value))
+}
+
+/// Where a message ends, and whom it is for.
+const FRAMING: [&str; 3] = ["content-length", "transfer-encoding", "host"];
+
+impl<'de> Deserialize<'de> for EditableName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = HeaderName::deserialize(deserializer)?;
+        if FRAMING.contains(&name.as_str()) {
+            return Err(de::Error::custom(format_args!(
+                "`{name}` cannot be edited: it says where a message ends or whom it is for, and the proxy owns it"
+            )));
+        }
+        Ok(Self(name))
+    }
+}
+
+impl JsonSchema for EditableName {
+    fn schema_name() -> Cow<'static, str> {
+        HeaderName::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        HeaderName::json_schema(generator)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use tamis::MemoryHeaders;
+
+    use super::*;
+
+    fn edits(json: serde_json::Value) -> HeaderEdits {
+        serde_json::from_value(json).unwrap()
+    }
+
+    fn applied(edits: &HeaderEdits, headers: &[(&str, &str)]) -> MemoryHeaders {
+        let mut map = headers.iter().copied().collect();
+        edits.apply(&mut map).unwrap();
+        map
+    }
+
+    fn map(headers: &[(&str, &str)]) -> MemoryHeaders {
+        headers.iter().copied().collect()
+    }
+
+    #[test]
+    fn rename_keeps_every_value_and_drops_what_was_there() {
+        let edits = edits(json!({"rename": [{"from": "X-A", "to": "x-b"}]}));
+        let before = [("x-a", "1"), ("x-b", "forged"), ("x-a", "2")];
+        assert_eq!(applied(&edits, &before), map(&[("x-b", "1"), ("x-b", "2")]));
+        assert_eq!(applied(&edits, &[("x-b", "kept")]), map(&[("x-b", "kept")]));
+    }
+
+    #[test]
+    fn rename_to_itself_changes_nothing() {
+        let edits = edits(json!({"rename": [{"from": "x-a", "to": "X-A"}]}));
+        assert_eq!(applied(&edits, &[("x-a", "1"), ("c", "2")]), map(&[("x-a", "1"), ("c", "2")]));
+    }
+
+    #[test]
+    fn the_order_is_rename_remove_set_add() {
+        let edits = edits(json!({
+            "add": [{"name": "x", "value": "added"}],
+            "set": [{"name": "x", "value": "set"}],
+            "remove": ["x"],
+            "rename": [{"from": "old", "to": "x"}],
+        }));
+        assert_eq!(applied(&edits, &[("old", "1"), ("x", "0")]), map(&[("x", "set"), ("x", "added")]));
+    }
+
+    #[test]
+    fn framing_headers_are_refused() {
+        for name in ["content-length", "Transfer-Encoding", "HOST"] {
+            let error = serde_json::from_value::<HeaderEdits>(json!({"remove": [name]})).unwrap_err().to_string();
+            assert!(error.contains("cannot be edited"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! What can be asked of a header map.
+
+use crate::HeaderName;
+
+/// A header map that can be read and changed: the proxy's own during a phase, or [`MemoryHeaders`] in a test.
+///
+/// Names are [`HeaderName`]s, so lower-case tokens; the order of the map and repeated names are kept.
+pub trait HeaderMap {
+    /// Why a change failed: the host's status for the proxy's map, never for one in memory.
+    type Error;
+
+    /// Every value of `name`, in order; nothing when it is absent.
+    ///
+    /// # Errors
+    ///
+    /// When the map cannot be read.
+    fn get_all(&self, name: &HeaderName) -> Result<impl Iterator<Item = &[u8]>, Self::Error>;
+
+    /// Replaces all values of `name` by one.
+    ///
+    /// # Errors
+    ///
+    /// When the map refuses it.
+    fn set(&mut self, name: &HeaderName, value: &[u8]) -> Result<(), Self::Error>;
+
+    /// Adds a value after those that `name` has.
+    ///
+    /// # Errors
+    ///
+    /// When the map refuses it.
+    fn add(&mut self, name: &HeaderName, value: &[u8]) -> Result<(), Self::Error>;
+
+    /// Takes all values of `name` away; absent is fine.
+    ///
+    /// # Errors
+    ///
+    /// When the map refuses it.
+    fn remove(&mut self, name: &HeaderName) -> Result<(), Self::Error>;
+}
+
+/// A header map in memory, for tests and fuzzing: what Envoy does with headers that are not single-slot (rules `HDR-7`,
+/// `HDR-8`).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MemoryHeaders(Vec<(Vec<u8>, Vec<u8>)>);
+
+impl MemoryHeaders {
+    /// Every name with its value, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.0.iter().map(|(name, value)| (name.as_slice(), value.as_slice()))
+    }
+}
+
+impl<N: AsRef<[u8]>, V: AsRef<[u8]>> FromIterator<(N, V)> for MemoryHeaders {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
+        Self(pairs.into_iter().map(|(n, v)| (n.as_ref().to_ascii_lowercase(), v.as_ref().to_vec())).collect())
+    }
+}
+
+impl HeaderMap for MemoryHeaders {
+    type Error = std::convert::Infallible;
+
+    fn get_all(&self, name: &HeaderName) -> Result<impl Iterator<Item = &[u8]>, Self::Error> {
+        Ok(self.iter().filter_map(|(key, value)| (key == name.as_bytes()).then_some(value)))
+    }
+
+    fn set(&mut self, name: &HeaderName, value: &[u8]) -> Result<(), Self::Error> {
+        let mut first = true;
+        self.0.retain_mut(|(key, old)| {
+            if key != name.as_bytes() {
+                return true;
+            }
+            if first {
+                *old = value.to_vec();
+            }
+            std::mem::take(&mut first)
+        });
+        if first {
+            self.add(name, value)?;
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, name: &HeaderName, value: &[u8]) -> Result<(), Self::Error> {
+        self.0.push((name.as_bytes().to_vec(), value.to_vec()));
+        Ok(())
+    }
+
+    fn remove(&mut self, name: &HeaderName) -> Result<(), Self::Error> {
+        self.0.retain(|(key, _)| key != name.as_bytes());
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: HeaderName = HeaderName::from_static("a");
+
+    fn headers() -> MemoryHeaders {
+        [("a", "1"), ("b", "2"), ("A", "3")].into_iter().collect()
+    }
+
+    #[test]
+    fn set_replaces_every_value_in_place() {
+        let mut map = headers();
+        map.set(&A, b"x").unwrap();
+        assert_eq!(map, [("a", "x"), ("b", "2")].into_iter().collect());
+    }
+
+    #[test]
+    fn set_of_an_absent_name_adds_it() {
+        let mut map: MemoryHeaders = [("b", "2")].into_iter().collect();
+        map.set(&A, b"x").unwrap();
+        assert_eq!(map, [("b", "2"), ("a", "x")].into_iter().collect());
+    }
+
+    #[test]
+    fn add_keeps_and_remove_takes_all() {
+        let mut map = headers();
+        map.add(&A, b"4").unwrap();
+        assert_eq!(map.get_all(&A).unwrap().collect::<Vec<_>>(), [b"1", b"3", b"4"]);
+        map.remove(&A).unwrap();
+        assert_eq!(map, [("b", "2")].into_iter().collect());
+    }
+}

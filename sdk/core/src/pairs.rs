@@ -1,0 +1,158 @@
+//! The wire form of a header map (rule `MEM-4`): a count, the sizes, then every name and value closed by a NUL byte.
+
+/// A header map in its wire form, read in place: no copy, no allocation, no panic on any bytes.
+///
+/// ```
+/// use tamis_core::Pairs;
+///
+/// let wire = Pairs::encode([(b"a".as_slice(), b"1".as_slice()), (b"a", b"2")]);
+/// let pairs = Pairs::parse(&wire).unwrap();
+/// assert_eq!(pairs.iter().map(|(_, value)| value).collect::<Vec<_>>(), [b"1", b"2"]);
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Pairs<'a> {
+    sizes: &'a [u8],
+    data: &'a [u8],
+}
+
+impl<'a> Pairs<'a> {
+    /// Reads the wire form; nothing at all is an empty map (rule `MEM-6`).
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidPairs`] when the sizes do not add up to the bytes that are there.
+    pub fn parse(wire: &'a [u8]) -> Result<Self, InvalidPairs> {
+        if wire.is_empty() {
+            return Ok(Self { sizes: &[], data: &[] });
+        }
+        let (count, rest) = wire.split_first_chunk::<4>().ok_or(InvalidPairs)?;
+        let count = usize::try_from(u32::from_le_bytes(*count)).map_err(|_| InvalidPairs)?;
+        let table = count.checked_mul(8).ok_or(InvalidPairs)?;
+        let (sizes, data) = rest.split_at_checked(table).ok_or(InvalidPairs)?;
+        let pairs = Self { sizes, data };
+        let mut walk = pairs.iter();
+        if walk.by_ref().count() == count && walk.data.is_empty() { Ok(pairs) } else { Err(InvalidPairs) }
+    }
+
+    /// Every name with its value, in the map's order; a name that has several values comes several times.
+    #[must_use]
+    pub fn iter(&self) -> Iter<'a> {
+        Iter { sizes: self.sizes, data: self.data }
+    }
+
+    /// Writes the wire form.
+    #[must_use]
+    pub fn encode<'p>(pairs: impl IntoIterator<Item = (&'p [u8], &'p [u8])> + Clone) -> Vec<u8> {
+        let mut count: u32 = 0;
+        let mut out = vec![0; 4];
+        for (name, value) in pairs.clone() {
+            count = count.saturating_add(1);
+            out.extend_from_slice(&size_word(name.len()));
+            out.extend_from_slice(&size_word(value.len()));
+        }
+        for (name, value) in pairs {
+            out.extend_from_slice(name);
+            out.push(0);
+            out.extend_from_slice(value);
+            out.push(0);
+        }
+        if let Some(first) = out.first_chunk_mut::<4>() {
+            *first = count.to_le_bytes();
+        }
+        out
+    }
+}
+
+impl<'a> IntoIterator for Pairs<'a> {
+    type Item = (&'a [u8], &'a [u8]);
+    type IntoIter = Iter<'a>;
+
+    fn into_iter(self) -> Iter<'a> {
+        self.iter()
+    }
+}
+
+/// Walks over [`Pairs`].
+#[derive(Debug, Clone)]
+pub struct Iter<'a> {
+    sizes: &'a [u8],
+    data: &'a [u8],
+}
+
+impl<'a> Iterator for Iter<'a> {
+    type Item = (&'a [u8], &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (name, sizes) = self.sizes.split_first_chunk::<4>()?;
+        let (value, sizes) = sizes.split_first_chunk::<4>()?;
+        let name = take(&mut self.data, *name)?;
+        let value = take(&mut self.data, *value)?;
+        self.sizes = sizes;
+        Some((name, value))
+    }
+}
+
+/// The bytes are not a header map in its wire form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the bytes are not a header map in its wire form")]
+pub struct InvalidPairs;
+
+/// Takes `size` bytes and the NUL behind them.
+fn take<'a>(data: &mut &'a [u8], size: [u8; 4]) -> Option<&'a [u8]> {
+    let size = usize::try_from(u32::from_le_bytes(size)).ok()?;
+    let (bytes, rest) = data.split_at_checked(size)?;
+    let (nul, rest) = rest.split_first()?;
+    *data = rest;
+    (*nul == 0).then_some(bytes)
+}
+
+/// A size as the wire has it. Nothing in a wasm32 guest is longer than a `u32` counts; a longer one elsewhere would be
+/// refused by the reader, because the sizes would not add up.
+fn size_word(size: usize) -> [u8; 4] {
+    u32::try_from(size).unwrap_or(u32::MAX).to_le_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(wire: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, InvalidPairs> {
+        Ok(Pairs::parse(wire)?.iter().map(|(name, value)| (name.to_vec(), value.to_vec())).collect())
+    }
+
+    #[test]
+    fn nothing_is_an_empty_map() {
+        assert_eq!(read(&[]), Ok(vec![]));
+        assert_eq!(read(&[0, 0, 0, 0]), Ok(vec![]));
+    }
+
+    #[test]
+    fn refuses_what_does_not_add_up() {
+        let good = Pairs::encode([(b"ab".as_slice(), b"c".as_slice())]);
+        for cut in 1..good.len() {
+            assert_eq!(read(&good[..cut]), Err(InvalidPairs), "cut at {cut}");
+        }
+        let mut long = good.clone();
+        long.push(0);
+        assert_eq!(read(&long), Err(InvalidPairs));
+        let mut no_nul = good;
+        *no_nul.last_mut().unwrap() = b'x';
+        assert_eq!(read(&no_nul), Err(InvalidPairs));
+        assert_eq!(read(&[0xff; 16]), Err(InvalidPairs));
+    }
+
+    proptest! {
+        #[test]
+        fn any_map_comes_back(map in any::<Vec<(Vec<u8>, Vec<u8>)>>()) {
+            let wire = Pairs::encode(map.iter().map(|(n, v)| (n.as_slice(), v.as_slice())));
+            prop_assert_eq!(read(&wire), Ok(map));
+        }
+
+        #[test]
+        fn no_bytes_panic(wire in any::<Vec<u8>>()) {
+            let _ = read(&wire);
+        }
+    }
+}

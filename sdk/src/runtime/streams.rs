@@ -1,0 +1,115 @@
+//! Which plugin a stream belongs to, and what it remembers.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use super::plugins::RootId;
+use crate::sys;
+
+/// The streams of a filter that remembers something of each: freed in `proxy_on_delete`.
+#[derive(Debug)]
+pub(super) struct Kept<S> {
+    streams: Option<HashMap<u32, (RootId, Option<S>), BuildHasherDefault<IdHasher>>>,
+}
+
+impl<S: Default> Kept<S> {
+    pub(super) const fn new() -> Self {
+        Self { streams: None }
+    }
+
+    pub(super) fn create(&mut self, stream: u32, root: RootId) {
+        self.streams.get_or_insert_default().insert(stream, (root, None));
+    }
+
+    pub(super) fn delete(&mut self, stream: u32) {
+        if let Some(streams) = &mut self.streams {
+            streams.remove(&stream);
+        }
+    }
+
+    /// Takes a stream's state out for the time of a phase; the first phase finds the default.
+    pub(super) fn take(&mut self, stream: u32) -> Option<(RootId, S)> {
+        let (root, state) = self.streams.as_mut()?.get_mut(&stream)?;
+        Some((*root, state.take().unwrap_or_default()))
+    }
+
+    pub(super) fn put(&mut self, stream: u32, state: S) {
+        if let Some((_, slot)) = self.streams.as_mut().and_then(|streams| streams.get_mut(&stream)) {
+            *slot = Some(state);
+        }
+    }
+}
+
+/// The streams of a filter that remembers nothing: the host keeps the one number that is needed, if one is.
+#[derive(Debug)]
+pub(super) struct Unkept {
+    /// The stream that was created last, with its plugin.
+    created: (u32, RootId),
+    /// Part of the property's name: other VMs in the same chain number their streams alike.
+    token: Option<u64>,
+    /// Whether the host ever refused to keep a number: a missing one then says nothing.
+    refused: bool,
+}
+
+impl Unkept {
+    pub(super) const fn new() -> Self {
+        Self { created: (0, 0), token: None, refused: false }
+    }
+
+    /// Remembers whose stream this is. `several`: whether the VM has had more than one plugin; `later`: whether the filter
+    /// has phases after `request_headers`.
+    pub(super) fn create(&mut self, stream: u32, root: RootId, several: bool, later: bool) {
+        self.created = (stream, root);
+        if several && later {
+            let kept = self.property(stream).is_some_and(|name| sys::set_property(&name, &root.to_le_bytes()).is_ok());
+            if !kept && !self.refused {
+                self.refused = true;
+                crate::log::error(format_args!(
+                    "the host keeps no property for a stream, so plugins that share a VM cannot be told apart: their \
+                     responses are refused; allow proxy_set_property, or give each plugin its own vm_id"
+                ));
+            }
+        }
+    }
+
+    /// Whose stream this is, when the VM has had more than one plugin.
+    pub(super) fn root(&mut self, stream: u32, first: Option<RootId>) -> Option<RootId> {
+        if self.created.0 == stream {
+            return Some(self.created.1);
+        }
+        match sys::property(&self.property(stream)?) {
+            Ok(Some(root)) => Some(u32::from_le_bytes(root.try_into().ok()?)),
+            // It was created when there was but one plugin.
+            Ok(None) if !self.refused => first,
+            Ok(None) | Err(_) => None,
+        }
+    }
+
+    fn property(&mut self, stream: u32) -> Option<Vec<u8>> {
+        if self.token.is_none() {
+            self.token = sys::random_u64();
+        }
+        Some(format!("tamis.{:016x}.{stream}", self.token?).into_bytes())
+    }
+}
+
+/// Ids come from the host, one after the other: nobody outside chooses them, so any spread will do.
+#[derive(Debug, Default)]
+pub(super) struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u32(u32::from(*byte));
+        }
+    }
+
+    fn write_u32(&mut self, id: u32) {
+        // A multiplication by the golden ratio puts neighbours far apart, in the high bits too, which the map looks at.
+        self.0 = (self.0 ^ u64::from(id)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+}

@@ -1,0 +1,22 @@
+//! The ABI, Proxy-Wasm 0.2.1: the only module with `unsafe`, and the smallest that can be.
+//!
+//! * [`calls`](self) wrap the host's functions: slices in, `Result` out. A status word is a number ([`Status`]); one that
+//!   nobody has heard of is a value like any other, never undefined behaviour and never a panic.
+//! * What the host returns in a buffer, it put there by calling the module's `proxy_on_memory_allocate`; that memory is
+//!   then ours, as a `Vec` (rule `MEM-2`).
+//! * The exports themselves are emitted by [`#[tamis::filter]`](crate::filter) and call [`crate::runtime`].
+//!
+//! On other targets than wasm32 there is no host: every call answers [`Status::UNIMPLEMENTED`].
+
+mod calls;
+mod imports;
+mod memory;
+mod status;
+
+pub(crate) use calls::PLUGIN_CONFIGURATION;
+pub use calls::{
+    LogLevel, MapType, add_header, buffer, header_map_pairs, log, property, random_u64, remove_header, replace_header,
+    send_local_response, set_property,
+};
+pub use memory::{allocate, leak_for_host};
+pub use status::{HostError, Status};
