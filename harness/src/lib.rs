@@ -1,1 +1,6 @@
-//! Envoy, emulated on wasmtime: scenarios, a driver for the real one, an embedded gateway.
+//! Envoy, emulated on wasmtime.
+pub mod abi;
+pub mod context;
+pub mod cost;
+pub mod engine;
+pub mod stream;

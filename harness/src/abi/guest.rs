@@ -1,0 +1,153 @@
+//! A guest's memory, as host functions see it, and what is counted at the border.
+
+use wasmtime::{Caller, Memory, StoreLimits, StoreLimitsBuilder, TypedFunc};
+
+use super::Status;
+use crate::context::VmContext;
+use crate::cost::{Cost, HostCall};
+
+/// Linear memory cannot grow beyond this (rule `MEM-8`).
+const MAX_MEMORY_BYTES: usize = 1 << 30;
+
+/// What a store holds: the border's state, and the context layer behind it.
+pub struct VmState {
+    pub(super) memory: Option<Memory>,
+    pub(super) allocate: Option<TypedFunc<u32, u32>>,
+    pub(super) limits: StoreLimits,
+    pub(super) restriction: Restriction,
+    /// What Envoy knows of this VM.
+    pub context: VmContext,
+    /// What the VM has cost so far.
+    pub cost: Cost,
+}
+
+/// Which host functions may be called now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Restriction {
+    /// All.
+    None,
+    /// Only those that a start function may call (rule `MEM-7`).
+    Starting,
+    /// Only those that an allocator may call (rule `MEM-3`).
+    Allocating,
+}
+
+/// Functions that both a start function and an allocator may call.
+const ALWAYS: [&str; 3] = ["proxy_log", "fd_write", "clock_time_get"];
+/// What a start function may call besides.
+const AT_START: [&str; 5] = ["environ_get", "environ_sizes_get", "args_get", "args_sizes_get", "random_get"];
+
+impl VmState {
+    pub(super) fn new(context: VmContext) -> Self {
+        Self {
+            memory: None,
+            allocate: None,
+            limits: StoreLimitsBuilder::new().memory_size(MAX_MEMORY_BYTES).build(),
+            restriction: Restriction::None,
+            context,
+            cost: Cost::default(),
+        }
+    }
+}
+
+/// What every host function does first and last.
+pub trait HostCalls {
+    /// Counts the call, and stops the guest when the call is not allowed now.
+    ///
+    /// # Errors
+    ///
+    /// The trap that the guest dies of.
+    fn enter(&mut self, function: &'static str, class: HostCall) -> wasmtime::Result<()>;
+
+    /// The guest's bytes at `at`, and the context beside them.
+    ///
+    /// # Errors
+    ///
+    /// [`Status::InvalidMemoryAccess`] when the range leaves the memory (rule `MEM-1`).
+    fn read(&mut self, at: u32, size: u32) -> Result<(&[u8], &mut VmContext), Status>;
+
+    /// Two ranges of the guest's bytes, and the context beside them.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    fn read2(&mut self, a: (u32, u32), b: (u32, u32)) -> Result<(&[u8], &[u8], &mut VmContext), Status>;
+
+    /// Writes bytes into the guest's memory.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    fn write(&mut self, at: u32, bytes: &[u8]) -> Result<(), Status>;
+
+    /// Returns bytes in memory that the guest allocates, and writes pointer and size (rule `MEM-2`).
+    ///
+    /// # Errors
+    ///
+    /// The trap of a guest whose allocator dies.
+    fn give(&mut self, bytes: &[u8], data: u32, size: u32) -> wasmtime::Result<Status>;
+}
+
+impl HostCalls for Caller<'_, VmState> {
+    fn enter(&mut self, function: &'static str, class: HostCall) -> wasmtime::Result<()> {
+        let state = self.data_mut();
+        state.cost.count(class);
+        let allowed = match state.restriction {
+            Restriction::None => true,
+            Restriction::Allocating => ALWAYS.contains(&function),
+            Restriction::Starting => ALWAYS.contains(&function) || AT_START.contains(&function),
+        };
+        if allowed { Ok(()) } else { Err(wasmtime::format_err!("restricted_callback: {function}")) }
+    }
+
+    fn read(&mut self, at: u32, size: u32) -> Result<(&[u8], &mut VmContext), Status> {
+        let (a, _, context) = self.read2((at, size), (0, 0))?;
+        Ok((a, context))
+    }
+
+    fn read2(&mut self, a: (u32, u32), b: (u32, u32)) -> Result<(&[u8], &[u8], &mut VmContext), Status> {
+        let memory = self.data().memory.ok_or(Status::InvalidMemoryAccess)?;
+        let (bytes, state) = memory.data_and_store_mut(self);
+        state.cost.copied_out(u64::from(a.1) + u64::from(b.1));
+        Ok((range(bytes, a)?, range(bytes, b)?, &mut state.context))
+    }
+
+    fn write(&mut self, at: u32, new: &[u8]) -> Result<(), Status> {
+        let memory = self.data().memory.ok_or(Status::InvalidMemoryAccess)?;
+        let at = usize::try_from(at).map_err(|_| Status::InvalidMemoryAccess)?;
+        let end = at.checked_add(new.len()).ok_or(Status::InvalidMemoryAccess)?;
+        memory.data_mut(self).get_mut(at..end).ok_or(Status::InvalidMemoryAccess)?.copy_from_slice(new);
+        Ok(())
+    }
+
+    fn give(&mut self, bytes: &[u8], data: u32, size: u32) -> wasmtime::Result<Status> {
+        let at = if bytes.is_empty() {
+            0
+        } else {
+            let (Some(allocate), Ok(wanted)) = (self.data().allocate.clone(), u32::try_from(bytes.len())) else {
+                return Ok(Status::InvalidMemoryAccess);
+            };
+            let before = std::mem::replace(&mut self.data_mut().restriction, Restriction::Allocating);
+            let at = allocate.call(&mut *self, wanted);
+            self.data_mut().restriction = before;
+            at?
+        };
+        if at == 0 && !bytes.is_empty() {
+            return Ok(Status::InvalidMemoryAccess);
+        }
+        self.data_mut().cost.copied_in(bytes.len() as u64);
+        let words = (at.to_le_bytes(), u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes());
+        let written = self
+            .write(at, bytes)
+            .and_then(|()| self.write(data, &words.0))
+            .and_then(|()| self.write(size, &words.1));
+        Ok(written.err().unwrap_or(Status::Ok))
+    }
+}
+
+fn range(memory: &[u8], (at, size): (u32, u32)) -> Result<&[u8], Status> {
+    let at = usize::try_from(at).map_err(|_| Status::InvalidMemoryAccess)?;
+    let size = usize::try_from(size).map_err(|_| Status::InvalidMemoryAccess)?;
+    let end = at.checked_add(size).ok_or(Status::InvalidMemoryAccess)?;
+    memory.get(at..end).ok_or(Status::InvalidMemoryAccess)
+}

@@ -1,0 +1,226 @@
+//! One VM: a module's instance with its store.
+
+use std::fmt;
+
+use wasmtime::{Module, Store};
+
+use super::exports::{Exports, optional};
+use super::{Restriction, VmState, linker};
+use crate::context::{Action, VmContext};
+use crate::cost::Cost;
+use crate::engine::FUEL_PER_CALLBACK;
+
+/// A module's instance. After a trap nothing in it is called any more (rule `FAIL-1`).
+pub struct Vm {
+    store: Store<VmState>,
+    exports: Exports,
+    failed: bool,
+}
+
+/// A call of the host into a guest, with the arguments besides the context's id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the ABI's callbacks and arguments")]
+pub enum Callback {
+    ContextCreate { parent: u32 },
+    VmStart { size: u32 },
+    Configure { size: u32 },
+    RequestHeaders { count: u32, end_of_stream: bool },
+    RequestBody { size: u32, end_of_stream: bool },
+    RequestTrailers { count: u32 },
+    ResponseHeaders { count: u32, end_of_stream: bool },
+    ResponseBody { size: u32, end_of_stream: bool },
+    ResponseTrailers { count: u32 },
+    Done,
+    Log,
+    Delete,
+}
+
+/// What a call gave back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Returned {
+    /// The callback's result; nothing when the guest does not have it.
+    pub word: Option<u32>,
+    /// What is to be done now (rule `LIFE-12`).
+    pub actions: Vec<Action>,
+}
+
+/// A guest that died, or would not start.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{function} failed: {message}")]
+pub struct Trap {
+    /// The callback.
+    pub function: &'static str,
+    /// wasmtime's account: the trap and the guest's stack.
+    pub message: String,
+}
+
+impl Vm {
+    /// Loads and initialises: what a proxy does before any plugin is there.
+    ///
+    /// # Errors
+    ///
+    /// When an import is missing, a signature is wrong, or a start function traps.
+    pub fn start(module: &Module, context: VmContext) -> Result<Self, Trap> {
+        Self::try_start(module, context).map_err(|error| trap("start", &error))
+    }
+
+    /// Calls the guest; a callback that it does not have is not called and costs nothing.
+    ///
+    /// # Errors
+    ///
+    /// When it traps, now or earlier.
+    pub fn call(&mut self, context: u32, callback: Callback) -> Result<Returned, Trap> {
+        if self.failed {
+            return Err(Trap { function: callback.name(), message: "the VM has failed earlier".to_owned() });
+        }
+        self.store.data_mut().context.begin(context, matches!(callback, Callback::Configure { .. }));
+        let result = self
+            .store
+            .set_fuel(FUEL_PER_CALLBACK)
+            .and_then(|()| self.dispatch(context, callback))
+            .map_err(|error| trap(callback.name(), &error));
+        let left = self.store.get_fuel().unwrap_or(FUEL_PER_CALLBACK);
+        let state = self.store.data_mut();
+        state.restriction = Restriction::None;
+        let actions = state.context.end();
+        if matches!(result, Ok(None)) {
+            return Ok(Returned { word: None, actions });
+        }
+        state.cost.vm_entries += 1;
+        state.cost.fuel += FUEL_PER_CALLBACK - left;
+        match result {
+            Ok(word) => Ok(Returned { word, actions }),
+            Err(trap) => {
+                self.failed = true;
+                // What the guest asked for before it died waits no longer: the failed stream's answer goes first (rule
+                // FAIL-10).
+                let message = format!("Function: {} failed: {}", trap.function, trap.message);
+                let _ = self.store.data_mut().context.log(5, message.as_bytes());
+                Err(trap)
+            }
+        }
+    }
+
+    /// Whether the guest has trapped.
+    #[must_use]
+    pub fn failed(&self) -> bool {
+        self.failed
+    }
+
+    /// What Envoy knows of this VM.
+    pub fn context(&mut self) -> &mut VmContext {
+        &mut self.store.data_mut().context
+    }
+
+    /// What the VM has cost so far.
+    #[must_use]
+    pub fn cost(&self) -> Cost {
+        self.store.data().cost
+    }
+
+    /// The guest's memory, in bytes.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.store.data().memory.map_or(0, |memory| memory.data_size(&self.store))
+    }
+
+    fn try_start(module: &Module, context: VmContext) -> wasmtime::Result<Self> {
+        let mut store = Store::new(module.engine(), VmState::new(context));
+        store.limiter(|state| &mut state.limits);
+        store.set_fuel(FUEL_PER_CALLBACK)?;
+        store.data_mut().restriction = Restriction::Starting;
+        let instance = linker()?.instantiate(&mut store, module)?;
+        store.data_mut().memory = instance.get_memory(&mut store, "memory");
+        let exports = Exports::find(&mut store, &instance)?;
+        let malloc = optional(&mut store, &instance, "malloc")?;
+        let allocate = match malloc {
+            Some(malloc) => Some(malloc),
+            None => optional(&mut store, &instance, "proxy_on_memory_allocate")?,
+        };
+        store.data_mut().allocate = allocate;
+        if let Some(initialize) = optional::<(), ()>(&mut store, &instance, "_initialize")? {
+            initialize.call(&mut store, ())?;
+            if let Some(main) = optional::<(u32, u32), u32>(&mut store, &instance, "main")? {
+                main.call(&mut store, (0, 0))?;
+            }
+        } else if let Some(start) = optional::<(), ()>(&mut store, &instance, "_start")? {
+            start.call(&mut store, ())?;
+        }
+        store.data_mut().restriction = Restriction::None;
+        store.data_mut().cost = Cost::default();
+        Ok(Self { store, exports, failed: false })
+    }
+
+    fn dispatch(&mut self, id: u32, callback: Callback) -> wasmtime::Result<Option<u32>> {
+        /// Calls an optional function; the macro lets each keep its own type.
+        macro_rules! call {
+            ($function:expr, $arguments:expr) => {
+                match &$function {
+                    Some(function) => Some(function.call(&mut self.store, $arguments)?),
+                    None => None,
+                }
+            };
+        }
+        let [request_headers, response_headers] = &self.exports.headers;
+        let [request_body, response_body] = &self.exports.body;
+        let [request_trailers, response_trailers] = &self.exports.trailers;
+        let nothing = |()| 0;
+        Ok(match callback {
+            Callback::ContextCreate { parent } => call!(self.exports.context_create, (id, parent)).map(nothing),
+            Callback::VmStart { size } => call!(self.exports.vm_start, (id, size)),
+            Callback::Configure { size } => call!(self.exports.configure, (id, size)),
+            Callback::RequestHeaders { count, end_of_stream } => {
+                call!(request_headers, (id, count, u32::from(end_of_stream)))
+            }
+            Callback::RequestBody { size, end_of_stream } => call!(request_body, (id, size, u32::from(end_of_stream))),
+            Callback::RequestTrailers { count } => call!(request_trailers, (id, count)),
+            Callback::ResponseHeaders { count, end_of_stream } => {
+                call!(response_headers, (id, count, u32::from(end_of_stream)))
+            }
+            Callback::ResponseBody { size, end_of_stream } => {
+                call!(response_body, (id, size, u32::from(end_of_stream)))
+            }
+            Callback::ResponseTrailers { count } => call!(response_trailers, (id, count)),
+            Callback::Done => call!(self.exports.done, id),
+            Callback::Log => call!(self.exports.log, id).map(nothing),
+            Callback::Delete => call!(self.exports.delete, id).map(nothing),
+        })
+    }
+}
+
+impl Callback {
+    /// The export's name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ContextCreate { .. } => "proxy_on_context_create",
+            Self::VmStart { .. } => "proxy_on_vm_start",
+            Self::Configure { .. } => "proxy_on_configure",
+            Self::RequestHeaders { .. } => "proxy_on_request_headers",
+            Self::RequestBody { .. } => "proxy_on_request_body",
+            Self::RequestTrailers { .. } => "proxy_on_request_trailers",
+            Self::ResponseHeaders { .. } => "proxy_on_response_headers",
+            Self::ResponseBody { .. } => "proxy_on_response_body",
+            Self::ResponseTrailers { .. } => "proxy_on_response_trailers",
+            Self::Done => "proxy_on_done",
+            Self::Log => "proxy_on_log",
+            Self::Delete => "proxy_on_delete",
+        }
+    }
+}
+
+impl fmt::Debug for Vm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Vm").field("failed", &self.failed).field("cost", &self.cost()).finish_non_exhaustive()
+    }
+}
+
+fn trap(function: &'static str, error: &wasmtime::Error) -> Trap {
+    let message = match error.downcast_ref::<wasmtime::Trap>() {
+        Some(wasmtime::Trap::OutOfFuel) => {
+            format!("it ran for more than {FUEL_PER_CALLBACK} units of fuel, so the harness stopped it: an endless loop?")
+        }
+        _ => format!("{error:?}"),
+    };
+    Trap { function, message }
+}

@@ -1,0 +1,150 @@
+//! The WASI functions that a proxy offers (set B: Envoy 1.33 and later), under both names of the module.
+
+use wasmtime::{Caller, Linker, Result};
+
+use super::{HostCalls, VmState};
+use crate::cost::HostCall::{Returning, Scalar, Writing};
+
+type Guest<'a> = Caller<'a, VmState>;
+
+/// Error numbers of WASI.
+const OK: u32 = 0;
+const BADF: u32 = 8;
+const FAULT: u32 = 21;
+const INVAL: u32 = 28;
+const NOENT: u32 = 44;
+const NOSYS: u32 = 52;
+const NOTSUP: u32 = 58;
+
+/// The most random bytes that one call gets (rule `WASI-7`).
+const MAX_RANDOM: u32 = 64 * 1024;
+
+pub(super) fn link(linker: &mut Linker<VmState>) -> Result<()> {
+    for module in ["wasi_snapshot_preview1", "wasi_unstable"] {
+        link_output(linker, module)?;
+        link_environment(linker, module)?;
+        link_refused(linker, module)?;
+    }
+    Ok(())
+}
+
+fn link_output(linker: &mut Linker<VmState>, module: &str) -> Result<()> {
+    linker.func_wrap(
+        module,
+        "fd_write",
+        |mut c: Guest<'_>, fd: u32, vectors: u32, count: u32, written: u32| -> Result<u32> {
+            c.enter("fd_write", Writing)?;
+            // Standard output is logged as information, standard error as errors (rule WASI-1).
+            let level = match fd {
+                1 => 2,
+                2 => 4,
+                _ => return Ok(BADF),
+            };
+            let mut text = Vec::new();
+            for i in 0..count {
+                let Some(at) = i.checked_mul(8).and_then(|offset| vectors.checked_add(offset)) else {
+                    return Ok(FAULT);
+                };
+                let Some((data, size)) = c.read(at, 8).ok().and_then(|(vector, _)| {
+                    let (data, size) = vector.split_at_checked(4)?;
+                    Some((u32::from_le_bytes(data.try_into().ok()?), u32::from_le_bytes(size.try_into().ok()?)))
+                }) else {
+                    return Ok(FAULT);
+                };
+                match c.read(data, size) {
+                    Ok((bytes, _)) => text.extend_from_slice(bytes),
+                    Err(_) => return Ok(FAULT),
+                }
+            }
+            let size = u32::try_from(text.len()).unwrap_or(u32::MAX);
+            let message = text.strip_suffix(b"\n").unwrap_or(&text).to_vec();
+            if !message.is_empty() {
+                // The level is one of two that exist.
+                let _ = c.data_mut().context.log(level, &message);
+            }
+            Ok(errno(c.write(written, &size.to_le_bytes()).is_ok()))
+        },
+    )?;
+    Ok(())
+}
+
+fn link_environment(linker: &mut Linker<VmState>, module: &str) -> Result<()> {
+    for name in ["environ_get", "args_get"] {
+        linker.func_wrap(module, name, move |mut c: Guest<'_>, _: u32, _: u32| -> Result<u32> {
+            c.enter(name, Scalar)?;
+            Ok(OK)
+        })?;
+    }
+    for name in ["environ_sizes_get", "args_sizes_get"] {
+        linker.func_wrap(module, name, move |mut c: Guest<'_>, count: u32, size: u32| -> Result<u32> {
+            c.enter(name, Scalar)?;
+            let written = c.write(count, &[0; 4]).and_then(|()| c.write(size, &[0; 4]));
+            Ok(errno(written.is_ok()))
+        })?;
+    }
+    linker.func_wrap(
+        module,
+        "clock_time_get",
+        |mut c: Guest<'_>, id: u32, _precision: u64, out: u32| -> Result<u32> {
+            c.enter("clock_time_get", Scalar)?;
+            // Wall and monotonic clock; there are no others (rule WASI-6).
+            if id > 1 {
+                return Ok(NOTSUP);
+            }
+            let now = c.data().context.process().clock().wall_nanoseconds();
+            Ok(errno(c.write(out, &now.to_le_bytes()).is_ok()))
+        },
+    )?;
+    linker.func_wrap(module, "random_get", |mut c: Guest<'_>, at: u32, size: u32| -> Result<u32> {
+        c.enter("random_get", Returning)?;
+        if size > MAX_RANDOM {
+            return Ok(INVAL);
+        }
+        let process = c.data().context.process().clone();
+        let size = usize::try_from(size).unwrap_or_default();
+        let bytes = std::iter::repeat_with(|| process.random()).flatten().take(size).collect::<Vec<_>>();
+        Ok(errno(c.write(at, &bytes).is_ok()))
+    })?;
+    Ok(())
+}
+
+/// What is linked and does nothing, or says no.
+fn link_refused(linker: &mut Linker<VmState>, module: &str) -> Result<()> {
+    linker.func_wrap(module, "fd_read", |_: u32, _: u32, _: u32, _: u32| NOSYS)?;
+    linker.func_wrap(module, "fd_seek", |_: u32, _: u64, _: u32, _: u32| OK)?;
+    linker.func_wrap(module, "fd_close", |_: u32| OK)?;
+    linker.func_wrap(module, "fd_fdstat_set_flags", |_: u32, _: u32| NOSYS)?;
+    linker.func_wrap(module, "fd_fdstat_get", |mut c: Guest<'_>, fd: u32, out: u32| -> Result<u32> {
+        c.enter("fd_fdstat_get", Scalar)?;
+        if !matches!(fd, 1 | 2) {
+            return Ok(BADF);
+        }
+        let mut stat = [0; 24];
+        // Rights: fd_write only (rule WASI-2).
+        stat[8] = 64;
+        Ok(errno(c.write(out, &stat).is_ok()))
+    })?;
+    linker.func_wrap(module, "fd_prestat_get", |_: u32, _: u32| BADF)?;
+    linker.func_wrap(module, "fd_prestat_dir_name", |_: u32, _: u32, _: u32| NOSYS)?;
+    linker.func_wrap(
+        module,
+        "path_open",
+        |_: u32, _: u32, _: u32, _: u32, _: u32, _: u64, _: u64, _: u32, _: u32| NOENT,
+    )?;
+    linker.func_wrap(module, "sched_yield", || OK)?;
+    // It returns to the guest (rule WASI-3).
+    linker.func_wrap(module, "proc_exit", |_: u32| {})?;
+    linker.func_wrap(
+        module,
+        "poll_oneoff",
+        |mut c: Guest<'_>, _: u32, _: u32, _: u32, events: u32| -> Result<u32> {
+            c.enter("poll_oneoff", Scalar)?;
+            Ok(errno(c.write(events, &[0; 4]).is_ok()))
+        },
+    )?;
+    Ok(())
+}
+
+const fn errno(ok: bool) -> u32 {
+    if ok { OK } else { FAULT }
+}

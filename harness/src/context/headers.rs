@@ -1,0 +1,212 @@
+//! Envoy's header map.
+
+/// A header map as Envoy keeps it: names in lower case, pseudo headers first, some names single-slot (rules `HDR-7` to
+/// `HDR-10`).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HeaderMap(Vec<(Vec<u8>, Vec<u8>)>);
+
+/// Names that have one slot: a second value is joined to the first. Pseudo headers are so too.
+const SINGLE_SLOT: &[&str] = &[
+    "accept",
+    "accept-encoding",
+    "access-control-allow-credentials",
+    "access-control-allow-headers",
+    "access-control-allow-methods",
+    "access-control-allow-origin",
+    "access-control-expose-headers",
+    "access-control-max-age",
+    "access-control-request-headers",
+    "access-control-request-method",
+    "authorization",
+    "cache-control",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "date",
+    "etag",
+    "expect",
+    "forwarded",
+    "grpc-message",
+    "grpc-status",
+    "grpc-timeout",
+    "if-match",
+    "if-modified-since",
+    "if-none-match",
+    "if-range",
+    "if-unmodified-since",
+    "keep-alive",
+    "location",
+    "origin",
+    "proxy-connection",
+    "referer",
+    "server",
+    "te",
+    "transfer-encoding",
+    "upgrade",
+    "user-agent",
+    "vary",
+    "via",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-request-id",
+];
+
+impl HeaderMap {
+    /// Every name with its value.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
+        self.0.iter().map(|(name, value)| (name.as_slice(), value.as_slice()))
+    }
+
+    /// How many entries there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The bytes of all names and values: what Envoy calls the map's size (rule `HDR-11`).
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.0.iter().map(|(name, value)| name.len() + value.len()).sum()
+    }
+
+    /// The first value of a name.
+    #[must_use]
+    pub fn get(&self, name: &[u8]) -> Option<&[u8]> {
+        let name = folded(name);
+        self.iter().find_map(|(key, value)| (key == name).then_some(value))
+    }
+
+    /// All values of a name, in order.
+    pub fn get_all(&self, name: &[u8]) -> impl Iterator<Item = &[u8]> {
+        let name = folded(name);
+        self.iter().filter_map(move |(key, value)| (key == name).then_some(value))
+    }
+
+    /// Adds a value; a single-slot name gets it joined with a comma.
+    pub fn add(&mut self, name: &[u8], value: &[u8]) {
+        let name = folded(name);
+        if is_single_slot(&name)
+            && let Some((_, old)) = self.0.iter_mut().find(|(key, _)| *key == name)
+        {
+            old.push(b',');
+            old.extend_from_slice(value);
+            return;
+        }
+        let at = if is_pseudo(&name) { self.first_regular() } else { self.0.len() };
+        self.0.insert(at, (name, value.to_vec()));
+    }
+
+    /// Replaces all values of a name by one: in place where the name was, else at the end.
+    pub fn set(&mut self, name: &[u8], value: &[u8]) {
+        let folded_name = folded(name);
+        let Some(at) = self.0.iter().position(|(key, _)| *key == folded_name) else {
+            self.add(name, value);
+            return;
+        };
+        let mut index = 0;
+        self.0.retain(|(key, _)| {
+            let keep = index <= at || *key != folded_name;
+            index += 1;
+            keep
+        });
+        if let Some((_, old)) = self.0.get_mut(at) {
+            *old = value.to_vec();
+        }
+    }
+
+    /// Takes all values of a name away.
+    pub fn remove(&mut self, name: &[u8]) {
+        let name = folded(name);
+        self.0.retain(|(key, _)| *key != name);
+    }
+
+    fn first_regular(&self) -> usize {
+        self.0.iter().position(|(name, _)| !is_pseudo(name)).unwrap_or(self.0.len())
+    }
+}
+
+impl<N: AsRef<[u8]>, V: AsRef<[u8]>> FromIterator<(N, V)> for HeaderMap {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
+        let mut map = Self::default();
+        for (name, value) in pairs {
+            map.add(name.as_ref(), value.as_ref());
+        }
+        map
+    }
+}
+
+/// In lower case, and with the one alias that Envoy has (rule `HDR-10`).
+fn folded(name: &[u8]) -> Vec<u8> {
+    let name = name.to_ascii_lowercase();
+    if name == b"host" { b":authority".to_vec() } else { name }
+}
+
+fn is_pseudo(name: &[u8]) -> bool {
+    name.first() == Some(&b':')
+}
+
+fn is_single_slot(name: &[u8]) -> bool {
+    is_pseudo(name)
+        || name.starts_with(b"x-envoy-")
+        || std::str::from_utf8(name).is_ok_and(|name| SINGLE_SLOT.binary_search(&name).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(pairs: &[(&str, &str)]) -> HeaderMap {
+        pairs.iter().copied().collect()
+    }
+
+    fn pairs(map: &HeaderMap) -> Vec<(String, String)> {
+        map.iter()
+            .map(|(n, v)| (String::from_utf8_lossy(n).into_owned(), String::from_utf8_lossy(v).into_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn the_single_slot_list_is_sorted() {
+        assert!(SINGLE_SLOT.is_sorted());
+    }
+
+    #[test]
+    fn hdr_7_names_are_folded_and_the_first_value_is_got() {
+        let map = map(&[("X-A", "1"), ("x-a", "2")]);
+        assert_eq!(map.get(b"X-a"), Some(b"1".as_slice()));
+        assert_eq!(map.get_all(b"x-a").count(), 2);
+    }
+
+    #[test]
+    fn hdr_8_set_replaces_all_values_where_the_first_was() {
+        let mut map = map(&[("x-a", "1"), ("b", "2"), ("x-a", "3")]);
+        map.set(b"X-A", b"new");
+        assert_eq!(pairs(&map), [("x-a".into(), "new".into()), ("b".into(), "2".into())]);
+    }
+
+    #[test]
+    fn hdr_9_single_slot_names_are_joined_others_are_not() {
+        let map = map(&[("via", "a"), ("via", "b"), ("x-a", "1"), ("x-a", "2")]);
+        assert_eq!(map.get(b"via"), Some(b"a,b".as_slice()));
+        assert_eq!(map.len(), 3);
+    }
+
+    #[test]
+    fn hdr_10_host_is_the_authority_and_pseudo_headers_come_first() {
+        let map = map(&[("x-a", "1"), ("Host", "example.com"), (":path", "/")]);
+        assert_eq!(map.iter().map(|(name, _)| name).collect::<Vec<_>>(), [b":authority".as_slice(), b":path", b"x-a"]);
+    }
+
+    #[test]
+    fn hdr_11_the_size_is_in_bytes_without_framing() {
+        assert_eq!(map(&[("a", "12"), ("bc", "3")]).bytes(), 6);
+    }
+}

@@ -1,0 +1,97 @@
+//! What all VMs of a proxy share.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+
+use super::{Clock, LogLevel, LogLine, lock, metrics, shared};
+
+/// The newest lines are kept, older ones go: a gateway that runs for weeks must not remember them all.
+const LOG_LINES: usize = 10_000;
+
+/// One proxy process: shared data, queues, metrics, the clock, the log.
+#[derive(Debug)]
+pub struct Process {
+    pub(super) shared: Mutex<shared::Shared>,
+    pub(super) metrics: Mutex<metrics::Values>,
+    clock: Mutex<Clock>,
+    random: Mutex<u64>,
+    log: Mutex<VecDeque<LogLine>>,
+    level: LogLevel,
+    echo: bool,
+}
+
+impl Process {
+    /// A process with a virtual clock and seeded randomness: what happens in it depends on nothing else.
+    #[must_use]
+    pub fn deterministic(seed: u64) -> Self {
+        Self::new(Clock::virtual_clock(), seed, false)
+    }
+
+    /// A process that lives in the machine's time and prints its log to standard error.
+    #[must_use]
+    pub fn live() -> Self {
+        let clock = Clock::Machine;
+        Self::new(clock, clock.wall_nanoseconds(), true)
+    }
+
+    fn new(clock: Clock, seed: u64, echo: bool) -> Self {
+        Self {
+            shared: Mutex::default(),
+            metrics: Mutex::default(),
+            clock: Mutex::new(clock),
+            random: Mutex::new(seed),
+            log: Mutex::default(),
+            level: LogLevel::Info,
+            echo,
+        }
+    }
+
+    /// The clock.
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        *lock(&self.clock)
+    }
+
+    /// The log so far, its newest 10,000 lines.
+    #[must_use]
+    pub fn log_lines(&self) -> Vec<LogLine> {
+        lock(&self.log).iter().cloned().collect()
+    }
+
+    /// A metric's value.
+    #[must_use]
+    pub fn metric(&self, name: &str) -> Option<u64> {
+        lock(&self.metrics).get(name)
+    }
+
+    /// The level of the `wasm` logger.
+    #[must_use]
+    pub fn log_level(&self) -> LogLevel {
+        self.level
+    }
+
+    /// Writes a line, unless its level is below the logger's (rule `LOG-2`).
+    pub(crate) fn log(&self, line: LogLine) {
+        if line.level < self.level {
+            return;
+        }
+        if self.echo {
+            eprintln!("{line}");
+        }
+        let mut log = lock(&self.log);
+        if log.len() == LOG_LINES {
+            log.pop_front();
+        }
+        log.push_back(line);
+    }
+
+    /// The next eight random bytes (SplitMix64: any seed gives a good sequence).
+    pub(crate) fn random(&self) -> [u8; 8] {
+        let mut state = lock(&self.random);
+        *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = *state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)).to_le_bytes()
+    }
+}

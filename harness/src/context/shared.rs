@@ -1,0 +1,64 @@
+//! Shared data and queues: one store for all VMs of a process.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::{VmContext, lock};
+use crate::abi::Status;
+
+/// A process' shared data, by VM id and key (rule `SD-1`), and its queues.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    data: BTreeMap<(String, Vec<u8>), (Vec<u8>, u32)>,
+    last_cas: u32,
+    tokens: BTreeMap<(String, Vec<u8>), u32>,
+    queues: BTreeMap<u32, VecDeque<Vec<u8>>>,
+}
+
+impl VmContext {
+    /// `proxy_get_shared_data`: the value and its version.
+    pub(crate) fn shared_data(&self, key: &[u8]) -> Result<(Vec<u8>, u32), Status> {
+        let key = (self.vm_id.clone(), key.to_vec());
+        lock(&self.process.shared).data.get(&key).cloned().ok_or(Status::NotFound)
+    }
+
+    /// `proxy_set_shared_data` (rule `SD-2`)
+    pub(crate) fn set_shared_data(&self, key: &[u8], value: &[u8], cas: u32) -> Result<(), Status> {
+        let key = (self.vm_id.clone(), key.to_vec());
+        let mut shared = lock(&self.process.shared);
+        if cas != 0 && shared.data.get(&key).is_some_and(|(_, current)| *current != cas) {
+            return Err(Status::CasMismatch);
+        }
+        shared.last_cas = shared.last_cas.checked_add(1).unwrap_or(1);
+        let version = shared.last_cas;
+        shared.data.insert(key, (value.to_vec(), version));
+        Ok(())
+    }
+
+    /// `proxy_register_shared_queue`: what is queued stays (rule `SQ-1`).
+    pub(crate) fn register_queue(&self, name: &[u8]) -> u32 {
+        let mut shared = lock(&self.process.shared);
+        let next = u32::try_from(shared.tokens.len()).unwrap_or(u32::MAX).saturating_add(1);
+        let token = *shared.tokens.entry((self.vm_id.clone(), name.to_vec())).or_insert(next);
+        shared.queues.entry(token).or_default();
+        token
+    }
+
+    /// `proxy_resolve_shared_queue`: an empty VM id means one's own (rule `SQ-2`).
+    pub(crate) fn resolve_queue(&self, vm_id: &[u8], name: &[u8]) -> Result<u32, Status> {
+        let vm_id = if vm_id.is_empty() { self.vm_id.clone() } else { String::from_utf8_lossy(vm_id).into_owned() };
+        lock(&self.process.shared).tokens.get(&(vm_id, name.to_vec())).copied().ok_or(Status::NotFound)
+    }
+
+    /// `proxy_enqueue_shared_queue`
+    pub(crate) fn enqueue(&self, token: u32, value: &[u8]) -> Result<(), Status> {
+        let mut shared = lock(&self.process.shared);
+        shared.queues.get_mut(&token).ok_or(Status::NotFound)?.push_back(value.to_vec());
+        Ok(())
+    }
+
+    /// `proxy_dequeue_shared_queue`
+    pub(crate) fn dequeue(&self, token: u32) -> Result<Vec<u8>, Status> {
+        let mut shared = lock(&self.process.shared);
+        shared.queues.get_mut(&token).ok_or(Status::NotFound)?.pop_front().ok_or(Status::Empty)
+    }
+}

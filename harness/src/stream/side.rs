@@ -1,0 +1,40 @@
+//! What one filter holds back of one message.
+
+/// One direction of one filter.
+#[derive(Debug, Default)]
+pub(super) struct Side {
+    pub hold: Hold,
+    /// Body that is held back: all of it while buffering, what earlier callbacks kept while under watermark.
+    pub held: Vec<u8>,
+    /// The message's end has come to this filter.
+    pub ended: bool,
+    /// Trailers have come to this filter and wait.
+    pub trailers_wait: bool,
+    /// The filter has let the headers go on.
+    pub headers_passed: bool,
+}
+
+/// Where a filter has paused a message.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Hold {
+    /// Nowhere.
+    #[default]
+    No,
+    /// At the headers: nothing more comes until it resumes (rules `BODY-1`, `BODY-2`).
+    Headers,
+    /// In the body, buffering: the next callback sees all of it (rule `BODY-4`).
+    Buffer,
+    /// In the body, keeping: the next callback sees the new piece only (rule `BODY-5`).
+    Watermark,
+    /// In the body, dropping (rule `BODY-5`).
+    Drop,
+    /// At the trailers.
+    Trailers,
+}
+
+/// The direction of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Direction {
+    Request,
+    Response,
+}
