@@ -1,0 +1,19 @@
+//! One binary, because linking a registry client takes longer than running these tests.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "tests"
+)]
+
+mod envoy;
+mod hostile;
+mod image;
+mod layout;
+mod load;
+mod reference;
+mod registry;
+mod resource;
+mod support;

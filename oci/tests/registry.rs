@@ -1,0 +1,4 @@
+//! A real registry, a client written by others, and registries that misbehave.
+
+mod misbehaving;
+mod real;
