@@ -1,0 +1,103 @@
+//! `tamis setup`: installs what building and testing need.
+
+use std::time::Duration;
+
+use crate::failure::Failure;
+use crate::setup::{self, Component, EnvoyVersion, Options, Outcome};
+
+/// `tamis setup [COMPONENT]...`
+#[derive(clap::Args)]
+#[command(after_help = "Example:\n  tamis setup wasm32 envoy\n\n\
+Everything goes to ${TAMIS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tamis}; deleting that folder undoes it.\n\
+A second run changes nothing and takes well under a second.")]
+pub struct Setup {
+    /// What to install; `all` is wasm32, envoy and registry
+    #[arg(value_enum, default_value = "wasm32", value_name = "COMPONENT")]
+    components: Vec<Choice>,
+
+    /// Seconds that rustup gets to download the wasm32 target
+    #[arg(long, default_value_t = 60, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    timeout: u64,
+
+    /// Do not ask rustup for the wasm32 target
+    #[arg(long)]
+    no_rustup: bool,
+
+    /// Which Envoy to install
+    #[arg(long, default_value_t, value_name = "VERSION")]
+    envoy_version: EnvoyVersion,
+
+    /// Say `skipped:` and go on where envoy or the registry cannot be installed
+    #[arg(long)]
+    skip_missing: bool,
+}
+
+/// The words of the command line.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Choice {
+    /// Rust's target for filters
+    Wasm32,
+    /// A real Envoy, to test against
+    Envoy,
+    /// A real registry, to test against
+    Registry,
+    /// wasm32, envoy and registry
+    All,
+    /// What `make lint` needs, for work on Tamis itself
+    Tools,
+}
+
+impl Setup {
+    /// Installs each component once, in the order of the command line.
+    ///
+    /// # Errors
+    /// The first component that could not be installed, with what to do about it.
+    pub fn run(self) -> Result<(), Failure> {
+        let options = Options {
+            rustup_limit: (!self.no_rustup).then(|| Duration::from_secs(self.timeout)),
+            envoy_version: self.envoy_version,
+        };
+        for component in in_order(&self.components) {
+            match setup::install(component, &options) {
+                Ok(Outcome::AlreadyThere(what)) => println!("==> {component}: {what}"),
+                Ok(Outcome::Installed { what, seconds }) => println!("==> {component}: {what} ({seconds:.1} s)"),
+                Err(failure) if self.skip_missing && component.is_optional() => {
+                    println!("skipped: {component}: {failure}");
+                }
+                Err(failure) => return Err(failure),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The components that were asked for, each once.
+fn in_order(choices: &[Choice]) -> Vec<Component> {
+    let mut components = Vec::new();
+    for choice in choices {
+        let named: &[Component] = match choice {
+            Choice::Wasm32 => &[Component::Wasm32],
+            Choice::Envoy => &[Component::Envoy],
+            Choice::Registry => &[Component::Registry],
+            Choice::Tools => &[Component::Tools],
+            Choice::All => &[Component::Wasm32, Component::Envoy, Component::Registry],
+        };
+        for component in named {
+            if !components.contains(component) {
+                components.push(*component);
+            }
+        }
+    }
+    components
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_component_named_twice_is_installed_once() {
+        let asked = [Choice::Envoy, Choice::All, Choice::Wasm32];
+        assert_eq!(in_order(&asked), [Component::Envoy, Component::Wasm32, Component::Registry]);
+    }
+}
