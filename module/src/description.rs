@@ -1,0 +1,127 @@
+//! What a module says about itself: the section `tamis.description`.
+
+mod reference;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use wasmparser::{Parser, Payload};
+
+use crate::info::{ModuleInfo, ParseError};
+
+/// A module's own words on what it is and how it is configured; written by the post-link step, read by every command.
+///
+/// Fields that this version does not know are kept as they are, so that a newer SDK's modules can be read and rewritten.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Description {
+    /// Version of this form; [`Description::FORMAT`] today. A higher one is still read, by the fields known here.
+    pub format: u32,
+    /// The filter's name.
+    pub name: String,
+    /// The filter's version.
+    #[serde(default)]
+    pub version: String,
+    /// One sentence on what it does.
+    #[serde(default)]
+    pub summary: String,
+    /// The SDK it was written with, name and version.
+    #[serde(default)]
+    pub sdk: String,
+    /// Names of the phases it implements; names not known here are allowed.
+    #[serde(default)]
+    pub phases: Vec<String>,
+    /// Whether it can hold headers until it has seen the body, which Envoy must be told (BODY-1).
+    #[serde(default)]
+    pub held_headers: bool,
+    /// JSON Schema of its configuration; `null` when it gives none.
+    #[serde(default)]
+    pub config_schema: Value,
+    /// Everything else that was there.
+    #[serde(flatten)]
+    pub more: serde_json::Map<String, Value>,
+}
+
+/// Why a module's description could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum DescriptionError {
+    /// The bytes are not a module.
+    #[error(transparent)]
+    Module(#[from] ParseError),
+    /// The section does not hold what it should.
+    #[error(
+        "the section `{}` is not a description: {message}; build the module again with `tamis build`",
+        Description::SECTION
+    )]
+    Json {
+        /// What is wrong, with line and column in the section.
+        message: String,
+    },
+    /// There are several sections, which may disagree.
+    #[error("the module has {count} sections `{}`: build it again with `tamis build`", Description::SECTION)]
+    Several {
+        /// How many.
+        count: usize,
+    },
+}
+
+impl Description {
+    /// The custom section it stands in, as JSON.
+    pub const SECTION: &'static str = "tamis.description";
+
+    /// The export that a build runs to get it and then removes: `() -> i64`, the pointer to JSON text in the guest's
+    /// memory in the upper 32 bits of the result and its length in bytes in the lower. Any host function may trap in it.
+    pub const EXPORT: &'static str = "tamis_describe";
+
+    /// The version of the form that this code writes.
+    pub const FORMAT: u32 = 1;
+
+    /// Reads a module's description; `None` when it has none, as modules made with other tools.
+    ///
+    /// ```
+    /// # use tamis_module::description::Description;
+    /// let module = b"\0asm\x01\0\0\0";
+    /// assert!(Description::read(module).is_ok_and(|description| description.is_none()));
+    /// ```
+    ///
+    /// # Errors
+    /// When the bytes are not a module, or the section is there but is not one JSON object of this form.
+    pub fn read(wasm: &[u8]) -> Result<Option<Self>, DescriptionError> {
+        let info = ModuleInfo::parse(wasm)?;
+        let count = info.custom_sections.iter().filter(|section| section.name == Self::SECTION).count();
+        if count > 1 {
+            return Err(DescriptionError::Several { count });
+        }
+        let found = Parser::new(0).parse_all(wasm).find_map(|payload| match payload {
+            Ok(Payload::CustomSection(section)) if section.name() == Self::SECTION => Some(section.data()),
+            _ => None,
+        });
+        found.map(Self::from_json).transpose()
+    }
+
+    /// Reads the JSON text that [`Description::EXPORT`] returns and the section holds.
+    ///
+    /// # Errors
+    /// When it is not one JSON object of this form.
+    pub fn from_json(json: &[u8]) -> Result<Self, DescriptionError> {
+        serde_json::from_slice(json)
+            .map_err(|error| DescriptionError::Json { message: crate::text::shown(&error.to_string()) })
+    }
+
+    /// The text of the section: compact, keys of objects sorted, so that equal descriptions are equal bytes.
+    #[must_use]
+    pub fn to_json(&self) -> Vec<u8> {
+        // No map key but strings and no value that could fail, so the empty text never happens.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// The configuration reference as readable text: one entry per field, made from the JSON Schema.
+    ///
+    /// Text that comes from the module is stripped of what a terminal would obey, recursion through `$ref` is named and
+    /// not followed, and after [`Description::MAX_REFERENCE_ENTRIES`] fields the rest is left out.
+    #[must_use]
+    pub fn reference(&self) -> String {
+        reference::render(&self.config_schema)
+    }
+
+    /// How many fields [`Description::reference`] lists at most.
+    pub const MAX_REFERENCE_ENTRIES: usize = 2_000;
+}
