@@ -1,6 +1,6 @@
 //! Reads and writes files so that neither a huge nor a half-written one does harm.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
@@ -47,22 +47,9 @@ fn finished(path: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(TEMPORARY);
     #[cfg(unix)]
-    let mode = {
-        use std::os::unix::fs::PermissionsExt as _;
-        fs::Permissions::from_mode(0o644)
-    };
-    #[cfg(unix)]
-    builder.permissions(mode);
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
     let mut file = builder.tempfile_in(folder)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     Ok(file)
-}
-
-/// Creates a folder and its parents.
-///
-/// # Errors
-/// What the system says.
-pub(crate) fn create_folder(path: &Path) -> io::Result<()> {
-    fs::create_dir_all(path)
 }

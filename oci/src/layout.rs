@@ -3,7 +3,7 @@
 //! A reader at any moment sees a whole layout: blobs are written first and `index.json`, which alone makes them reachable, is
 //! renamed into place last.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -96,7 +96,7 @@ pub fn write(dir: &Path, tag: &Tag, image: &Image) -> Result<(), LayoutError> {
 
     let mut index = Index::read_or_new(dir)?;
     let blobs = blob_folder(dir);
-    files::create_folder(&blobs).map_err(io_error("create", &blobs))?;
+    fs::create_dir_all(&blobs).map_err(io_error("create", &blobs))?;
     for blob in [&image.layer, &image.config, &image.manifest] {
         let path = blob_path(dir, blob.digest());
         let is_there = files::read_bounded(&path, blob.size()).is_ok_and(|bytes| bytes == blob.bytes());
@@ -220,7 +220,7 @@ fn begin(dir: &Path) -> Result<(), LayoutError> {
     if is_used && !marker.exists() {
         return Err(not_a_layout(dir, "it holds other files and no `oci-layout`"));
     }
-    files::create_folder(dir).map_err(io_error("create", dir))?;
+    fs::create_dir_all(dir).map_err(io_error("create", dir))?;
     let text = json!({ "imageLayoutVersion": VERSION }).to_string();
     files::write_once(&marker, text.as_bytes()).map_err(io_error("write", &marker))
 }

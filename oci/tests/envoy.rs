@@ -110,10 +110,6 @@ fn a_real_envoy_runs_the_printed_configuration() {
     let mut command = Command::new(binary);
     command.args(["--disable-hot-restart", "--concurrency", "1", "--log-level", "warning", "-c"]).arg(&config);
     let mut process = Guard(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(output).spawn().unwrap());
-    assert_eq!(
-        answer_of(&mut process, port, &log),
-        "HTTP/1.1 418 Unknown",
-        "{}",
-        std::fs::read_to_string(&log).unwrap()
-    );
+    let answer = answer_of(&mut process, port, &log);
+    assert!(answer.starts_with("HTTP/1.1 418"), "{answer}: {}", std::fs::read_to_string(&log).unwrap());
 }

@@ -110,6 +110,25 @@ fn broken_archives_say_what_is_broken() {
 }
 
 #[test]
+fn whatever_byte_is_wrong_there_is_an_answer() {
+    let whole = tar(&[("docs.md", b"# docs"), ("plugin.wasm", MODULE)]);
+    let layer = gzip(&whole);
+    // Which answer does not matter, for a digest stands before all of this; a panic or a hang would.
+    for value in [0, b'7', 0x80, 0xff] {
+        for position in 0..whole.len() {
+            let mut changed = whole.clone();
+            changed[position] = value;
+            let _ = image_of_tar(&changed).module();
+        }
+        for position in 0..layer.len() {
+            let mut changed = layer.clone();
+            changed[position] = value;
+            let _ = image_of(&[(LAYER_TYPE, &changed)]).unwrap().module();
+        }
+    }
+}
+
+#[test]
 fn what_is_not_wasm_is_said_so() {
     for (bytes, wanted) in [
         (&b"<htm"[..], "not a wasm module: 4 bytes that begin with \"<htm\""),
