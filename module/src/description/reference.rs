@@ -66,7 +66,7 @@ impl<'a> Page<'a> {
         if let Some(Value::Object(properties)) = schema.get("properties") {
             for (name, field) in properties {
                 let path = if path.is_empty() { shown(name) } else { format!("{path}.{}", shown(name)) };
-                self.field(&path, field, Some(required.contains(name.as_str())), depth);
+                self.field(&path, field, required.contains(name.as_str()), depth);
             }
         }
         if let Some(items) = schema.get("items") {
@@ -84,7 +84,7 @@ impl<'a> Page<'a> {
     }
 
     /// One field's entry, then those inside it.
-    fn field(&mut self, path: &str, field: &'a Value, required: Option<bool>, depth: usize) {
+    fn field(&mut self, path: &str, field: &'a Value, required: bool, depth: usize) {
         if self.is_full() {
             return;
         }
@@ -94,13 +94,11 @@ impl<'a> Page<'a> {
             return;
         };
         let target = self.target(schema);
-        let mut facts =
-            vec![type_name(schema).or_else(|| target.and_then(type_name)).unwrap_or_else(|| "any value".into())];
+        let mut facts = vec![self.words(schema, 0)];
         match schema.get("default").or_else(|| target.and_then(|target| target.get("default"))) {
-            Some(default) => facts.push(format!("default {}", short(default))),
-            None if required == Some(true) => facts.push("required".into()),
-            None if required == Some(false) => facts.push("optional".into()),
-            None => {}
+            Some(default) if !default.is_null() => facts.push(format!("default {}", short(default))),
+            _ if required => facts.push("required".into()),
+            _ => facts.push("optional".into()),
         }
         facts.extend(limits(schema));
         if let Some(target) = target {
@@ -117,8 +115,38 @@ impl<'a> Page<'a> {
         self.fields(path, schema, depth + 1);
     }
 
-    /// What stands inside a list, a map or a choice: its fields, without an entry of its own unless it is a nameless
-    /// value with something to say.
+    /// The type in words: `string`, `list of string`, `one of "a", "b"`.
+    fn words(&self, schema: &'a Map<String, Value>, nested: usize) -> String {
+        const MAX_NESTED: usize = 3;
+        let own = fixed_values(schema).or_else(|| {
+            let names = match schema.get("type")? {
+                Value::String(name) => vec![name.as_str()],
+                Value::Array(names) => {
+                    names.iter().take(7).filter_map(Value::as_str).filter(|name| *name != "null").collect()
+                }
+                _ => return None,
+            };
+            let of = |key: &str, link: &str| match schema.get(key) {
+                Some(Value::Object(inner)) if nested < MAX_NESTED => format!("{link}{}", self.words(inner, nested + 1)),
+                _ => String::new(),
+            };
+            let words = names.into_iter().map(|name| match name {
+                "array" => format!("list{}", of("items", " of ")),
+                "object" if is_map(schema) => {
+                    format!("map{}", of("additionalProperties", " to "))
+                }
+                name => shown(name),
+            });
+            Some(words.collect::<Vec<_>>().join(" or "))
+        });
+        match (own, self.target(schema)) {
+            (Some(words), _) => words,
+            (None, Some(target)) if nested < MAX_NESTED => self.words(target, nested + 1),
+            _ => "any value".into(),
+        }
+    }
+
+    /// What stands inside a list, a map or a choice: its fields, without an entry of its own.
     fn inside(&mut self, path: &str, schema: &'a Value, depth: usize) {
         if let Value::Object(schema) = schema {
             self.fields(path, schema, depth + 1);
@@ -195,8 +223,14 @@ fn is_null(schema: &Value) -> bool {
     schema.get("type").and_then(Value::as_str) == Some("null")
 }
 
-/// The type in words: `string`, `list of string`, `one of "a", "b"`.
-fn type_name(schema: &Map<String, Value>) -> Option<String> {
+/// Whether the names of its fields are the user's.
+fn is_map(schema: &Map<String, Value>) -> bool {
+    let open = matches!(schema.get("additionalProperties"), Some(Value::Object(_) | Value::Bool(true)));
+    open && !schema.contains_key("properties")
+}
+
+/// The values of which a field must have one, if it is so.
+fn fixed_values(schema: &Map<String, Value>) -> Option<String> {
     if let Some(value) = schema.get("const") {
         return Some(short(value));
     }
@@ -207,24 +241,7 @@ fn type_name(schema: &Map<String, Value>) -> Option<String> {
     if values.next().is_some() {
         fixed.push("and more".into());
     }
-    if !fixed.is_empty() {
-        return Some(format!("one of {}", fixed.join(", ")));
-    }
-    let names: Vec<&str> = match schema.get("type")? {
-        Value::String(name) => vec![name],
-        Value::Array(names) => names.iter().filter_map(Value::as_str).filter(|name| *name != "null").collect(),
-        _ => return None,
-    };
-    let item = schema.get("items").and_then(|items| items.get("type")).and_then(Value::as_str);
-    let words: Vec<String> = names
-        .into_iter()
-        .map(|name| match (name, item) {
-            ("array", Some(item)) => format!("list of {}", shown(item)),
-            ("array", None) => "list".into(),
-            (name, _) => shown(name),
-        })
-        .collect();
-    Some(words.join(" or "))
+    if fixed.is_empty() { None } else { Some(format!("one of {}", fixed.join(", "))) }
 }
 
 fn limits(schema: &Map<String, Value>) -> impl Iterator<Item = String> {
@@ -279,8 +296,9 @@ mod tests {
                     {"const": "respond", "description": "Answer."}
                 ]},
                 "rules": {"type": "array", "items": {"$ref": "#/$defs/Rule"}},
+                "set": {"type": "object", "default": null, "additionalProperties": {"$ref": "#/$defs/Name"}},
             },
-            "$defs": {"Rule": {"type": "object", "properties": {
+            "$defs": {"Name": {"type": "string", "pattern": "^[a-z]+$"}, "Rule": {"type": "object", "properties": {
                 "name": {"type": ["string", "null"]},
                 "then": {"anyOf": [{"$ref": "#/$defs/Rule"}, {"type": "null"}]},
             }}},
@@ -294,13 +312,15 @@ on_error
     \"pass\": Let it through.
     \"respond\": Answer.
 rules
-    list, optional
+    list of object, optional
 rules[].name
     string, optional
 rules[].then
     object, optional
 rules[].then.…
     again as in Rule
+set
+    map to string, optional
 ";
         assert_eq!(render(&schema), expected);
     }
