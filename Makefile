@@ -1,0 +1,94 @@
+# The one entry point. `make` alone says what there is; `.ci/run` calls the same targets.
+
+CARGO ?= cargo
+ENGINE ?= harness
+# The files below have fixed places, whatever the user's cargo is set to.
+export CARGO_TARGET_DIR := $(CURDIR)/target
+TAMIS := target/debug/tamis
+STAGE := scripts/stage
+
+# Where `tamis setup` installs; the tools of `make lint` are called from there.
+TAMIS_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tamis
+export TAMIS_CACHE
+TOOLS := $(TAMIS_CACHE)/tools/bin
+
+# On a developer's machine a missing Envoy or registry is a line; in CI it is a failure.
+SKIP := $(if $(filter true,$(CI)),,--skip-missing)
+
+MODULES := -p transformation -p hello -p path-echo
+# A filter on the plain `proxy-wasm` crate says by hand which phases it has.
+PLAIN := -p plain-crate --phases request_headers,response_headers
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint modules setup fmt figures tamis
+.SILENT:
+# `make -j lint test` would have two cargos wait for each other.
+.NOTPARALLEL:
+
+help:
+	echo "make demo [ENGINE=harness|envoy]  a filter in front of traffic, before and after"
+	echo "make test                         everything that must hold, set-up included"
+	echo "make lint                         formatting, clippy, licences, advisories, spelling, documentation"
+	echo "make modules                      the wasm modules, in target/tamis"
+	echo "make setup                        what all of these need, in $(TAMIS_CACHE)"
+	echo "make fmt                          format the code"
+	echo "make figures                      rewrite docs/figures.md"
+
+tamis:
+	if [ -x $(TAMIS) ]; then $(CARGO) build -q -p tamis-cli; \
+	else echo "==> building the tamis command, a few minutes the first time"; $(CARGO) build -p tamis-cli; fi
+
+setup: tamis
+	$(TAMIS) setup all $(SKIP)
+	$(TAMIS) setup tools
+
+modules: tamis
+	$(TAMIS) setup wasm32
+	$(TAMIS) build $(MODULES)
+	$(TAMIS) build $(PLAIN)
+
+demo: export TAMIS_STAGES := target/stages-demo.txt
+demo:
+	case "$(ENGINE)" in harness | envoy) ;; *) echo "error: ENGINE is harness or envoy, not '$(ENGINE)'" >&2; exit 2 ;; esac
+	$(STAGE) --start
+	$(STAGE) "the tamis command" $(MAKE) --no-print-directory tamis
+	$(STAGE) "set-up" $(TAMIS) setup wasm32 $(if $(filter envoy,$(ENGINE)),envoy registry)
+	$(STAGE) "modules" $(MAKE) --no-print-directory modules
+	$(STAGE) "demo" $(TAMIS) demo --engine $(ENGINE)
+	$(STAGE) --table
+
+test: export TAMIS_STAGES := target/stages-test.txt
+test:
+	$(STAGE) --start
+	$(STAGE) "the tamis command" $(MAKE) --no-print-directory tamis
+	$(STAGE) "set-up" $(TAMIS) setup wasm32 envoy registry $(SKIP)
+	$(STAGE) "modules" $(MAKE) --no-print-directory modules
+	$(STAGE) "tests, compiled" $(CARGO) test --workspace --no-run
+	$(STAGE) "tests" $(CARGO) test -q --workspace
+	$(STAGE) --table
+
+lint: export TAMIS_STAGES := target/stages-lint.txt
+lint:
+	$(STAGE) --start
+	$(STAGE) "the tamis command" $(MAKE) --no-print-directory tamis
+	$(STAGE) "set-up" $(TAMIS) setup tools
+	$(STAGE) "formatting" $(CARGO) fmt --all --check
+	$(STAGE) "spelling" $(TOOLS)/typos
+	$(STAGE) "clippy" $(CARGO) clippy -q --workspace --all-targets -- -D warnings
+	$(STAGE) "licences, sources, duplicates" $(TOOLS)/cargo-deny --locked check --hide-inclusion-graph licenses sources bans
+	$(STAGE) "advisories" scripts/advisories $(TOOLS)/cargo-deny
+	$(STAGE) "documentation" $(MAKE) --no-print-directory docs
+	$(STAGE) --table
+
+# The command and the SDK are both called `tamis`, so their pages have one place: the SDK, documented last, has it.
+.PHONY: docs
+docs: export RUSTDOCFLAGS := -Dwarnings
+docs:
+	$(CARGO) doc -q -p tamis-cli --no-deps
+	$(CARGO) doc -q --workspace --no-deps --exclude tamis-cli
+
+fmt:
+	$(CARGO) fmt --all
+
+figures: modules
+	$(TAMIS) figures
