@@ -1,8 +1,8 @@
 //! Getting a machine ready: the wasm32 target for authors, a real Envoy and a real registry for tests.
 //!
-//! Everything that is installed goes to one folder, [`Cache`], outside any `target/`; the user's own toolchains are only ever
-//! changed by their own `rustup`. A folder of the cache appears whole or not at all, so an interrupted run is simply redone,
-//! and two runs at the same time take turns.
+//! Everything that is installed goes to one folder outside any `target/`, the `cache`; the user's own toolchains are only
+//! ever changed by their own `rustup`. A folder of the cache appears whole or not at all, so an interrupted run is simply
+//! redone, and two runs at the same time take turns.
 //!
 //! - [`component`] what can be asked for, and the dispatch;
 //! - [`wasm32`] which compiler builds filters here: what `tamis build` asks, and the ways to get one;
