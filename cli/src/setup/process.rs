@@ -77,7 +77,10 @@ pub fn run(what: &str, mut command: Command, limit: Duration) -> Result<(), RunE
 
 /// What a program prints on its standard output, when it ends with success; for questions that are answered at once.
 pub fn ask(program: impl AsRef<Path>, arguments: &[&str]) -> Option<String> {
-    let output = Command::new(program.as_ref()).args(arguments).stdin(Stdio::null()).output().ok()?;
+    let mut command = Command::new(program.as_ref());
+    // Without it rustup's `rustc` may answer a question by downloading a toolchain.
+    command.args(arguments).stdin(Stdio::null()).env("RUSTUP_AUTO_INSTALL", "0");
+    let output = command.output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
