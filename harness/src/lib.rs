@@ -2,5 +2,7 @@
 pub mod abi;
 pub mod context;
 pub mod cost;
+pub mod document;
 pub mod engine;
+pub mod scenario;
 pub mod stream;

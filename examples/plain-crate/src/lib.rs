@@ -3,6 +3,8 @@
 //! The crate exports every callback, so a proxy enters the VM for each of them. `tamis build -p plain-crate --phases
 //! response_headers` drops those that this filter left empty.
 
+#![allow(missing_docs, reason = "the crate's macro makes a public function")]
+
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{Action, ContextType};
 

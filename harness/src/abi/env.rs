@@ -73,15 +73,11 @@ fn link_headers(linker: &mut Linker<VmState>) -> Result<()> {
             give(&mut c, pairs, at, size)
         },
     )?;
-    linker.func_wrap(
-        "env",
-        "proxy_get_header_map_size",
-        |mut c: Guest<'_>, map: u32, out: u32| -> Result<u32> {
-            c.enter("proxy_get_header_map_size", Scalar)?;
-            let size = c.data().context.header_size(map);
-            Ok(word(size.and_then(|size| c.write(out, &size.to_le_bytes()))))
-        },
-    )?;
+    linker.func_wrap("env", "proxy_get_header_map_size", |mut c: Guest<'_>, map: u32, out: u32| -> Result<u32> {
+        c.enter("proxy_get_header_map_size", Scalar)?;
+        let size = c.data().context.header_size(map);
+        Ok(word(size.and_then(|size| c.write(out, &size.to_le_bytes()))))
+    })?;
     linker.func_wrap(
         "env",
         "proxy_add_header_map_value",
@@ -375,17 +371,7 @@ fn link_absent(linker: &mut Linker<VmState>) -> Result<()> {
     linker.func_wrap(
         "env",
         "proxy_grpc_stream",
-        |mut c: Guest<'_>,
-         _: u32,
-         _: u32,
-         _: u32,
-         _: u32,
-         _: u32,
-         _: u32,
-         _: u32,
-         _: u32,
-         _: u32|
-         -> Result<u32> {
+        |mut c: Guest<'_>, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32| -> Result<u32> {
             c.enter("proxy_grpc_stream", Writing)?;
             Ok(ABSENT)
         },

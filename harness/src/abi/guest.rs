@@ -137,10 +137,8 @@ impl HostCalls for Caller<'_, VmState> {
         }
         self.data_mut().cost.copied_in(bytes.len() as u64);
         let words = (at.to_le_bytes(), u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes());
-        let written = self
-            .write(at, bytes)
-            .and_then(|()| self.write(data, &words.0))
-            .and_then(|()| self.write(size, &words.1));
+        let written =
+            self.write(at, bytes).and_then(|()| self.write(data, &words.0)).and_then(|()| self.write(size, &words.1));
         Ok(written.err().unwrap_or(Status::Ok))
     }
 }

@@ -218,7 +218,9 @@ impl fmt::Debug for Vm {
 fn trap(function: &'static str, error: &wasmtime::Error) -> Trap {
     let message = match error.downcast_ref::<wasmtime::Trap>() {
         Some(wasmtime::Trap::OutOfFuel) => {
-            format!("it ran for more than {FUEL_PER_CALLBACK} units of fuel, so the harness stopped it: an endless loop?")
+            format!(
+                "it ran for more than {FUEL_PER_CALLBACK} units of fuel, so the harness stopped it: an endless loop?"
+            )
         }
         _ => format!("{error:?}"),
     };

@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, Mutex};
 
+use super::WireMessage;
 use super::proxy::{FailurePolicy, Thread};
 use super::reply;
 use super::side::{Direction, Hold, Side};
-use super::WireMessage;
 use crate::abi::{Callback, Returned};
 use crate::context::{Action, Attributes, Exchange, HeaderMap, LocalReply, Message, Visible, lock};
 use crate::cost::Cost;
@@ -326,7 +326,12 @@ impl<'p> Stream<'p> {
         self.see(direction, index, |visible| (&mut visible.request_trailers, &mut visible.response_trailers), true);
         let Some(returned) = self.call(direction, index, callback) else { return };
         if matches!(returned.word, None | Some(0)) {
-            self.see(direction, index, |visible| (&mut visible.request_trailers, &mut visible.response_trailers), false);
+            self.see(
+                direction,
+                index,
+                |visible| (&mut visible.request_trailers, &mut visible.response_trailers),
+                false,
+            );
             self.release(direction, place, index, true);
         } else if let Some(side) = self.side(direction, index) {
             side.hold = Hold::Trailers;
@@ -345,7 +350,12 @@ impl<'p> Stream<'p> {
                 side.headers_passed = true;
                 let (held, trailers) = (std::mem::take(&mut side.held), std::mem::take(&mut side.trailers_wait));
                 let (ended, empty) = (side.ended, held.is_empty());
-                self.see(direction, index, |visible| (&mut visible.request_headers, &mut visible.response_headers), false);
+                self.see(
+                    direction,
+                    index,
+                    |visible| (&mut visible.request_headers, &mut visible.response_headers),
+                    false,
+                );
                 self.deliver(direction, place + 1, Frame::Headers, ended && empty && !trailers);
                 if !empty {
                     self.data(direction, place, index, held, ended && !trailers);
