@@ -1,7 +1,9 @@
 //! Envoy, emulated on wasmtime.
 pub mod abi;
+pub mod check;
 pub mod context;
 pub mod cost;
+pub mod describe;
 pub mod document;
 pub mod engine;
 pub mod scenario;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use wasmtime::{Module, Store};
+use wasmtime::{Instance, Module, Store};
 
 use super::exports::{Exports, optional};
 use super::{Restriction, VmState, linker};
@@ -13,6 +13,7 @@ use crate::engine::FUEL_PER_CALLBACK;
 /// A module's instance. After a trap nothing in it is called any more (rule `FAIL-1`).
 pub struct Vm {
     store: Store<VmState>,
+    instance: Instance,
     exports: Exports,
     failed: bool,
 }
@@ -101,6 +102,16 @@ impl Vm {
         }
     }
 
+    /// Calls an export without arguments that returns the place of bytes in the guest's memory, pointer in the high and
+    /// size in the low half; `None` when there is no such export.
+    ///
+    /// # Errors
+    ///
+    /// When it traps, or points outside of the memory.
+    pub fn read_packed(&mut self, export: &'static str) -> Result<Option<Vec<u8>>, Trap> {
+        self.try_read_packed(export).map_err(|error| trap(export, &error))
+    }
+
     /// Whether the guest has trapped.
     #[must_use]
     pub fn failed(&self) -> bool {
@@ -148,7 +159,19 @@ impl Vm {
         }
         store.data_mut().restriction = Restriction::None;
         store.data_mut().cost = Cost::default();
-        Ok(Self { store, exports, failed: false })
+        Ok(Self { store, instance, exports, failed: false })
+    }
+
+    fn try_read_packed(&mut self, export: &str) -> wasmtime::Result<Option<Vec<u8>>> {
+        let instance = self.instance;
+        let Some(function) = optional::<(), i64>(&mut self.store, &instance, export)? else { return Ok(None) };
+        self.store.set_fuel(FUEL_PER_CALLBACK)?;
+        let packed = function.call(&mut self.store, ())?.cast_unsigned();
+        let outside = || wasmtime::format_err!("it points outside of the memory");
+        let (at, size) = (usize::try_from(packed >> 32)?, usize::try_from(packed & 0xffff_ffff)?);
+        let memory = self.store.data().memory.ok_or_else(outside)?;
+        let bytes = memory.data(&self.store).get(at..at.saturating_add(size)).ok_or_else(outside)?;
+        Ok(Some(bytes.to_vec()))
     }
 
     fn dispatch(&mut self, id: u32, callback: Callback) -> wasmtime::Result<Option<u32>> {

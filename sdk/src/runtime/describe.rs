@@ -26,7 +26,7 @@ pub fn describe<C: JsonSchema>(about: &About) -> Vec<u8> {
         "name": about.name,
         "version": about.version,
         "summary": about.summary,
-        "sdk": { "name": "tamis", "version": env!("CARGO_PKG_VERSION") },
+        "sdk": concat!("tamis ", env!("CARGO_PKG_VERSION")),
         "phases": about.phases,
         "held_headers": false,
         "config_schema": schemars::schema_for!(C),
