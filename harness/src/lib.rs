@@ -6,5 +6,6 @@ pub mod cost;
 pub mod describe;
 pub mod document;
 pub mod engine;
+pub mod gateway;
 pub mod scenario;
 pub mod stream;

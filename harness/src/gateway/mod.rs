@@ -1,0 +1,3 @@
+//! The embedded gateway: HTTP/1.1 on loopback around a chain of filters.
+
+pub mod client;
