@@ -28,7 +28,6 @@ impl Failure {
     }
 
     /// A mistake in what the user wrote or asked for.
-    #[allow(dead_code, reason = "the commands that read the user's files need it")]
     pub fn user(message: impl fmt::Display) -> Self {
         Self { message: message.to_string(), hint: None, blame: Blame::User }
     }

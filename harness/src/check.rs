@@ -32,7 +32,11 @@ pub fn check(module: &LoadedModule, configuration: Option<&Document>) -> Result<
         Err(LoadError::Rejected { log, .. }) => {
             let said = log.iter().filter(|line| line.level >= LogLevel::Error).map(|line| line.message.as_str());
             let message = said.collect::<Vec<_>>().join("\n");
-            let place = path(&message).and_then(|path| configuration?.place(path));
+            let place = path(&message).and_then(|path| {
+                let document = configuration?;
+                let unknown = message.contains("unknown field").then(|| document.name_place(path)).flatten();
+                unknown.or_else(|| document.place(path))
+            });
             let message = if message.is_empty() { "the module gives no reason".to_owned() } else { message };
             Ok(Err(Rejection { place, message }))
         }

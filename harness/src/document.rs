@@ -14,7 +14,14 @@ use serde_saphyr::{Options, Spanned};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Document {
     value: Value,
-    places: BTreeMap<String, Place>,
+    places: Places,
+}
+
+/// The places of all values, and of the names of all fields, by path.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Places {
+    values: BTreeMap<String, Place>,
+    names: BTreeMap<String, Place>,
 }
 
 /// Where something is: line and column, both from 1.
@@ -74,11 +81,17 @@ impl Document {
     pub fn place(&self, path: &str) -> Option<Place> {
         let mut path = path;
         loop {
-            if let Some(place) = self.places.get(path) {
+            if let Some(place) = self.places.values.get(path) {
                 return Some(*place);
             }
             path = path.get(..path.rfind(['.', '['])?)?;
         }
+    }
+
+    /// Where the name of the field is that a path points to: the place of a field that should not be there.
+    #[must_use]
+    pub fn name_place(&self, path: &str) -> Option<Place> {
+        self.places.names.get(path).copied()
     }
 }
 
@@ -115,7 +128,7 @@ pub fn parse_as<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, DocumentE
 impl<'de> Deserialize<'de> for Document {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let root = Spanned::<Node>::deserialize(deserializer)?;
-        let mut places = BTreeMap::new();
+        let mut places = Places::default();
         let value = flatten(root, String::new(), &mut places);
         Ok(Self { value, places })
     }
@@ -146,9 +159,9 @@ enum Node {
     Map(Vec<(Spanned<String>, Spanned<Node>)>),
 }
 
-fn flatten(node: Spanned<Node>, path: String, places: &mut BTreeMap<String, Place>) -> Value {
-    let at = node.referenced;
-    let value = match node.value {
+fn flatten(node: Spanned<Node>, path: String, places: &mut Places) -> Value {
+    places.values.insert(path.clone(), at(&node.referenced));
+    match node.value {
         Node::Scalar(value) => value,
         Node::List(items) => {
             let items = items.into_iter().enumerate();
@@ -159,19 +172,16 @@ fn flatten(node: Spanned<Node>, path: String, places: &mut BTreeMap<String, Plac
                 .into_iter()
                 .map(|(key, field)| {
                     let path = if path.is_empty() { key.value.clone() } else { format!("{path}.{}", key.value) };
-                    let at = key.referenced;
-                    let value = flatten(field, path.clone(), places);
-                    // What is wrong with a field that should not be there is its name.
-                    places.entry(path).or_insert(Place { line: at.line(), column: at.column() });
-                    (key.value, value)
+                    places.names.insert(path.clone(), at(&key.referenced));
+                    (key.value, flatten(field, path, places))
                 })
                 .collect(),
         ),
-    };
-    if at.line() > 0 {
-        places.insert(path, Place { line: at.line(), column: at.column() });
     }
-    value
+}
+
+fn at(location: &serde_saphyr::Location) -> Place {
+    Place { line: location.line(), column: location.column() }
 }
 
 impl<'de> Deserialize<'de> for Node {
@@ -255,6 +265,7 @@ mod tests {
         // What is not there is looked for around the place where it should be.
         assert_eq!(place(&document, "a.b[1].missing"), "2:10");
         assert_eq!(place(&document, "nothing"), "nowhere");
+        assert_eq!(document.name_place("a.d").unwrap().to_string(), "3:3");
     }
 
     #[test]

@@ -1,6 +1,14 @@
 //! The sub-commands, one file each.
 
+mod build;
+mod check;
+mod common;
+mod inspect;
+mod manifest;
+mod pull;
+mod push;
 mod setup;
+mod test;
 
 use crate::failure::Failure;
 
@@ -9,6 +17,20 @@ use crate::failure::Failure;
 pub enum Command {
     /// Install what building and testing need: the wasm32 target, Envoy, a registry
     Setup(setup::Setup),
+    /// Build a filter: from source to a checked module that describes itself
+    Build(build::Build),
+    /// Ask a module whether it accepts a configuration, and where it is wrong
+    Check(check::Check),
+    /// Run scenario files, in the harness or in a real Envoy
+    Test(test::Test),
+    /// Make an image of a module and store it in a registry or an OCI layout
+    Push(push::Push),
+    /// Get the module out of an image
+    Pull(pull::Pull),
+    /// Show what a module is and how it is configured
+    Inspect(inspect::Inspect),
+    /// Print the resource that loads a module
+    Manifest(manifest::Manifest),
 }
 
 impl Command {
@@ -19,6 +41,13 @@ impl Command {
     pub fn run(self) -> Result<(), Failure> {
         match self {
             Self::Setup(command) => command.run(),
+            Self::Build(command) => command.run(),
+            Self::Check(command) => command.run(),
+            Self::Test(command) => command.run(),
+            Self::Push(command) => command.run(),
+            Self::Pull(command) => command.run(),
+            Self::Inspect(command) => command.run(),
+            Self::Manifest(command) => command.run(),
         }
     }
 }

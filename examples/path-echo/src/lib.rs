@@ -43,6 +43,6 @@ impl Filter for PathEcho {
 
     fn response_headers(&self, asked: &mut Asked, response: &mut ResponseHeaders) -> Outcome {
         let headers = response.headers();
-        headers.set(&X_PATH, &asked.path).and_then(|()| headers.set(&X_SERVED_BY, self.0.served_by.as_bytes())).into()
+        headers.set(&X_PATH, &asked.path).and_then(|()| headers.add(&X_SERVED_BY, self.0.served_by.as_bytes())).into()
     }
 }

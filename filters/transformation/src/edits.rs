@@ -10,7 +10,7 @@ use tamis::{HeaderMap, HeaderName, HeaderValue};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct HeaderEdits {
-    /// Headers to give another name; see [`Rename`].
+    /// Headers to give another name, with all their values. What the new name had before is dropped.
     pub rename: Vec<Rename>,
     /// Headers to take away, all their values. An absent one is fine.
     pub remove: Vec<EditableName>,

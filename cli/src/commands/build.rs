@@ -1,0 +1,100 @@
+//! `tamis build`: from source to a checked module that describes itself.
+
+mod cargo;
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use tamis_module::post_link::{Linked, PostLink, post_link};
+use tamis_module::{Description, Phase};
+
+use super::common::write_whole;
+use crate::failure::Failure;
+use crate::setup::wasm32;
+
+/// `tamis build [-p PACKAGE]...`
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  tamis build\n  tamis build -p transformation\n  \
+tamis build -p plain-crate --phases response_headers\n\n\
+Writes TARGET/tamis/NAME.wasm, which proxies load, and NAME.debug.wasm beside it, which turns their traces into lines.")]
+pub struct Build {
+    /// A package of the workspace; the one in this folder when it is left out
+    #[arg(short, long = "package", value_name = "PACKAGE")]
+    packages: Vec<String>,
+
+    /// Keep only these phases' callbacks: for a filter whose SDK exports all of them
+    #[arg(long, value_delimiter = ',', value_name = "PHASE,...")]
+    phases: Option<Vec<Phase>>,
+
+    /// The folder for the modules, instead of TARGET/tamis
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+impl Build {
+    /// Builds with cargo, then links once more.
+    ///
+    /// # Errors
+    /// What cargo, the post-link step or the gate refuses.
+    pub fn run(self) -> Result<(), Failure> {
+        let toolchain = wasm32::toolchain()?;
+        let target = cargo::target_dir()?;
+        let artifacts = cargo::build(&toolchain, &target, &self.packages)?;
+        if artifacts.is_empty() {
+            return Err(Failure::user("the package builds no wasm module")
+                .hint("its Cargo.toml needs `[lib] crate-type = [\"cdylib\", \"rlib\"]`"));
+        }
+        let out = self.out.unwrap_or_else(|| target.join("tamis"));
+        for artifact in artifacts {
+            let module = Output::new(&out, &artifact.name);
+            if self.phases.is_none() && artifact.fresh && module.is_newer_than(&artifact.file) {
+                println!("==> {}: fresh", module.wasm.display());
+                continue;
+            }
+            let linked = link(&artifact, self.phases.as_deref())?;
+            write_whole(&module.debug, &linked.debug)?;
+            write_whole(&module.wasm, &linked.module)?;
+            println!("==> {}", module.wasm.display());
+            println!("{}", linked.report);
+        }
+        Ok(())
+    }
+}
+
+/// The files of one module.
+struct Output {
+    wasm: PathBuf,
+    debug: PathBuf,
+}
+
+impl Output {
+    fn new(folder: &Path, name: &str) -> Self {
+        Self { wasm: folder.join(format!("{name}.wasm")), debug: folder.join(format!("{name}.debug.wasm")) }
+    }
+
+    /// Whether it was made after what cargo made, by this very command.
+    fn is_newer_than(&self, artifact: &Path) -> bool {
+        let modified = |file: &Path| file.metadata().and_then(|data| data.modified()).ok();
+        let newest = |files: [Option<SystemTime>; 2]| files.into_iter().collect::<Option<Vec<_>>>()?.into_iter().max();
+        let made_from = newest([modified(artifact), std::env::current_exe().ok().and_then(|exe| modified(&exe))]);
+        let oldest = [modified(&self.wasm), modified(&self.debug)].into_iter().min().flatten();
+        oldest.zip(made_from).is_some_and(|(output, input)| output >= input)
+    }
+}
+
+fn link(artifact: &cargo::Artifact, phases: Option<&[Phase]>) -> Result<Linked, Failure> {
+    let wasm = std::fs::read(&artifact.file)
+        .map_err(|error| Failure::environment(format_args!("cannot read {}: {error}", artifact.file.display())))?;
+    let refused = |error: &dyn std::fmt::Display| Failure::user(format_args!("{}: {error}", artifact.name));
+    let description = tamis_harness::describe::describe(&wasm).map_err(|error| refused(&error))?;
+    let kept = description.map(|description| with_phases(description, phases));
+    post_link(&wasm, &PostLink { description: kept.as_ref(), keep_phases: phases }).map_err(|error| refused(&error))
+}
+
+/// A module says what it really has.
+fn with_phases(mut description: Description, phases: Option<&[Phase]>) -> Description {
+    if let Some(phases) = phases {
+        description.phases.retain(|name| phases.iter().any(|phase| phase.name() == name));
+    }
+    description
+}

@@ -1,0 +1,100 @@
+//! What is asked of cargo.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::failure::Failure;
+use crate::setup::wasm32::Toolchain;
+
+/// A wasm file that cargo made.
+pub struct Artifact {
+    /// The module's name.
+    pub name: String,
+    /// The file.
+    pub file: PathBuf,
+    /// Whether it was there already.
+    pub fresh: bool,
+}
+
+/// The workspace's target folder.
+pub fn target_dir() -> Result<PathBuf, Failure> {
+    let output = output(cargo().args(["metadata", "--no-deps", "--format-version", "1"]).stderr(Stdio::inherit()))?;
+    let metadata: Value = serde_json::from_slice(&output)
+        .map_err(|error| Failure::environment(format_args!("`cargo metadata` gave no JSON: {error}")))?;
+    let target = metadata.get("target_directory").and_then(Value::as_str);
+    target.map(PathBuf::from).ok_or_else(|| Failure::environment("`cargo metadata` names no target folder"))
+}
+
+/// Builds packages for wasm32, in a target folder of their own: the compiler may be another one than the workspace's.
+pub fn build(toolchain: &Toolchain, target: &Path, packages: &[String]) -> Result<Vec<Artifact>, Failure> {
+    let mut command = cargo();
+    command.args(["build", "--release", "--lib", "--target", "wasm32-unknown-unknown"]);
+    command.args(["--message-format", "json-render-diagnostics", "--target-dir"]).arg(target.join("wasm32"));
+    for package in packages {
+        command.args(["-p", package]);
+    }
+    command.envs(toolchain.env.iter().map(|(name, value)| (name, value)));
+    command.env("CARGO_ENCODED_RUSTFLAGS", rustflags()).stderr(Stdio::inherit());
+    let messages = output(&mut command)?;
+    Ok(String::from_utf8_lossy(&messages).lines().filter_map(artifact).collect())
+}
+
+fn artifact(line: &str) -> Option<Artifact> {
+    let message: Value = serde_json::from_str(line).ok()?;
+    if message.get("reason")?.as_str()? != "compiler-artifact" {
+        return None;
+    }
+    let files = message.get("filenames")?.as_array()?;
+    let file = files.iter().filter_map(Value::as_str).find(|file| file.ends_with(".wasm"))?;
+    let name = message.get("target")?.get("name")?.as_str()?.replace('_', "-");
+    Some(Artifact { name, file: PathBuf::from(file), fresh: message.get("fresh")?.as_bool()? })
+}
+
+/// The user's flags, and names for the folders of this machine, which would otherwise stand in the module: they are nobody's
+/// business, and the same source would give other bytes elsewhere.
+fn rustflags() -> OsString {
+    let mut flags = OsString::new();
+    let mut push = |flag: OsString| {
+        if !flags.is_empty() {
+            flags.push("\u{1f}");
+        }
+        flags.push(flag);
+    };
+    if let Some(encoded) = std::env::var_os("CARGO_ENCODED_RUSTFLAGS") {
+        push(encoded);
+    } else if let Ok(plain) = std::env::var("RUSTFLAGS") {
+        plain.split_whitespace().for_each(|flag| push(flag.into()));
+    }
+    let cargo_home = std::env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")));
+    let here = std::env::current_dir().ok();
+    for (folder, name) in [(here, "/src"), (cargo_home, "/cargo")] {
+        if let Some(folder) = folder {
+            let mut flag = OsString::from("--remap-path-prefix=");
+            flag.push(folder);
+            flag.push("=");
+            flag.push(name);
+            push(flag);
+        }
+    }
+    flags
+}
+
+fn cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+fn output(command: &mut Command) -> Result<Vec<u8>, Failure> {
+    let output = command.stdin(Stdio::null()).output().map_err(|error| {
+        Failure::environment(format_args!("cannot run cargo: {error}")).hint("install Rust: https://rustup.rs")
+    })?;
+    if output.status.success() {
+        Ok(output.stdout)
+    } else {
+        Err(Failure::user("cargo failed").hint("its own messages are above"))
+    }
+}

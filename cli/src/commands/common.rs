@@ -1,0 +1,117 @@
+//! What several commands do alike: take a module, take a configuration, wait.
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use tamis_harness::document::Document;
+use tamis_oci::{Credentials, ModuleRef, Registry, RegistryOptions};
+
+use crate::failure::Failure;
+
+/// How a module is named, for help texts.
+pub const MODULE_HELP: &str = "A module: FILE.wasm, oci-layout:DIR:TAG or oci://HOST/REPOSITORY:TAG";
+
+/// How to speak to a registry.
+#[derive(Clone, Debug, clap::Args)]
+pub struct RegistryFlags {
+    /// Speak plain HTTP to the registry (a registry on loopback may always)
+    #[arg(long)]
+    pub plain_http: bool,
+}
+
+impl RegistryFlags {
+    /// A client, with the credentials of the user's Docker configuration.
+    pub fn client(&self) -> Registry {
+        Registry::new(RegistryOptions {
+            plain_http: self.plain_http,
+            credentials: Credentials::from_environment(),
+            ..RegistryOptions::default()
+        })
+    }
+}
+
+/// A module with where it comes from.
+pub struct Loaded {
+    /// Its bytes.
+    pub wasm: Vec<u8>,
+    /// The digest of the image it came in.
+    pub digest: Option<String>,
+    /// The reference as it was given.
+    pub origin: String,
+}
+
+/// Reads a module from wherever it is.
+pub fn load(module: &str, registry: &RegistryFlags) -> Result<Loaded, Failure> {
+    let reference = ModuleRef::from_str(module).map_err(Failure::user)?;
+    let client = registry.client();
+    let loaded = block_on(tamis_oci::load(&reference, &client))?.map_err(|error| match error {
+        tamis_oci::LoadError::Registry { .. } => Failure::environment(error),
+        _ => Failure::user(error),
+    })?;
+    Ok(Loaded { wasm: loaded.wasm, digest: loaded.digest, origin: loaded.origin })
+}
+
+/// Compiles a module for the harness.
+pub fn compile(module: &Loaded) -> Result<tamis_harness::stream::LoadedModule, Failure> {
+    tamis_harness::stream::LoadedModule::new(&module.wasm)
+        .map_err(|error| Failure::user(format_args!("{}: {error}", module.origin)))
+}
+
+/// Reads a configuration: YAML or JSON.
+pub fn configuration(file: &Path) -> Result<Document, Failure> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Failure::user(format_args!("cannot read {}: {error}", file.display())))?;
+    Document::parse(&text).map_err(|error| {
+        let at = error.place.map(|place| format!("{place}:")).unwrap_or_default();
+        Failure::user(format_args!("{}:{at} {}", file.display(), error.message)).hint("a configuration is YAML or JSON")
+    })
+}
+
+/// Asks a module whether it accepts a configuration, and turns its no into lines with a place.
+pub fn accepted(
+    module: &tamis_harness::stream::LoadedModule,
+    origin: &str,
+    configuration: Option<(&Path, &Document)>,
+) -> Result<(), Failure> {
+    let verdict = tamis_harness::check::check(module, configuration.map(|(_, document)| document))
+        .map_err(|error| Failure::user(format_args!("{origin}: {error}")))?;
+    verdict.map_err(|rejection| {
+        let message = match (configuration, rejection.place) {
+            (Some((file, _)), Some(place)) => format!("{}:{place}: {}", file.display(), rejection.message),
+            (Some((file, _)), None) => format!("{}: {}", file.display(), rejection.message),
+            (None, _) => format!("without a configuration: {}", rejection.message),
+        };
+        Failure::user(message).hint(format_args!("`tamis inspect {origin}` shows what the configuration can hold"))
+    })
+}
+
+/// Writes a file so that it is there whole or not at all.
+pub fn write_whole(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let cannot = |error: &dyn std::fmt::Display| {
+        Failure::environment(format_args!("cannot write {}: {error}", file.display()))
+            .hint("check the rights and the free space there")
+    };
+    let folder = match file.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    std::fs::create_dir_all(&folder).map_err(|error| cannot(&error))?;
+    let temporary = tempfile::Builder::new()
+        .prefix(".tamis-")
+        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
+        .tempfile_in(&folder)
+        .map_err(|error| cannot(&error))?;
+    std::fs::write(temporary.path(), bytes).map_err(|error| cannot(&error))?;
+    temporary.persist(file).map_err(|error| cannot(&error.error))?;
+    Ok(())
+}
+
+/// Runs a future on a runtime of its own.
+pub fn block_on<T>(future: impl Future<Output = T>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::environment(format_args!("cannot start the asynchronous runtime: {error}")))?;
+    Ok(runtime.block_on(future))
+}

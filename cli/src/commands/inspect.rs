@@ -1,0 +1,106 @@
+//! `tamis inspect`: what a module is.
+
+use std::path::{Path, PathBuf};
+
+use tamis_module::gate;
+use tamis_module::symbols::Symbolizer;
+use tamis_module::{Description, ModuleInfo};
+
+use super::common::{self, Loaded, MODULE_HELP, RegistryFlags};
+use crate::failure::Failure;
+
+/// `tamis inspect MODULE`
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  tamis inspect target/tamis/transformation.wasm\n  \
+tamis inspect target/tamis/transformation.wasm --symbolize envoy.log\n\n\
+A trace needs the file NAME.debug.wasm that `tamis build` put beside the module (or --debug FILE).")]
+pub struct Inspect {
+    #[arg(help = MODULE_HELP)]
+    module: String,
+
+    /// Print this log with the traces of this module turned into functions and lines
+    #[arg(long, value_name = "LOG")]
+    symbolize: Option<PathBuf>,
+
+    /// The module's debug file, where it is not beside the module
+    #[arg(long, value_name = "FILE", requires = "symbolize")]
+    debug: Option<PathBuf>,
+
+    /// Print the description as JSON and stop
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    registry: RegistryFlags,
+}
+
+impl Inspect {
+    /// Prints what the module says of itself and what the gate says of it.
+    ///
+    /// # Errors
+    /// When there is no module, or it is none.
+    pub fn run(self) -> Result<(), Failure> {
+        if let Some(log) = &self.symbolize {
+            return symbolize(&self.module, self.debug.as_deref(), log);
+        }
+        let module = common::load(&self.module, &self.registry)?;
+        let named = |error: &dyn std::fmt::Display| Failure::user(format_args!("{}: {error}", module.origin));
+        let info = ModuleInfo::parse(&module.wasm).map_err(|error| named(&error))?;
+        let description = Description::read(&module.wasm).map_err(|error| named(&error))?;
+        if self.json {
+            let json =
+                description.map(|description| description.to_json()).ok_or_else(|| named(&"it has no description"))?;
+            println!("{}", String::from_utf8_lossy(&json));
+            return Ok(());
+        }
+        print_module(&module, &info, description.as_ref());
+        Ok(())
+    }
+}
+
+fn print_module(module: &Loaded, info: &ModuleInfo, description: Option<&Description>) {
+    match description {
+        Some(description) => println!("{} {}: {}", description.name, description.version, description.summary),
+        None => println!("{}: a module without a description", module.origin),
+    }
+    println!();
+    let row = |name: &str, value: &str| println!("  {name:<14}{value}");
+    if let Some(digest) = &module.digest {
+        row("image", digest);
+    }
+    row("size", &format!("{} bytes", info.size));
+    row("abi", &info.abi.map_or_else(|| "none".to_owned(), |abi| abi.to_string()));
+    row("phases", &listed(info.phases.iter().map(ToString::to_string)));
+    row("imports", &listed(info.imports.iter().map(|import| import.name.clone())));
+    if let Some(description) = description {
+        row("written with", &description.sdk);
+        row("held headers", if description.held_headers { "possible" } else { "never" });
+    }
+    match gate::check(&module.wasm) {
+        Ok(_) => row("loads in", "Envoy 1.33 and later, by the rules of the gate"),
+        Err(refusal) => row("loads in", &format!("no Envoy: {refusal}")),
+    }
+    if let Some(description) = description {
+        println!("\nConfiguration:\n\n{}", description.reference());
+    }
+}
+
+fn listed(names: impl Iterator<Item = String>) -> String {
+    let names = names.collect::<Vec<_>>();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+fn symbolize(module: &str, debug: Option<&Path>, log: &Path) -> Result<(), Failure> {
+    let beside = || PathBuf::from(module.strip_suffix(".wasm").unwrap_or(module)).with_extension("debug.wasm");
+    let debug = debug.map_or_else(beside, Path::to_owned);
+    let read = |file: &Path| {
+        std::fs::read(file).map_err(|error| Failure::user(format_args!("cannot read {}: {error}", file.display())))
+    };
+    let symbolizer = read(&debug)
+        .map_err(|failure| failure.hint("`tamis build` writes it beside the module; name another with --debug"))
+        .and_then(|bytes| {
+            Symbolizer::new(&bytes).map_err(|error| Failure::user(format_args!("{}: {error}", debug.display())))
+        })?;
+    print!("{}", symbolizer.symbolize(&String::from_utf8_lossy(&read(log)?)));
+    Ok(())
+}

@@ -1,0 +1,37 @@
+//! `tamis pull`: a module out of an image.
+
+use std::path::PathBuf;
+
+use super::common::{self, RegistryFlags, write_whole};
+use crate::failure::Failure;
+
+/// `tamis pull REFERENCE --out FILE`
+#[derive(clap::Args)]
+#[command(
+    after_help = "Example:\n  tamis pull oci://registry.example.com/filters/transformation:0.1.0 --out transformation.wasm"
+)]
+pub struct Pull {
+    /// The image: oci://HOST/REPOSITORY:TAG or oci-layout:DIR:TAG
+    reference: String,
+
+    /// The file to write
+    #[arg(short, long, value_name = "FILE")]
+    out: PathBuf,
+
+    #[command(flatten)]
+    registry: RegistryFlags,
+}
+
+impl Pull {
+    /// Fetches the image, checks its digests, writes the module.
+    ///
+    /// # Errors
+    /// When there is no such image, or it holds no module; no file is written then.
+    pub fn run(self) -> Result<(), Failure> {
+        let module = common::load(&self.reference, &self.registry)?;
+        write_whole(&self.out, &module.wasm)?;
+        let digest = module.digest.as_deref().unwrap_or("no image");
+        println!("{}: {} bytes from {digest}", self.out.display(), module.wasm.len());
+        Ok(())
+    }
+}

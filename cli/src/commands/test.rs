@@ -1,0 +1,76 @@
+//! `tamis test`: runs scenario files.
+
+use std::path::PathBuf;
+
+use tamis_harness::scenario::{self, Modules, Report, Scenario};
+
+use crate::failure::Failure;
+
+/// `tamis test SCENARIO...`
+#[derive(clap::Args)]
+#[command(after_help = "Example:\n  tamis test filters/transformation/scenarios/headers.yaml --engine envoy\n\n\
+A scenario names its filters, what is sent, what the upstream answers, and what must be seen on both sides.\n\
+`tamis test --schema` prints the JSON Schema of the file, for editors.")]
+pub struct Test {
+    /// Scenario files
+    #[arg(required_unless_present = "schema")]
+    scenarios: Vec<PathBuf>,
+
+    /// What runs them
+    #[arg(long, value_enum, default_value = "harness")]
+    engine: Engine,
+
+    /// Print the JSON Schema of scenario files and stop
+    #[arg(long)]
+    schema: bool,
+}
+
+/// What can run a scenario.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Engine {
+    /// The emulation on wasmtime: milliseconds, no other program
+    Harness,
+    /// A real Envoy (`tamis setup envoy`)
+    Envoy,
+}
+
+impl Test {
+    /// Runs every scenario and prints what came of it.
+    ///
+    /// # Errors
+    /// When a scenario cannot be run, or something was seen that was not expected.
+    pub fn run(self) -> Result<(), Failure> {
+        if self.schema {
+            print!("{}", Scenario::schema());
+            return Ok(());
+        }
+        let scenarios = self
+            .scenarios
+            .iter()
+            .map(|file| Scenario::read(file))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| Failure::user(error).hint("`tamis test --schema` prints what a scenario can hold"))?;
+        let reports = run(&scenarios, self.engine)?;
+        for report in &reports {
+            print!("{report}");
+        }
+        let exchanges = reports.iter().flat_map(|report| &report.exchanges).collect::<Vec<_>>();
+        let failed = exchanges.iter().filter(|exchange| !exchange.differences.is_empty()).count();
+        println!("{} passed, {failed} failed", exchanges.len() - failed);
+        if failed > 0 { Err(Failure::user("not everything was as expected")) } else { Ok(()) }
+    }
+}
+
+fn run(scenarios: &[Scenario], engine: Engine) -> Result<Vec<Report>, Failure> {
+    let mut modules = Modules::default();
+    match engine {
+        Engine::Harness => scenarios
+            .iter()
+            .map(|scenario| {
+                scenario::run(scenario, &mut modules)
+                    .map_err(|error| Failure::user(format_args!("{}: {error}", scenario.file.display())))
+            })
+            .collect(),
+        Engine::Envoy => Err(Failure::environment("soon")),
+    }
+}
