@@ -6,6 +6,7 @@ pub mod cost;
 pub mod describe;
 pub mod document;
 pub mod engine;
+pub mod envoy;
 pub mod gateway;
 pub mod scenario;
 pub mod stream;

@@ -1,0 +1,91 @@
+//! The configuration with which one Envoy runs many scenarios.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use tamis_module::plugin_config::PluginConfig;
+
+const LISTENER: &str = "type.googleapis.com/envoy.config.listener.v3.Listener";
+const MANAGER: &str =
+    "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
+const ROUTER: &str = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router";
+
+/// One chain of filters, with a listener and an upstream of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chain {
+    /// The name of its listener and of its cluster.
+    pub name: String,
+    /// The filters, in the order in which a request meets them.
+    pub plugins: Vec<PluginConfig>,
+    /// Where its requests go.
+    pub upstream: SocketAddr,
+}
+
+/// The bootstrap: the clusters of all chains, and the file that holds their listeners ([`listeners`]).
+#[must_use]
+pub fn bootstrap(chains: &[Chain], listeners: &Path) -> Value {
+    json!({
+        "node": { "id": "tamis", "cluster": "tamis" },
+        "static_resources": { "clusters": chains.iter().map(cluster).collect::<Vec<_>>() },
+        "dynamic_resources": { "lds_config": { "path_config_source": { "path": listeners } } },
+    })
+}
+
+/// What the file of the listeners holds. Each is on a port of 127.0.0.1 that the system chooses.
+#[must_use]
+pub fn listeners(chains: &[Chain]) -> Value {
+    json!({ "resources": chains.iter().map(listener).collect::<Vec<_>>() })
+}
+
+fn listener(chain: &Chain) -> Value {
+    let ours = chain.plugins.iter().map(PluginConfig::http_filter);
+    let router = json!({
+        "name": "envoy.filters.http.router",
+        "typed_config": { "@type": ROUTER, "suppress_envoy_headers": true },
+    });
+    let filters = ours.chain([router]).collect::<Vec<_>>();
+    // Whatever the proxy would add by itself is switched off where that is possible: it is not what a scenario shows.
+    json!({
+        "@type": LISTENER,
+        "name": chain.name,
+        "address": address(SocketAddr::from(([127, 0, 0, 1], 0))),
+        "filter_chains": [{
+            "filters": [{
+                "name": "envoy.filters.network.http_connection_manager",
+                "typed_config": {
+                    "@type": MANAGER,
+                    "stat_prefix": chain.name,
+                    "generate_request_id": false,
+                    "server_header_transformation": "PASS_THROUGH",
+                    "skip_xff_append": true,
+                    "use_remote_address": false,
+                    "http_filters": filters,
+                    "route_config": {
+                        "name": chain.name,
+                        "virtual_hosts": [{
+                            "name": "all",
+                            "domains": ["*"],
+                            "routes": [{ "match": { "prefix": "/" }, "route": { "cluster": chain.name } }],
+                        }],
+                    },
+                },
+            }],
+        }],
+    })
+}
+
+fn cluster(chain: &Chain) -> Value {
+    json!({
+        "name": chain.name,
+        "type": "STATIC",
+        "load_assignment": {
+            "cluster_name": chain.name,
+            "endpoints": [{ "lb_endpoints": [{ "endpoint": { "address": address(chain.upstream) } }] }],
+        },
+    })
+}
+
+fn address(address: SocketAddr) -> Value {
+    json!({ "socket_address": { "address": address.ip().to_string(), "port_value": address.port() } })
+}

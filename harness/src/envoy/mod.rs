@@ -1,0 +1,32 @@
+//! A real Envoy: found, started, given scenarios, stopped.
+//!
+//! One process runs any number of scenarios: each has a listener with its chain, and an upstream of its own that answers as
+//! the scenario says. Listeners come from a file that Envoy watches (LDS), because it then rejects a chain that it cannot
+//! load for itself and runs the others; in a static configuration one such chain would end the process.
+//!
+//! Every port is chosen by the system when it is bound, so two runs never take each other's.
+//!
+//! | module | idea |
+//! |---|---|
+//! | [`binary`] | where Envoy is, which version it is; [`find_or_skip`] for tests |
+//! | [`process`] | one running Envoy, gone when it is dropped |
+//! | [`bootstrap`] | the configuration for scenarios |
+//! | [`upstream`] | a server that answers what it is told and remembers what it saw |
+//! | [`run`] | Envoy as an engine |
+//! | [`compare`] | what two engines saw, side by side |
+
+pub mod binary;
+pub mod bootstrap;
+pub mod compare;
+pub mod process;
+pub mod run;
+pub mod upstream;
+
+mod admin;
+mod log;
+mod wire;
+
+pub use binary::{EnvoyBinary, NoEnvoy, find_or_skip};
+pub use compare::{PROXY_OWN, disagreements, is_proxy_own};
+pub use process::{EnvoyError, EnvoyProcess};
+pub use run::{NotRun, run_all};
