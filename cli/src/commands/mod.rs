@@ -3,10 +3,12 @@
 mod build;
 mod check;
 mod common;
+mod demo;
 mod inspect;
 mod manifest;
 mod pull;
 mod push;
+mod serve;
 mod setup;
 mod test;
 
@@ -23,6 +25,11 @@ pub enum Command {
     Check(check::Check),
     /// Run scenario files, in the harness or in a real Envoy
     Test(test::Test),
+    /// Serve a filter on this machine, in front of an upstream or an echo server
+    Serve(serve::Serve),
+    /// Show the way of one filter, from its module to traffic
+    #[command(hide = true)]
+    Demo(demo::Demo),
     /// Make an image of a module and store it in a registry or an OCI layout
     Push(push::Push),
     /// Get the module out of an image
@@ -44,6 +51,8 @@ impl Command {
             Self::Build(command) => command.run(),
             Self::Check(command) => command.run(),
             Self::Test(command) => command.run(),
+            Self::Serve(command) => command.run(),
+            Self::Demo(command) => command.run(),
             Self::Push(command) => command.run(),
             Self::Pull(command) => command.run(),
             Self::Inspect(command) => command.run(),

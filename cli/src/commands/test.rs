@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use tamis_harness::envoy::{self, EnvoyBinary};
 use tamis_harness::scenario::{self, Modules, Report, Scenario};
 
 use crate::failure::Failure;
@@ -71,6 +72,16 @@ fn run(scenarios: &[Scenario], engine: Engine) -> Result<Vec<Report>, Failure> {
                     .map_err(|error| Failure::user(format_args!("{}: {error}", scenario.file.display())))
             })
             .collect(),
-        Engine::Envoy => Err(Failure::environment("soon")),
+        Engine::Envoy => {
+            let binary = EnvoyBinary::find()
+                .map_err(|error| Failure::environment(error).hint("`tamis setup envoy` installs one"))?;
+            let reports = envoy::run_all(&binary, scenarios, &mut modules).map_err(Failure::environment)?;
+            let named = scenarios.iter().zip(reports);
+            named
+                .map(|(scenario, report)| {
+                    report.map_err(|error| Failure::user(format_args!("{}: {error}", scenario.file.display())))
+                })
+                .collect()
+        }
     }
 }

@@ -46,6 +46,9 @@ pub struct FilterEntry {
     /// The configuration. Nothing is sent when it is left out.
     #[serde(default)]
     pub config: Option<Document>,
+    /// A file with the configuration instead, relative to this one.
+    #[serde(default)]
+    pub config_file: Option<PathBuf>,
     /// What happens to streams after the VM has died.
     #[serde(default)]
     pub failure_policy: FailurePolicy,
@@ -165,7 +168,15 @@ pub enum ScenarioError {
         /// Why.
         error: std::io::Error,
     },
-    /// It is not a scenario.
+    /// A filter has its configuration twice.
+    #[error("{}: the filter `{module}` has both `config` and `config_file`; leave one of them out", .file.display())]
+    TwoConfigs {
+        /// The file.
+        file: PathBuf,
+        /// The filter's module.
+        module: String,
+    },
+    /// It is not a scenario, or not a configuration.
     #[error("{}:{error}", .file.display())]
     Parse {
         /// The file.
@@ -182,11 +193,11 @@ impl Scenario {
     ///
     /// [`ScenarioError`] with the line and column of what is wrong.
     pub fn read(file: &Path) -> Result<Self, ScenarioError> {
-        let text =
-            std::fs::read_to_string(file).map_err(|error| ScenarioError::Read { file: file.to_owned(), error })?;
-        let mut scenario: Self =
-            parse_as(&text).map_err(|error| ScenarioError::Parse { file: file.to_owned(), error })?;
+        let mut scenario: Self = parse(file, &read(file)?)?;
         scenario.file = file.to_owned();
+        for filter in &mut scenario.filters {
+            filter.read_config(file)?;
+        }
         Ok(scenario)
     }
 
@@ -195,6 +206,27 @@ impl Scenario {
     pub fn schema() -> String {
         format!("{:#}\n", schemars::schema_for!(Self).to_value())
     }
+}
+
+impl FilterEntry {
+    fn read_config(&mut self, scenario: &Path) -> Result<(), ScenarioError> {
+        let Some(file) = &self.config_file else { return Ok(()) };
+        if self.config.is_some() {
+            return Err(ScenarioError::TwoConfigs { file: scenario.to_owned(), module: self.module.clone() });
+        }
+        let file = scenario.parent().unwrap_or(Path::new(".")).join(file);
+        let text = read(&file)?;
+        self.config = Some(Document::parse(&text).map_err(|error| ScenarioError::Parse { file, error })?);
+        Ok(())
+    }
+}
+
+fn read(file: &Path) -> Result<String, ScenarioError> {
+    std::fs::read_to_string(file).map_err(|error| ScenarioError::Read { file: file.to_owned(), error })
+}
+
+fn parse<'t, T: Deserialize<'t>>(file: &Path, text: &'t str) -> Result<T, ScenarioError> {
+    parse_as(text).map_err(|error| ScenarioError::Parse { file: file.to_owned(), error })
 }
 
 impl Default for Request {

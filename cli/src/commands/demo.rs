@@ -1,0 +1,208 @@
+//! `tamis demo`: the way of one filter, from its module to traffic; what `make demo` runs.
+
+mod show;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use tamis_harness::context::Process;
+use tamis_harness::envoy::{self, EnvoyBinary, EnvoyProcess};
+use tamis_harness::gateway::{Echo, client};
+use tamis_harness::scenario::model::Request;
+use tamis_harness::scenario::{Observed, Scenario};
+use tamis_oci::LocalRegistry;
+
+use super::common::{self, RegistryFlags};
+use super::serve;
+use super::test::Engine;
+use crate::failure::Failure;
+use crate::interrupt::Interrupt;
+
+/// The situation that is shown: its configuration, and the requests of its scenario.
+const SITUATION: &str = "examples/s01-headers";
+
+/// `tamis demo`
+#[derive(clap::Args)]
+pub struct Demo {
+    /// What filters the traffic: the embedded gateway, or a real Envoy whose module comes out of a real registry
+    #[arg(long, value_enum, default_value = "harness")]
+    engine: Engine,
+}
+
+/// What every step needs.
+struct Stage {
+    interrupt: Interrupt,
+    folder: PathBuf,
+    module: PathBuf,
+    config: PathBuf,
+    requests: Vec<Request>,
+    echo: Echo,
+}
+
+impl Demo {
+    /// Shows it.
+    ///
+    /// # Errors
+    /// The first step that fails; everything that was started is stopped.
+    pub fn run(self) -> Result<(), Failure> {
+        let stage = Stage::new()?;
+        let before = stage.direct()?;
+        let harness = stage.embedded_gateway()?;
+        let shown = match self.engine {
+            Engine::Harness => harness,
+            Engine::Envoy => {
+                let (version, real) = stage.real_envoy()?;
+                agreement(&version, &stage.requests, &harness, &real);
+                real
+            }
+        };
+        for ((request, before), after) in stage.requests.iter().zip(&before).zip(&shown) {
+            show::exchange(request, before, after);
+        }
+        Ok(())
+    }
+}
+
+impl Stage {
+    fn new() -> Result<Self, Failure> {
+        let interrupt = Interrupt::install()?;
+        let folder = Path::new("target").join("demo");
+        let situation = Path::new(SITUATION);
+        let scenario = Scenario::read(&situation.join("scenario.yaml"))
+            .map_err(|error| Failure::user(error).hint("run it in the repository's root folder, by `make demo`"))?;
+        Ok(Self {
+            interrupt,
+            folder,
+            module: Path::new("target").join("tamis").join("transformation.wasm"),
+            config: situation.join("edits.yaml"),
+            requests: scenario.exchanges.into_iter().map(|exchange| exchange.request).collect(),
+            echo: Echo::start().map_err(Failure::environment)?,
+        })
+    }
+
+    /// The requests without any filter.
+    fn direct(&self) -> Result<Vec<Observed>, Failure> {
+        self.send(self.echo.address())
+    }
+
+    /// Image into a layout, module out of it, gateway around it.
+    fn embedded_gateway(&self) -> Result<Vec<Observed>, Failure> {
+        let image = format!("oci-layout:{}:transformation", self.folder.join("images").display());
+        self.tamis(&["push", &self.module.to_string_lossy(), &image])?;
+        let module = common::load(&image, &RegistryFlags { plain_http: false })?;
+        let compiled = common::compile(&module)?;
+        let document = common::configuration(&self.config)?;
+        common::accepted(&compiled, &module.origin, Some((&self.config, &document)))?;
+        let proxy = serve::proxy(&compiled, "transformation", Some(&document), Process::deterministic(1))?;
+        let address = self.echo.address();
+        let upstream = (address.ip().to_string(), address.port());
+        let gateway = serve::start(([127, 0, 0, 1], 0).into(), upstream, proxy)?;
+        println!("==> embedded gateway on http://{}, in front of an echo server", gateway.address());
+        let observed = self.send(gateway.address());
+        gateway.shutdown();
+        observed
+    }
+
+    /// Image into a registry, out again by digest, a real Envoy with the printed configuration. The version, and what was
+    /// seen.
+    fn real_envoy(&self) -> Result<(String, Vec<Observed>), Failure> {
+        let binary = EnvoyBinary::find()
+            .map_err(|error| Failure::environment(error).hint("`tamis setup envoy` installs one"))?;
+        let registry = LocalRegistry::start().map_err(|error| {
+            Failure::environment(error).hint("`tamis setup registry` installs Debian's docker-registry")
+        })?;
+        println!("==> registry on {} (process {})", registry.host(), registry.process_id());
+        self.interrupt.check()?;
+        let reference = format!("oci://{}/tamis/transformation:demo", registry.host());
+        let by_digest = self.tamis(&["push", &self.module.to_string_lossy(), &reference])?;
+        let pulled = self.folder.join("transformation.wasm");
+        self.tamis(&["pull", by_digest.trim(), "--out", &pulled.to_string_lossy()])?;
+        self.same_bytes(&pulled)?;
+        let listen = free_address()?;
+        let upstream = self.echo.address().to_string();
+        let (config, path) = (self.config.to_string_lossy(), pulled.to_string_lossy());
+        let listen_text = listen.to_string();
+        let flags = ["--config", &config, "--listen", &listen_text, "--upstream", &upstream];
+        let manifest = self.tamis(&[&["manifest", "--for", "envoy", &path], flags.as_slice()].concat())?;
+        common::write_whole(&self.folder.join("envoy.yaml"), manifest.as_bytes())?;
+        self.interrupt.check()?;
+        let envoy = EnvoyProcess::start_text(&binary, &manifest).map_err(Failure::environment)?;
+        println!("==> Envoy {} on http://{listen} (process {})", envoy.version(), envoy.id());
+        let observed = self.send(listen)?;
+        Ok((envoy.version().to_owned(), observed))
+    }
+
+    fn same_bytes(&self, pulled: &Path) -> Result<(), Failure> {
+        let read = |file: &Path| {
+            std::fs::read(file)
+                .map_err(|error| Failure::environment(format_args!("cannot read {}: {error}", file.display())))
+        };
+        let (built, came) = (read(&self.module)?, read(pulled)?);
+        if built != came {
+            return Err(Failure::environment("the module that came back is not the one that was pushed"));
+        }
+        println!("==> the {} bytes that came back are those that were pushed", came.len());
+        Ok(())
+    }
+
+    /// Sends the requests and says what was seen on both sides.
+    fn send(&self, address: std::net::SocketAddr) -> Result<Vec<Observed>, Failure> {
+        let mut observed = Vec::new();
+        for request in &self.requests {
+            self.interrupt.check()?;
+            // What somebody else asked of the echo server meanwhile is not ours.
+            drop(self.echo.take_last());
+            let response = client::send_blocking(address, request).map_err(Failure::environment)?;
+            observed.push(Observed { upstream: self.echo.take_last(), response: Some(response), note: None });
+        }
+        Ok(observed)
+    }
+
+    /// Runs this very command with other words, as a user would, and gives what it prints.
+    fn tamis(&self, words: &[&str]) -> Result<String, Failure> {
+        self.interrupt.check()?;
+        println!("$ tamis {}", words.join(" "));
+        let exe = std::env::current_exe().map_err(Failure::environment)?;
+        let output = Command::new(exe)
+            .args(words)
+            .stdin(Stdio::null())
+            .stderr(Stdio::inherit())
+            .output()
+            .map_err(Failure::environment)?;
+        self.interrupt.check()?;
+        if !output.status.success() {
+            return Err(Failure::environment(format_args!("`tamis {}` failed", words.join(" "))));
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+}
+
+fn agreement(version: &str, requests: &[Request], harness: &[Observed], real: &[Observed]) {
+    let mut differences = Vec::new();
+    for ((request, ours), theirs) in requests.iter().zip(harness).zip(real) {
+        // The echo server's body says what it saw, the proxy's own headers too; that side is compared already.
+        for line in envoy::disagreements(&without_body(ours), &without_body(theirs)) {
+            differences.push(format!("{} {}: {line}", request.method, request.path));
+        }
+    }
+    if differences.is_empty() {
+        println!("==> the embedded gateway and Envoy {version} agree");
+    } else {
+        println!("==> the embedded gateway and Envoy {version} differ:");
+        differences.iter().for_each(|line| println!("    {line}"));
+    }
+}
+
+fn without_body(observed: &Observed) -> Observed {
+    let mut observed = observed.clone();
+    if let Some(response) = &mut observed.response {
+        response.body.clear();
+    }
+    observed
+}
+
+/// An address whose port is free now.
+fn free_address() -> Result<std::net::SocketAddr, Failure> {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).map_err(Failure::environment)?;
+    listener.local_addr().map_err(Failure::environment)
+}
