@@ -4,6 +4,7 @@ mod build;
 mod check;
 mod common;
 mod demo;
+mod figures;
 mod inspect;
 mod manifest;
 mod pull;
@@ -30,6 +31,9 @@ pub enum Command {
     /// Show the way of one filter, from its module to traffic
     #[command(hide = true)]
     Demo(demo::Demo),
+    /// Rewrite docs/figures.md
+    #[command(hide = true)]
+    Figures(figures::Figures),
     /// Make an image of a module and store it in a registry or an OCI layout
     Push(push::Push),
     /// Get the module out of an image
@@ -53,6 +57,7 @@ impl Command {
             Self::Test(command) => command.run(),
             Self::Serve(command) => command.run(),
             Self::Demo(command) => command.run(),
+            Self::Figures(command) => command.run(),
             Self::Push(command) => command.run(),
             Self::Pull(command) => command.run(),
             Self::Inspect(command) => command.run(),
