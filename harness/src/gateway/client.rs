@@ -126,7 +126,8 @@ where
 {
     let connection = TcpStream::connect(address).await.map_err(ExchangeError::Connect)?;
     let (mut sender, connection) = http1::Builder::new()
-        .max_buf_size(HEADER_BYTES)
+        .max_header_size(HEADER_BYTES)
+        .max_buf_size(2 * HEADER_BYTES)
         .max_headers(HEADER_COUNT)
         .handshake(TokioIo::new(connection))
         .await

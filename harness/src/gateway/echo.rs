@@ -16,7 +16,9 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 
+use super::server::ACCEPT_PAUSE;
 use crate::context::lock;
 use crate::scenario::Seen;
 
@@ -84,8 +86,7 @@ impl Echo {
         lock(&self.last).clone()
     }
 
-    /// [`Echo::last`], which is forgotten: what the next call gives came after this one.
-    #[must_use]
+    /// [`Echo::last`], which is forgotten: what a later call gives came after this one.
     pub fn take_last(&self) -> Option<Seen> {
         lock(&self.last).take()
     }
@@ -106,7 +107,10 @@ async fn serve(listener: tokio::net::TcpListener, last: Last) {
         tokio::select! {
             _ = connections.join_next(), if !connections.is_empty() => {}
             accepted = listener.accept(), if connections.len() < CONNECTIONS => {
-                let Ok((connection, _)) = accepted else { continue };
+                let Ok((connection, _)) = accepted else {
+                    sleep(ACCEPT_PAUSE).await;
+                    continue;
+                };
                 let last = last.clone();
                 let service = service_fn(move |request| answer(request, last.clone()));
                 connections.spawn(

@@ -1,6 +1,7 @@
 //! One request's way: client, filters, upstream, filters, client.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
@@ -22,7 +23,7 @@ pub(super) struct Shared {
     pub upstream: (String, u16),
     pub limits: Limits,
     pub worker: Worker,
-    pub process: std::sync::Arc<Process>,
+    pub process: Arc<Process>,
 }
 
 /// The connection is closed without an answer.
@@ -122,9 +123,7 @@ impl Shared {
             Ok(Err(ExchangeError::Broken(reason))) => {
                 (StatusCode::BAD_GATEWAY, format!("gave no whole answer: {reason}"))
             }
-            Err(_) => {
-                (StatusCode::GATEWAY_TIMEOUT, format!("gave no whole answer {}", within(self.limits.upstream)))
-            }
+            Err(_) => (StatusCode::GATEWAY_TIMEOUT, format!("gave no whole answer {}", within(self.limits.upstream))),
         };
         let text = format!("the upstream {host}:{port} {text}");
         self.log(LogLevel::Warn, &text);

@@ -51,7 +51,8 @@ pub(super) fn request_in(head: &request::Parts, body: Bytes) -> Result<WireMessa
     }
     // A target with a host of its own wins over the header (RFC 9112, 3.2.2).
     let authority = match (head.uri.authority(), host) {
-        (Some(authority), _) => authority.as_str().as_bytes(),
+        // Nothing but the host and the port: what may stand before them is a password.
+        (Some(authority), _) => authority.as_str().rsplit('@').next().unwrap_or_default().as_bytes(),
         (None, Some(host)) if !host.is_empty() => host.as_bytes(),
         _ => return Err(BadRequest::NoHost),
     };
@@ -87,7 +88,10 @@ pub(super) fn request_out(message: &WireMessage) -> Result<Request<Full<Bytes>>,
     let headers = &message.headers;
     let pseudo = |name: &'static str| headers.get(name.as_bytes()).ok_or(Unsendable::Pseudo(name));
     let method = Method::from_bytes(pseudo(":method")?).map_err(|_| Unsendable::Pseudo(":method"))?;
-    let path = PathAndQuery::try_from(pseudo(":path")?).map_err(|_| Unsendable::Pseudo(":path"))?;
+    let path = PathAndQuery::try_from(pseudo(":path")?)
+        .ok()
+        .filter(|path| matches!(path.as_str().as_bytes(), [b'/', ..] | b"*"));
+    let path = path.ok_or(Unsendable::Pseudo(":path"))?;
     let host = HeaderValue::from_bytes(pseudo(":authority")?).map_err(|_| Unsendable::Pseudo(":authority"))?;
     let body = message.body();
     let framing = Framing::of(headers, body.len())?;
@@ -175,5 +179,56 @@ fn is_hop_by_hop(name: &[u8], value: &[u8]) -> bool {
         b"connection" | b"keep-alive" | b"proxy-connection" | b"transfer-encoding" | b"upgrade" => true,
         b"te" => !value.eq_ignore_ascii_case(b"trailers"),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(headers: &[(&str, &str)], body: &str) -> WireMessage {
+        WireMessage::new(headers.iter().copied().collect(), body.into())
+    }
+
+    fn sent(path: &str, headers: &[(&str, &str)], body: &str) -> Result<Request<Full<Bytes>>, Unsendable> {
+        let pseudo = [(":authority", "a"), (":path", path), (":method", "POST"), (":scheme", "http")];
+        request_out(&message(&[&pseudo, headers].concat(), body))
+    }
+
+    #[test]
+    fn only_trailers_are_left_of_te() {
+        let te = |value| sent("/", &[("te", value)], "").unwrap().headers().get("te").is_some();
+        assert!(te("trailers") && te("Trailers"));
+        assert!(!te("gzip") && !te("trailers, gzip"));
+    }
+
+    #[test]
+    fn a_filter_cannot_choose_the_framing() {
+        let request =
+            sent("/", &[("transfer-encoding", "gzip"), ("connection", "close"), ("upgrade", "x")], "").unwrap();
+        assert_eq!(
+            request.headers().iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
+            ["host", "content-length"]
+        );
+    }
+
+    #[test]
+    fn hdr_16_a_length_is_right_or_not_there() {
+        let framing = |headers: &[(&str, &str)], body| Framing::of(&headers.iter().copied().collect(), body);
+        assert_eq!(framing(&[], 0), Ok(Framing::Empty));
+        assert_eq!(framing(&[], 3), Ok(Framing::Chunked));
+        assert_eq!(framing(&[("content-length", "3")], 3), Ok(Framing::Length));
+        for wrong in ["2", "+3", "03", "3,3", "", "0x3"] {
+            assert_eq!(framing(&[("content-length", wrong)], 3), Err(Unsendable::Length { body: 3 }), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn hdr_14_a_target_is_a_path_or_a_star() {
+        assert_eq!(sent("/a?b=c", &[], "").unwrap().uri(), "/a?b=c");
+        assert_eq!(sent("*", &[], "").unwrap().uri(), "*");
+        for wrong in ["", "a", "a b", "/a b", "//x y", "http://b/", "?a"] {
+            assert_eq!(sent(wrong, &[], "").unwrap_err(), Unsendable::Pseudo(":path"), "{wrong}");
+        }
     }
 }

@@ -10,7 +10,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
@@ -24,7 +24,7 @@ use crate::stream::Proxy;
 pub const SHUTDOWN_LIMIT: Duration = Duration::from_secs(10);
 
 /// How long no connection is accepted after one could not be: most often for want of file descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Where a gateway listens, and for whom.
 #[derive(Debug, Clone)]
@@ -133,13 +133,13 @@ impl Gateway {
             tokio::net::TcpListener::from_std(listener).map_err(GatewayError::Start)?
         };
         let process = proxy.process().clone();
-        let worker = Worker::start(proxy, options.limits.connections).map_err(GatewayError::Start)?;
+        let (worker, worker_ended) = Worker::start(proxy, options.limits.connections).map_err(GatewayError::Start)?;
         let shared = Shared { address, upstream: options.upstream, limits: options.limits, worker, process };
         let (state, changes) = watch::channel(State::Running);
         let thread = std::thread::Builder::new()
             .name("gateway".to_owned())
             .spawn(move || {
-                runtime.block_on(serve(listener, Arc::new(shared), changes));
+                runtime.block_on(serve(listener, Arc::new(shared), changes, worker_ended));
                 // A look-up of a name cannot be interrupted; nothing else is left.
                 runtime.shutdown_background();
             })
@@ -153,7 +153,8 @@ impl Gateway {
         self.address
     }
 
-    /// Stops listening, lets exchanges that are under way end, at most [`SHUTDOWN_LIMIT`], and closes what is left.
+    /// Stops listening, lets exchanges that are under way end, the filters' log callbacks included, for at most
+    /// [`SHUTDOWN_LIMIT`], and closes what is left.
     pub fn shutdown(mut self) {
         self.stop(State::Closing);
     }
@@ -173,7 +174,12 @@ impl Drop for Gateway {
 }
 
 /// Until the state changes. What is not over when this returns is dropped with the set.
-async fn serve(listener: tokio::net::TcpListener, shared: Arc<Shared>, mut state: watch::Receiver<State>) {
+async fn serve(
+    listener: tokio::net::TcpListener,
+    shared: Arc<Shared>,
+    mut state: watch::Receiver<State>,
+    worker_ended: oneshot::Receiver<Infallible>,
+) {
     let mut connections = JoinSet::new();
     let changes = state.clone();
     let accepting = async {
@@ -198,7 +204,12 @@ async fn serve(listener: tokio::net::TcpListener, shared: Arc<Shared>, mut state
     };
     drop(listener);
     if !stopped {
-        let _ = timeout(SHUTDOWN_LIMIT, async { while connections.join_next().await.is_some() {} }).await;
+        let _ = timeout(SHUTDOWN_LIMIT, async {
+            while connections.join_next().await.is_some() {}
+            drop(shared);
+            let _ = worker_ended.await;
+        })
+        .await;
     }
 }
 

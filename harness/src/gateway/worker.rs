@@ -3,6 +3,8 @@
 //! A call into a guest blocks, so no filter runs on the thread that serves connections. The proxy has one worker, and a
 //! stream has it to itself from the request to the response: exchanges pass the filters one after the other.
 
+use std::convert::Infallible;
+
 use tokio::sync::{mpsc, oneshot};
 
 use crate::context::Attributes;
@@ -40,15 +42,18 @@ struct Job {
 }
 
 impl Worker {
-    /// Starts the thread. At most `queue` exchanges wait for it; more wait for a place in the queue.
-    pub(super) fn start(mut proxy: Proxy, queue: usize) -> std::io::Result<Self> {
+    /// Starts the thread. At most `queue` exchanges wait for it; more wait for a place in the queue. The receiver hears when
+    /// the thread has ended. Nobody has to wait for that: a filter in an endless loop never comes back.
+    pub(super) fn start(mut proxy: Proxy, queue: usize) -> std::io::Result<(Self, oneshot::Receiver<Infallible>)> {
         let (jobs, mut incoming) = mpsc::channel(queue.max(1));
+        let (alive, ended) = oneshot::channel();
         std::thread::Builder::new().name("filters".to_owned()).spawn(move || {
+            let _alive = alive;
             while let Some(job) = incoming.blocking_recv() {
                 run(&mut proxy, job);
             }
         })?;
-        Ok(Self(jobs))
+        Ok((Self(jobs), ended))
     }
 
     /// Takes a request through the filters. Dropping the future gives the exchange up.
