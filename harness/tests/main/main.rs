@@ -1,0 +1,12 @@
+//! What only shows when the whole is put together: real modules, real sockets, a real Envoy.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    missing_docs,
+    reason = "tests"
+)]
+
+mod gateway;
