@@ -118,7 +118,9 @@ mod tests {
 
     use super::*;
 
-    fn read(wire: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, InvalidPairs> {
+    type Map = Vec<(Vec<u8>, Vec<u8>)>;
+
+    fn read(wire: &[u8]) -> Result<Map, InvalidPairs> {
         Ok(Pairs::parse(wire)?.iter().map(|(name, value)| (name.to_vec(), value.to_vec())).collect())
     }
 
@@ -145,7 +147,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_map_comes_back(map in any::<Vec<(Vec<u8>, Vec<u8>)>>()) {
+        fn any_map_comes_back(map in any::<Map>()) {
             let wire = Pairs::encode(map.iter().map(|(n, v)| (n.as_slice(), v.as_slice())));
             prop_assert_eq!(read(&wire), Ok(map));
         }

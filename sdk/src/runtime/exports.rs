@@ -157,3 +157,99 @@ fn install_panic_hook() {
         None => crate::log::critical(format_args!("panic")),
     }));
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::ConfigError;
+
+    const ABOUT: About = About { name: "f", version: "1", summary: "", phases: &[] };
+
+    thread_local! {
+        static CREATED: Cell<u32> = const { Cell::new(0) };
+        static SEEN: Cell<u32> = const { Cell::new(0) };
+    }
+
+    /// A filter whose plugins are numbered, and that tells which one a phase ran in.
+    struct Numbered(u32);
+
+    impl Filter for Numbered {
+        type Config = std::collections::BTreeMap<String, u32>;
+        type Stream = u32;
+
+        fn new(_: Self::Config) -> Result<Self, ConfigError> {
+            CREATED.set(CREATED.get() + 1);
+            Ok(Self(CREATED.get()))
+        }
+
+        fn request_headers(&self, calls: &mut u32, _: &mut RequestHeaders) -> Outcome {
+            *calls += 1;
+            SEEN.set(self.0 * 100 + *calls);
+            Outcome::Continue
+        }
+
+        fn response_headers(&self, calls: &mut u32, _: &mut ResponseHeaders) -> Outcome {
+            *calls += 1;
+            SEEN.set(self.0 * 100 + *calls);
+            Outcome::Continue
+        }
+    }
+
+    fn runtime(keeps: bool, roots: u32) -> Runtime<Numbered> {
+        let runtime = Runtime::new(ABOUT, keeps, true);
+        for root in 1..=roots {
+            runtime.context_create(root, 0);
+            assert_eq!(runtime.configure(root, 0), 1);
+        }
+        runtime
+    }
+
+    /// Which plugin ran (hundreds), and how often it has seen this stream.
+    fn seen(result: u32) -> Option<u32> {
+        (result == CONTINUE).then(|| SEEN.get())
+    }
+
+    #[test]
+    fn state_and_plugin_follow_the_stream() {
+        let runtime = runtime(true, 2);
+        runtime.context_create(3, 1);
+        runtime.context_create(4, 2);
+        assert_eq!(seen(runtime.request_headers(3, 1)), Some(101));
+        assert_eq!(seen(runtime.request_headers(4, 1)), Some(201));
+        assert_eq!(seen(runtime.response_headers(3, 1)), Some(102));
+        runtime.delete(3);
+        assert_eq!(seen(runtime.response_headers(3, 1)), None, "a stream that is gone");
+        assert_eq!(seen(runtime.response_headers(4, 1)), Some(202));
+    }
+
+    #[test]
+    fn one_plugin_needs_to_remember_nothing() {
+        let runtime = runtime(false, 1);
+        for stream in 2..10 {
+            runtime.context_create(stream, 1);
+        }
+        assert_eq!(seen(runtime.response_headers(2, 1)), Some(101));
+        assert_eq!(runtime.unkept.borrow().created(), 0, "nothing was noted");
+    }
+
+    #[test]
+    fn a_stream_whose_plugin_cannot_be_told_is_refused() {
+        // Natively there is no host, so it keeps no property for a stream.
+        let runtime = runtime(false, 2);
+        runtime.context_create(3, 1);
+        assert_eq!(seen(runtime.request_headers(3, 1)), Some(101), "it was just created");
+        runtime.context_create(4, 2);
+        assert_eq!(seen(runtime.request_headers(4, 1)), Some(201));
+        assert_eq!(seen(runtime.response_headers(3, 1)), None, "1 or 2? no guess");
+    }
+
+    #[test]
+    fn a_new_configuration_is_for_new_phases() {
+        let runtime = runtime(true, 1);
+        runtime.context_create(2, 1);
+        assert_eq!(runtime.configure(1, 0), 1);
+        assert_eq!(seen(runtime.request_headers(2, 1)), Some(201));
+    }
+}

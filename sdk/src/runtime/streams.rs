@@ -4,13 +4,16 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use super::plugins::RootId;
-use crate::sys;
+use crate::sys::{self, HostError};
 
 /// The streams of a filter that remembers something of each: freed in `proxy_on_delete`.
 #[derive(Debug)]
 pub(super) struct Kept<S> {
-    streams: Option<HashMap<u32, (RootId, Option<S>), BuildHasherDefault<IdHasher>>>,
+    streams: Option<Map<S>>,
 }
+
+/// Plugin and state by stream; the state is away during a phase.
+type Map<S> = HashMap<u32, (RootId, Option<S>), BuildHasherDefault<IdHasher>>;
 
 impl<S: Default> Kept<S> {
     pub(super) const fn new() -> Self {
@@ -56,6 +59,12 @@ impl Unkept {
         Self { created: (0, 0), token: None, refused: false }
     }
 
+    /// The stream that was created last.
+    #[cfg(test)]
+    pub(super) fn created(&self) -> u32 {
+        self.created.0
+    }
+
     /// Remembers whose stream this is. `several`: whether the VM has had more than one plugin; `later`: whether the filter
     /// has phases after `request_headers`.
     pub(super) fn create(&mut self, stream: u32, root: RootId, several: bool, later: bool) {
@@ -77,12 +86,8 @@ impl Unkept {
         if self.created.0 == stream {
             return Some(self.created.1);
         }
-        match sys::property(&self.property(stream)?) {
-            Ok(Some(root)) => Some(u32::from_le_bytes(root.try_into().ok()?)),
-            // It was created when there was but one plugin.
-            Ok(None) if !self.refused => first,
-            Ok(None) | Err(_) => None,
-        }
+        let name = self.property(stream)?;
+        told(sys::property(&name), self.refused, first)
     }
 
     fn property(&mut self, stream: u32) -> Option<Vec<u8>> {
@@ -90,6 +95,16 @@ impl Unkept {
             self.token = sys::random_u64();
         }
         Some(format!("tamis.{:016x}.{stream}", self.token?).into_bytes())
+    }
+}
+
+/// Whose stream it is, by what the host kept for it: never a guess.
+fn told(kept: Result<Option<Vec<u8>>, HostError>, refused: bool, first: Option<RootId>) -> Option<RootId> {
+    match kept {
+        Ok(Some(root)) => Some(u32::from_le_bytes(root.try_into().ok()?)),
+        // It was created when there was but one plugin.
+        Ok(None) if !refused => first,
+        Ok(None) | Err(_) => None,
     }
 }
 
@@ -111,5 +126,26 @@ impl Hasher for IdHasher {
     fn write_u32(&mut self, id: u32) {
         // A multiplication by the golden ratio puts neighbours far apart, in the high bits too, which the map looks at.
         self.0 = (self.0 ^ u64::from(id)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::Status;
+
+    #[test]
+    fn what_the_host_kept_counts() {
+        assert_eq!(told(Ok(Some(vec![7, 0, 0, 0])), false, Some(1)), Some(7));
+        assert_eq!(told(Ok(Some(vec![7, 0, 0, 0])), true, Some(1)), Some(7));
+        assert_eq!(told(Ok(Some(vec![7])), false, Some(1)), None, "somebody else wrote it");
+    }
+
+    #[test]
+    fn nothing_kept_means_the_first_plugin_unless_the_host_has_ever_refused() {
+        assert_eq!(told(Ok(None), false, Some(1)), Some(1));
+        assert_eq!(told(Ok(None), true, Some(1)), None);
+        let error = HostError::new("proxy_get_property", Status::INTERNAL_FAILURE);
+        assert_eq!(told(Err(error), false, Some(1)), None);
     }
 }
