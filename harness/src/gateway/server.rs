@@ -85,7 +85,7 @@ pub enum GatewayError {
     },
     /// The machine gives no thread or timer.
     #[error("cannot start the gateway: {0}")]
-    Start(#[source] std::io::Error),
+    Start(std::io::Error),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -43,7 +43,7 @@ struct Job {
 
 impl Worker {
     /// Starts the thread. At most `queue` exchanges wait for it; more wait for a place in the queue. The receiver hears when
-    /// the thread has ended. Nobody has to wait for that: a filter in an endless loop never comes back.
+    /// the thread has ended.
     pub(super) fn start(mut proxy: Proxy, queue: usize) -> std::io::Result<(Self, oneshot::Receiver<Infallible>)> {
         let (jobs, mut incoming) = mpsc::channel(queue.max(1));
         let (alive, ended) = oneshot::channel();
