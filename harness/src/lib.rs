@@ -1,4 +1,45 @@
-//! Envoy, emulated on wasmtime.
+//! Envoy, emulated on wasmtime: a Proxy-Wasm filter, ours or anyone's, behaves here as it does there, in milliseconds.
+//!
+//! # Three layers
+//!
+//! | module | layer | knows |
+//! |---|---|---|
+//! | [`abi`] | exports, imports, memory, status words | how a call crosses the border |
+//! | [`context`] | Envoy's `Context` | which map or buffer lives in which phase, properties, shared data, metrics, logs |
+//! | [`stream`] | the filter manager | in which order filters see a message, what pausing holds back, local replies |
+//!
+//! Rules of Envoy's behaviour are cited by their ID, as `docs/envoy-behaviour.md` has them. Where this emulation and a real
+//! Envoy differ, Envoy is right.
+//!
+//! # What is built on them
+//!
+//! | module | idea |
+//! |---|---|
+//! | [`scenario`] | what goes in and what must be seen, as a file, for every engine |
+//! | [`envoy`] | the driver for a real Envoy |
+//! | [`gateway`] | HTTP/1.1 on loopback around a chain of filters |
+//! | [`check`], [`describe`] | what a module says of a configuration, and of itself |
+//! | [`document`] | YAML and JSON with line and column |
+//! | [`cost`] | exact counters |
+//! | [`engine`] | the one configuration of wasmtime |
+//!
+//! # In a test of your own
+//!
+//! ```no_run
+//! use std::path::Path;
+//! use tamis_harness::scenario::{Modules, Scenario, run};
+//!
+//! let scenario = Scenario::read(Path::new("scenarios/headers.yaml")).unwrap();
+//! let report = run(&scenario, &mut Modules::default()).unwrap();
+//! assert!(report.passed(), "{report}");
+//! ```
+//!
+//! # What it does not do yet
+//!
+//! One worker, one stream at a time; no callouts, timers, foreign functions or reload: these host functions answer by status
+//! word. ABI 0.1.0 passes the gate but is not dispatched. A guest cannot hurt its host: memory is capped at 1 GiB, a callback
+//! at [`engine::FUEL_PER_CALLBACK`], and nothing but the proxy's functions can be reached.
+
 pub mod abi;
 pub mod check;
 pub mod context;

@@ -8,13 +8,16 @@ pub(super) struct Exports {
     pub context_create: Option<TypedFunc<(u32, u32), ()>>,
     pub vm_start: Option<TypedFunc<(u32, u32), u32>>,
     pub configure: Option<TypedFunc<(u32, u32), u32>>,
-    pub headers: [Option<TypedFunc<(u32, u32, u32), u32>>; 2],
-    pub body: [Option<TypedFunc<(u32, u32, u32), u32>>; 2],
-    pub trailers: [Option<TypedFunc<(u32, u32), u32>>; 2],
+    pub headers: Both<(u32, u32, u32)>,
+    pub body: Both<(u32, u32, u32)>,
+    pub trailers: Both<(u32, u32)>,
     pub done: Option<TypedFunc<u32, u32>>,
     pub log: Option<TypedFunc<u32, ()>>,
     pub delete: Option<TypedFunc<u32, ()>>,
 }
+
+/// The callback of the request and that of the response.
+type Both<P> = [Option<TypedFunc<P, u32>>; 2];
 
 impl Exports {
     pub fn find(mut store: impl AsContextMut, instance: &Instance) -> wasmtime::Result<Self> {

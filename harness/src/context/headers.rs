@@ -1,107 +1,65 @@
 //! Envoy's header map.
 
-/// A header map as Envoy keeps it: names in lower case, pseudo headers first, some names single-slot (rules `HDR-7` to
-/// `HDR-10`).
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct HeaderMap(Vec<(Vec<u8>, Vec<u8>)>);
+use super::slots::{MapKind, is_single};
 
-/// Names that have one slot: a second value is joined to the first. Pseudo headers are so too.
-const SINGLE_SLOT: &[&str] = &[
-    "accept",
-    "accept-encoding",
-    "access-control-allow-credentials",
-    "access-control-allow-headers",
-    "access-control-allow-methods",
-    "access-control-allow-origin",
-    "access-control-expose-headers",
-    "access-control-max-age",
-    "access-control-request-headers",
-    "access-control-request-method",
-    "authorization",
-    "cache-control",
-    "connection",
-    "content-encoding",
-    "content-length",
-    "content-type",
-    "date",
-    "etag",
-    "expect",
-    "forwarded",
-    "grpc-message",
-    "grpc-status",
-    "grpc-timeout",
-    "if-match",
-    "if-modified-since",
-    "if-none-match",
-    "if-range",
-    "if-unmodified-since",
-    "keep-alive",
-    "location",
-    "origin",
-    "proxy-connection",
-    "referer",
-    "server",
-    "te",
-    "transfer-encoding",
-    "upgrade",
-    "user-agent",
-    "vary",
-    "via",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-proto",
-    "x-request-id",
-];
+/// A header map as Envoy keeps it: names in lower case, pseudo headers first, some names single-slot (rules `HDR-7` to
+/// `HDR-10`). Whether it is a request's or a response's it learns from the first pseudo header that it gets.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HeaderMap {
+    entries: Vec<(Vec<u8>, Vec<u8>)>,
+    kind: Option<MapKind>,
+}
 
 impl HeaderMap {
     /// Every name with its value.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
-        self.0.iter().map(|(name, value)| (name.as_slice(), value.as_slice()))
+        self.entries.iter().map(|(name, value)| (name.as_slice(), value.as_slice()))
     }
 
     /// How many entries there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.entries.len()
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.entries.is_empty()
     }
 
     /// The bytes of all names and values: what Envoy calls the map's size (rule `HDR-11`).
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.0.iter().map(|(name, value)| name.len() + value.len()).sum()
+        self.entries.iter().map(|(name, value)| name.len() + value.len()).sum()
     }
 
     /// The first value of a name.
     #[must_use]
     pub fn get(&self, name: &[u8]) -> Option<&[u8]> {
-        let name = folded(name);
+        let name = self.folded(name);
         self.iter().find_map(|(key, value)| (key == name).then_some(value))
     }
 
     /// All values of a name, in order.
     pub fn get_all(&self, name: &[u8]) -> impl Iterator<Item = &[u8]> {
-        let name = folded(name);
+        let name = self.folded(name);
         self.iter().filter_map(move |(key, value)| (key == name).then_some(value))
     }
 
     /// Adds a value; a single-slot name gets it joined with a comma.
     pub fn add(&mut self, name: &[u8], value: &[u8]) {
-        let name = folded(name);
-        if is_single_slot(&name)
-            && let Some((_, old)) = self.0.iter_mut().find(|(key, _)| *key == name)
+        let name = self.folded(name);
+        self.kind = self.kind.or_else(|| MapKind::of_pseudo(&name));
+        if is_single(&name, self.kind)
+            && let Some((_, old)) = self.entries.iter_mut().find(|(key, _)| *key == name)
         {
             old.push(b',');
             old.extend_from_slice(value);
             return;
         }
-        let at = if is_pseudo(&name) { self.first_regular() } else { self.0.len() };
-        self.0.insert(at, (name, value.to_vec()));
+        let at = if is_pseudo(&name) { self.first_regular() } else { self.entries.len() };
+        self.entries.insert(at, (name, value.to_vec()));
     }
 
     /// Replaces all values of a name by one, which comes last: Envoy takes the old ones away and adds the new one (rules
@@ -113,12 +71,27 @@ impl HeaderMap {
 
     /// Takes all values of a name away.
     pub fn remove(&mut self, name: &[u8]) {
-        let name = folded(name);
-        self.0.retain(|(key, _)| *key != name);
+        let name = self.folded(name);
+        self.entries.retain(|(key, _)| *key != name);
+    }
+
+    /// Takes everything away and adds these; whose map it is stays.
+    pub fn replace_all(&mut self, pairs: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>) {
+        self.entries.clear();
+        for (name, value) in pairs {
+            self.add(&name, &value);
+        }
+    }
+
+    /// In lower case, and with the one alias that Envoy has, in requests (rule `HDR-10`).
+    fn folded(&self, name: &[u8]) -> Vec<u8> {
+        let name = name.to_ascii_lowercase();
+        let aliased = name == b"host" && self.kind != Some(MapKind::Response);
+        if aliased { b":authority".to_vec() } else { name }
     }
 
     fn first_regular(&self) -> usize {
-        self.0.iter().position(|(name, _)| !is_pseudo(name)).unwrap_or(self.0.len())
+        self.entries.iter().position(|(name, _)| !is_pseudo(name)).unwrap_or(self.entries.len())
     }
 }
 
@@ -132,20 +105,8 @@ impl<N: AsRef<[u8]>, V: AsRef<[u8]>> FromIterator<(N, V)> for HeaderMap {
     }
 }
 
-/// In lower case, and with the one alias that Envoy has (rule `HDR-10`).
-fn folded(name: &[u8]) -> Vec<u8> {
-    let name = name.to_ascii_lowercase();
-    if name == b"host" { b":authority".to_vec() } else { name }
-}
-
 fn is_pseudo(name: &[u8]) -> bool {
     name.first() == Some(&b':')
-}
-
-fn is_single_slot(name: &[u8]) -> bool {
-    is_pseudo(name)
-        || name.starts_with(b"x-envoy-")
-        || std::str::from_utf8(name).is_ok_and(|name| SINGLE_SLOT.binary_search(&name).is_ok())
 }
 
 #[cfg(test)]
@@ -160,11 +121,6 @@ mod tests {
         map.iter()
             .map(|(n, v)| (String::from_utf8_lossy(n).into_owned(), String::from_utf8_lossy(v).into_owned()))
             .collect()
-    }
-
-    #[test]
-    fn the_single_slot_list_is_sorted() {
-        assert!(SINGLE_SLOT.is_sorted());
     }
 
     #[test]
@@ -183,9 +139,22 @@ mod tests {
 
     #[test]
     fn hdr_9_single_slot_names_are_joined_others_are_not() {
-        let map = map(&[("via", "a"), ("via", "b"), ("x-a", "1"), ("x-a", "2")]);
+        let map = map(&[(":path", "/"), ("via", "a"), ("via", "b"), ("x-a", "1"), ("x-a", "2")]);
         assert_eq!(map.get(b"via"), Some(b"a,b".as_slice()));
-        assert_eq!(map.len(), 3);
+        assert_eq!(map.len(), 4);
+    }
+
+    #[test]
+    fn hdr_9_a_map_stays_a_response_without_its_status() {
+        let mut map = map(&[(":status", "200")]);
+        map.replace_all([(b"vary".to_vec(), b"a".to_vec()), (b"vary".to_vec(), b"b".to_vec())]);
+        assert_eq!(pairs(&map), [("vary".into(), "a,b".into())]);
+    }
+
+    #[test]
+    fn hdr_10_a_response_has_a_host_like_any_other_header() {
+        let map = map(&[(":status", "200"), ("host", "a")]);
+        assert_eq!((map.get(b"host"), map.get(b":authority")), (Some(b"a".as_slice()), None));
     }
 
     #[test]

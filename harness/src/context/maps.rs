@@ -52,7 +52,7 @@ impl VmContext {
         if map > 7 {
             return Err(Status::BadArgument);
         }
-        Ok(self.with_readable(map, |map| encode(map)).unwrap_or_default())
+        Ok(self.with_readable(map, encode).unwrap_or_default())
     }
 
     /// `proxy_get_header_map_size` (rule `HDR-11`)
@@ -77,7 +77,7 @@ impl VmContext {
 
     /// `proxy_set_header_map_pairs`: takes everything away first, pseudo headers too (rule `HDR-8`).
     pub(crate) fn set_header_pairs(&self, map: u32, wire: &[u8]) -> Result<(), Status> {
-        self.with_writable(map, |map| *map = decode(wire).into_iter().collect())
+        self.with_writable(map, |map| map.replace_all(decode(wire)))
     }
 
     fn in_log(&self) -> bool {
@@ -88,7 +88,8 @@ impl VmContext {
         let map = MapType::from_word(map)?;
         let stream = self.stream().ok_or(Status::BadArgument)?;
         // The log phase has a snapshot of every map but the request's trailers.
-        if !(stream.visible.log && map != MapType::RequestTrailers) && !self.is_visible(map) {
+        let in_snapshot = stream.visible.log && map != MapType::RequestTrailers;
+        if !in_snapshot && !self.is_visible(map) {
             return Err(Status::BadArgument);
         }
         map.of(&mut lock(&stream.exchange)).map(|map| read(map)).ok_or(Status::BadArgument)

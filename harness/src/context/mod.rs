@@ -15,6 +15,7 @@ mod metrics;
 mod process;
 mod properties;
 mod shared;
+mod slots;
 
 pub use actions::{Action, LocalReply};
 pub use clock::Clock;

@@ -8,6 +8,13 @@ use super::{Clock, LogLevel, LogLine, lock, metrics, shared};
 /// The newest lines are kept, older ones go: a gateway that runs for weeks must not remember them all.
 const LOG_LINES: usize = 10_000;
 
+/// The newest lines, and how many there have ever been.
+#[derive(Debug, Default)]
+struct Log {
+    lines: VecDeque<LogLine>,
+    written: usize,
+}
+
 /// One proxy process: shared data, queues, metrics, the clock, the log.
 #[derive(Debug)]
 pub struct Process {
@@ -15,7 +22,7 @@ pub struct Process {
     pub(super) metrics: Mutex<metrics::Values>,
     clock: Mutex<Clock>,
     random: Mutex<u64>,
-    log: Mutex<VecDeque<LogLine>>,
+    log: Mutex<Log>,
     level: LogLevel,
     echo: bool,
 }
@@ -55,7 +62,21 @@ impl Process {
     /// The log so far, its newest 10,000 lines.
     #[must_use]
     pub fn log_lines(&self) -> Vec<LogLine> {
-        lock(&self.log).iter().cloned().collect()
+        lock(&self.log).lines.iter().cloned().collect()
+    }
+
+    /// How many lines have been written.
+    #[must_use]
+    pub fn log_written(&self) -> usize {
+        lock(&self.log).written
+    }
+
+    /// The lines after the first `written` ones, as far as they are still there.
+    #[must_use]
+    pub fn log_since(&self, written: usize) -> Vec<LogLine> {
+        let log = lock(&self.log);
+        let forgotten = log.written - log.lines.len();
+        log.lines.iter().skip(written.saturating_sub(forgotten)).cloned().collect()
     }
 
     /// A metric's value.
@@ -79,10 +100,11 @@ impl Process {
             eprintln!("{line}");
         }
         let mut log = lock(&self.log);
-        if log.len() == LOG_LINES {
-            log.pop_front();
+        if log.lines.len() == LOG_LINES {
+            log.lines.pop_front();
         }
-        log.push_back(line);
+        log.lines.push_back(line);
+        log.written += 1;
     }
 
     /// The next eight random bytes (SplitMix64: any seed gives a good sequence).
@@ -93,5 +115,30 @@ impl Process {
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         (z ^ (z >> 31)).to_le_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn old_lines_go_and_new_ones_are_found() {
+        let process = Process::deterministic(0);
+        let line = |i: usize| LogLine { level: LogLevel::Info, from: String::new(), message: i.to_string() };
+        (0..LOG_LINES + 5).for_each(|i| process.log(line(i)));
+        assert_eq!(process.log_lines().len(), LOG_LINES);
+        let mark = process.log_written();
+        process.log(line(7));
+        process.log(LogLine { level: LogLevel::Debug, ..line(8) });
+        assert_eq!(process.log_since(mark), [line(7)]);
+        assert_eq!(process.log_since(0).len(), LOG_LINES);
+    }
+
+    #[test]
+    fn randomness_depends_on_the_seed_alone() {
+        let draw = |seed| Process::deterministic(seed).random();
+        assert_eq!(draw(1), draw(1));
+        assert_ne!(draw(1), draw(2));
     }
 }

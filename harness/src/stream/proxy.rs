@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use tamis_module::abi::AbiVersion;
 use wasmtime::Module;
 
 use super::Stream;
@@ -75,6 +76,11 @@ pub enum LoadError {
     /// No Envoy would load the module.
     #[error("{0}")]
     Refused(#[from] tamis_module::gate::Refusal),
+    /// Envoy would load it; this harness does not speak its version of the ABI.
+    #[error(
+        "the module speaks ABI 0.1.0, which proxies still load and this harness does not run; build it with a newer SDK"
+    )]
+    OldAbi,
     /// wasmtime could not compile it.
     #[error("the module does not compile: {0}")]
     Compile(String),
@@ -98,7 +104,9 @@ impl LoadedModule {
     ///
     /// [`LoadError::Refused`] and [`LoadError::Compile`].
     pub fn new(bytes: &[u8]) -> Result<Self, LoadError> {
-        tamis_module::gate::check(bytes)?;
+        if tamis_module::gate::check(bytes)?.abi == Some(AbiVersion::V0_1_0) {
+            return Err(LoadError::OldAbi);
+        }
         let compile = |error: wasmtime::Error| LoadError::Compile(format!("{error:#}"));
         let compiled = Module::new(engine::engine().map_err(compile)?, bytes).map_err(compile)?;
         Ok(Self { bytes: bytes.into(), compiled })
@@ -183,11 +191,8 @@ impl Thread {
 
     /// Creates, starts and configures a plugin in a VM (rule `LIFE-5`). The same plugin twice has one root context.
     fn configure(&mut self, vm: usize, filter: &FilterSpec, process: &Process) -> Result<u32, LoadError> {
-        let before = process.log_lines().len();
-        let rejected = || LoadError::Rejected {
-            filter: filter.plugin.name.clone(),
-            log: process.log_lines().split_off(before.min(process.log_lines().len())),
-        };
+        let before = process.log_written();
+        let rejected = || LoadError::Rejected { filter: filter.plugin.name.clone(), log: process.log_since(before) };
         let Some(vm) = self.vms.get_mut(vm) else { return Err(rejected()) };
         let plugin = Arc::new(filter.plugin.clone());
         let size = u32::try_from(plugin.configuration.len()).unwrap_or(u32::MAX);
