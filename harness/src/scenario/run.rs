@@ -82,7 +82,8 @@ fn answer(answer: &Answer) -> WireMessage {
 fn message(pseudo: &[(&str, &str)], fields: &Fields, body: &str, framed: bool) -> WireMessage {
     let mut headers = pseudo.iter().copied().collect::<HeaderMap>();
     for (name, value) in &fields.0 {
-        headers.add(name.as_bytes(), value.as_bytes());
+        // Blanks around a value are not part of it on any wire.
+        headers.add(name.as_bytes(), value.trim_matches([' ', '\t']).as_bytes());
     }
     // What an HTTP/1.1 peer that knows its whole body says.
     if framed && headers.get(b"content-length").is_none() {
