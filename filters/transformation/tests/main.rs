@@ -1,21 +1,49 @@
-//! The filter as a module: every scenario, in the harness.
+//! The filter as a module: every scenario, in the harness and in a real Envoy.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::path::Path;
 
+use tamis_harness::envoy::{disagreements, find_or_skip, run_all};
 use tamis_harness::scenario::{Modules, Scenario, run};
+
+fn scenarios() -> Vec<Scenario> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+    let mut files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect::<Vec<_>>();
+    files.sort();
+    assert!(!files.is_empty());
+    files.iter().map(|file| Scenario::read(file).unwrap_or_else(|error| panic!("{error}"))).collect()
+}
 
 #[test]
 fn every_scenario_passes_in_the_harness() {
     let mut modules = Modules::default();
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
-    let mut count = 0;
-    for file in std::fs::read_dir(folder).unwrap() {
-        let scenario = Scenario::read(&file.unwrap().path()).unwrap_or_else(|error| panic!("{error}"));
+    for scenario in scenarios() {
         let report = run(&scenario, &mut modules).unwrap_or_else(|error| panic!("{error}"));
         assert!(report.passed(), "{report}");
         println!("{report}");
-        count += 1;
     }
-    assert!(count > 0);
+}
+
+#[test]
+fn every_scenario_passes_in_envoy_and_looks_as_in_the_harness() {
+    let Some(envoy) = find_or_skip("the scenarios of transformation in a real Envoy") else { return };
+    let mut modules = Modules::default();
+    let scenarios = scenarios();
+    let reports = run_all(&envoy, &scenarios, &mut modules).unwrap_or_else(|error| panic!("{error}"));
+    let mut wrong = String::new();
+    for (scenario, envoy) in scenarios.iter().zip(reports) {
+        let harness = run(scenario, &mut modules).unwrap_or_else(|error| panic!("{error}"));
+        let envoy = envoy.unwrap_or_else(|error| panic!("{}: {error}", scenario.file.display()));
+        if !envoy.passed() {
+            wrong.push_str(&envoy.to_string());
+        }
+        assert_eq!(harness.exchanges.len(), envoy.exchanges.len());
+        for (ours, theirs) in harness.exchanges.iter().zip(&envoy.exchanges) {
+            for line in disagreements(&ours.observed, &theirs.observed) {
+                wrong.push_str(&format!("{}, {}: {line}\n", scenario.name, ours.name));
+            }
+        }
+        println!("{envoy}");
+    }
+    assert!(wrong.is_empty(), "{wrong}");
 }
