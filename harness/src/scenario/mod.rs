@@ -19,7 +19,7 @@
 //! | [`model`] | the file, as types; its JSON Schema |
 //! | [`check`] | what was seen against what was expected |
 //! | [`modules`] | where a filter's module is found |
-//! | [`run`] | the harness as an engine |
+//! | [`mod@run`] | the harness as an engine |
 //! | [`report`] | what came of it, for people |
 
 pub mod check;
