@@ -198,7 +198,7 @@ fn link_shared(linker: &mut Linker<VmState>) -> Result<()> {
         "proxy_register_shared_queue",
         |mut c: Guest<'_>, name: u32, name_size: u32, out: u32| -> Result<u32> {
             c.enter("proxy_register_shared_queue", Writing)?;
-            let token = c.read(name, name_size).map(|(name, context)| context.register_queue(name));
+            let token = c.read(name, name_size).and_then(|(name, context)| context.register_queue(name));
             Ok(word(token.and_then(|token| c.write(out, &token.to_le_bytes()))))
         },
     )?;

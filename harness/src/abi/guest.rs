@@ -9,12 +9,18 @@ use crate::cost::{Cost, HostCall};
 /// Linear memory cannot grow beyond this (rule `MEM-8`).
 const MAX_MEMORY_BYTES: usize = 1 << 30;
 
+/// The most bytes that a guest may hand to its host in one callback. Envoy has no such bound; a guest under test must not be
+/// able to fill its host's memory with headers and replies.
+const MAX_HANDED_BYTES: u64 = 512 << 20;
+
 /// What a store holds: the border's state, and the context layer behind it.
 pub struct VmState {
     pub(super) memory: Option<Memory>,
     pub(super) allocate: Option<TypedFunc<u32, u32>>,
     pub(super) limits: StoreLimits,
     pub(super) restriction: Restriction,
+    /// `cost.bytes_out` when the callback began.
+    pub(super) handed_before: u64,
     /// What Envoy knows of this VM.
     pub context: VmContext,
     /// What the VM has cost so far.
@@ -44,6 +50,7 @@ impl VmState {
             allocate: None,
             limits: StoreLimitsBuilder::new().memory_size(MAX_MEMORY_BYTES).build(),
             restriction: Restriction::None,
+            handed_before: 0,
             context,
             cost: Cost::default(),
         }
@@ -92,6 +99,11 @@ impl HostCalls for Caller<'_, VmState> {
     fn enter(&mut self, function: &'static str, class: HostCall) -> wasmtime::Result<()> {
         let state = self.data_mut();
         state.cost.count(class);
+        if state.cost.bytes_out - state.handed_before > MAX_HANDED_BYTES {
+            return Err(wasmtime::format_err!(
+                "it handed more than {MAX_HANDED_BYTES} bytes to the host in one callback"
+            ));
+        }
         let allowed = match state.restriction {
             Restriction::None => true,
             Restriction::Allocating => ALWAYS.contains(&function),
@@ -108,8 +120,9 @@ impl HostCalls for Caller<'_, VmState> {
     fn read2(&mut self, a: (u32, u32), b: (u32, u32)) -> Result<(&[u8], &[u8], &mut VmContext), Status> {
         let memory = self.data().memory.ok_or(Status::InvalidMemoryAccess)?;
         let (bytes, state) = memory.data_and_store_mut(self);
+        let (first, second) = (range(bytes, a)?, range(bytes, b)?);
         state.cost.copied_out(u64::from(a.1) + u64::from(b.1));
-        Ok((range(bytes, a)?, range(bytes, b)?, &mut state.context))
+        Ok((first, second, &mut state.context))
     }
 
     fn write(&mut self, at: u32, new: &[u8]) -> Result<(), Status> {

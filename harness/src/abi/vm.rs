@@ -74,7 +74,9 @@ impl Vm {
         if self.failed {
             return Err(Trap { function: callback.name(), message: "the VM has failed earlier".to_owned() });
         }
-        self.store.data_mut().context.begin(context, matches!(callback, Callback::Configure { .. }));
+        let state = self.store.data_mut();
+        state.context.begin(context, matches!(callback, Callback::Configure { .. }));
+        state.handed_before = state.cost.bytes_out;
         let result = self
             .store
             .set_fuel(FUEL_PER_CALLBACK)
@@ -83,23 +85,18 @@ impl Vm {
         let left = self.store.get_fuel().unwrap_or(FUEL_PER_CALLBACK);
         let state = self.store.data_mut();
         state.restriction = Restriction::None;
+        if let Err(trap) = &result {
+            self.failed = true;
+            // The level is one that exists.
+            let _ = state.context.log(5, format!("Function: {trap}").as_bytes());
+        }
+        // What a guest asked for before it died is not done: the failed stream's answer goes first (rule FAIL-10).
         let actions = state.context.end();
-        if matches!(result, Ok(None)) {
-            return Ok(Returned { word: None, actions });
+        if !matches!(result, Ok(None)) {
+            state.cost.vm_entries += 1;
+            state.cost.fuel += FUEL_PER_CALLBACK - left;
         }
-        state.cost.vm_entries += 1;
-        state.cost.fuel += FUEL_PER_CALLBACK - left;
-        match result {
-            Ok(word) => Ok(Returned { word, actions }),
-            Err(trap) => {
-                self.failed = true;
-                // What the guest asked for before it died waits no longer: the failed stream's answer goes first (rule
-                // FAIL-10).
-                let message = format!("Function: {} failed: {}", trap.function, trap.message);
-                let _ = self.store.data_mut().context.log(5, message.as_bytes());
-                Err(trap)
-            }
-        }
+        result.map(|word| Returned { word, actions })
     }
 
     /// Calls an export without arguments that returns the place of bytes in the guest's memory, pointer in the high and
@@ -158,7 +155,8 @@ impl Vm {
             start.call(&mut store, ())?;
         }
         store.data_mut().restriction = Restriction::None;
-        store.data_mut().cost = Cost::default();
+        let state = store.data_mut();
+        (state.cost, state.handed_before) = (Cost::default(), 0);
         Ok(Self { store, instance, exports, failed: false })
     }
 

@@ -16,6 +16,9 @@ const NOENT: u32 = 44;
 const NOSYS: u32 = 52;
 const NOTSUP: u32 = 58;
 
+/// The most bytes that one `fd_write` may name: the same bytes can be named any number of times.
+const MAX_WRITE: usize = 16 << 20;
+
 /// The most random bytes that one call gets (rule `WASI-7`).
 const MAX_RANDOM: u32 = 64 * 1024;
 
@@ -52,8 +55,8 @@ fn link_output(linker: &mut Linker<VmState>, module: &str) -> Result<()> {
                     return Ok(FAULT);
                 };
                 match c.read(data, size) {
-                    Ok((bytes, _)) => text.extend_from_slice(bytes),
-                    Err(_) => return Ok(FAULT),
+                    Ok((bytes, _)) if text.len() + bytes.len() <= MAX_WRITE => text.extend_from_slice(bytes),
+                    _ => return Ok(FAULT),
                 }
             }
             let size = u32::try_from(text.len()).unwrap_or(u32::MAX);

@@ -5,6 +5,9 @@ use std::fmt;
 use super::VmContext;
 use crate::abi::Status;
 
+/// The most bytes of a message that are kept.
+const MAX_MESSAGE_BYTES: usize = 64 << 10;
+
 /// A line's level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LogLevel {
@@ -60,7 +63,8 @@ impl fmt::Display for LogLevel {
 pub struct LogLine {
     /// Its level.
     pub level: LogLevel,
-    /// Which plugin wrote it, in Envoy's words: name, root id and VM id, what is empty left out (rule `LOG-1`).
+    /// Which plugin wrote it, in Envoy's words: name, root id and VM id, what is empty left out (rule `LOG-1`). Lines that
+    /// belong to no stream, as while it is configured, leave the name out too.
     pub from: String,
     /// What it says.
     pub message: String,
@@ -78,10 +82,12 @@ impl VmContext {
     pub(crate) fn log(&mut self, level: u32, message: &[u8]) -> Result<(), Status> {
         let level = LogLevel::from_word(level).ok_or(Status::BadArgument)?;
         let from = self.plugin().map(|plugin| {
-            let words = [&plugin.name, &plugin.root_id, &plugin.vm_id];
+            let name = if self.stream().is_some() { plugin.name.as_str() } else { "" };
+            let words = [name, &plugin.root_id, &plugin.vm_id];
             words.iter().filter(|word| !word.is_empty()).map(|word| format!(" {word}")).collect::<String>()
         });
-        let message = String::from_utf8_lossy(message).into_owned();
+        let kept = message.get(..MAX_MESSAGE_BYTES).unwrap_or(message);
+        let message = String::from_utf8_lossy(kept).into_owned();
         self.process().log(LogLine { level, from: from.unwrap_or_default(), message });
         Ok(())
     }

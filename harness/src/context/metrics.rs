@@ -5,6 +5,10 @@ use std::collections::BTreeMap;
 use super::{VmContext, lock};
 use crate::abi::Status;
 
+/// The most metrics that a VM may define, and the longest name: a guest under test must not fill its host's memory.
+const MAX_METRICS: usize = 100_000;
+const MAX_NAME_BYTES: usize = 4096;
+
 /// A metric's kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
@@ -40,6 +44,9 @@ impl VmContext {
             2 => (Kind::Histogram, 6, 2),
             _ => return Err(Status::BadArgument),
         };
+        if name.len() > MAX_NAME_BYTES || self.metrics.names.len() >= MAX_METRICS {
+            return Err(Status::InternalFailure);
+        }
         let name = String::from_utf8_lossy(name).into_owned();
         let count = self.metrics.defined.get_mut(slot).ok_or(Status::InternalFailure)?;
         let id = first + 4 * *count;

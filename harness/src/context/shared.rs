@@ -5,6 +5,10 @@ use std::collections::{BTreeMap, VecDeque};
 use super::{VmContext, lock};
 use crate::abi::Status;
 
+/// The most bytes that guests may keep in a process, in shared data and queues together. Envoy has no such bound; a guest
+/// under test must not be able to fill its host's memory.
+const MAX_BYTES: usize = 256 << 20;
+
 /// A process' shared data, by VM id and key (rule `SD-1`), and its queues.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
@@ -12,6 +16,19 @@ pub(super) struct Shared {
     last_cas: u32,
     tokens: BTreeMap<(String, Vec<u8>), u32>,
     queues: BTreeMap<u32, VecDeque<Vec<u8>>>,
+    bytes: usize,
+}
+
+impl Shared {
+    /// Room for `new` bytes in place of `old` ones.
+    fn replace(&mut self, old: usize, new: usize) -> Result<(), Status> {
+        let bytes = self.bytes.saturating_sub(old).saturating_add(new);
+        if bytes > MAX_BYTES {
+            return Err(Status::InternalFailure);
+        }
+        self.bytes = bytes;
+        Ok(())
+    }
 }
 
 impl VmContext {
@@ -28,6 +45,8 @@ impl VmContext {
         if cas != 0 && shared.data.get(&key).is_some_and(|(_, current)| *current != cas) {
             return Err(Status::CasMismatch);
         }
+        let old = shared.data.get(&key).map(|(value, _)| key.1.len() + value.len()).unwrap_or_default();
+        shared.replace(old, key.1.len() + value.len())?;
         shared.last_cas = shared.last_cas.checked_add(1).unwrap_or(1);
         let version = shared.last_cas;
         shared.data.insert(key, (value.to_vec(), version));
@@ -35,12 +54,15 @@ impl VmContext {
     }
 
     /// `proxy_register_shared_queue`: what is queued stays (rule `SQ-1`).
-    pub(crate) fn register_queue(&self, name: &[u8]) -> u32 {
+    pub(crate) fn register_queue(&self, name: &[u8]) -> Result<u32, Status> {
         let mut shared = lock(&self.process.shared);
+        if !shared.tokens.contains_key(&(self.vm_id.clone(), name.to_vec())) {
+            shared.replace(0, name.len() + 1)?;
+        }
         let next = u32::try_from(shared.tokens.len()).unwrap_or(u32::MAX).saturating_add(1);
         let token = *shared.tokens.entry((self.vm_id.clone(), name.to_vec())).or_insert(next);
         shared.queues.entry(token).or_default();
-        token
+        Ok(token)
     }
 
     /// `proxy_resolve_shared_queue`: an empty VM id means one's own (rule `SQ-2`).
@@ -52,13 +74,19 @@ impl VmContext {
     /// `proxy_enqueue_shared_queue`
     pub(crate) fn enqueue(&self, token: u32, value: &[u8]) -> Result<(), Status> {
         let mut shared = lock(&self.process.shared);
-        shared.queues.get_mut(&token).ok_or(Status::NotFound)?.push_back(value.to_vec());
+        if !shared.queues.contains_key(&token) {
+            return Err(Status::NotFound);
+        }
+        shared.replace(0, value.len())?;
+        shared.queues.entry(token).or_default().push_back(value.to_vec());
         Ok(())
     }
 
     /// `proxy_dequeue_shared_queue`
     pub(crate) fn dequeue(&self, token: u32) -> Result<Vec<u8>, Status> {
         let mut shared = lock(&self.process.shared);
-        shared.queues.get_mut(&token).ok_or(Status::NotFound)?.pop_front().ok_or(Status::Empty)
+        let value = shared.queues.get_mut(&token).ok_or(Status::NotFound)?.pop_front().ok_or(Status::Empty)?;
+        shared.replace(value.len(), 0)?;
+        Ok(value)
     }
 }

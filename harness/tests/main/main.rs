@@ -11,3 +11,4 @@
 
 mod envoy;
 mod gateway;
+mod guests;
