@@ -5,12 +5,16 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tamis_harness::context::{Attributes, Plugin, Process};
 use tamis_harness::document::parse_as;
 use tamis_harness::envoy::bootstrap::{Chain, listeners};
 use tamis_harness::envoy::{EnvoyBinary, EnvoyError, EnvoyProcess, NotRun, disagreements, find_or_skip, run_all};
 use tamis_harness::scenario::{Modules, Scenario, run};
+use tamis_harness::stream::{FilterSpec, LoadedModule, Proxy, WireMessage};
 use tamis_module::plugin_config::{FailurePolicy, PluginConfig};
 
 const HEADERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../filters/transformation/scenarios/headers.yaml");
@@ -190,6 +194,60 @@ fn hdr_9_the_same_names_have_one_slot_in_both_engines() {
     assert_eq!(seen, names.len() * 4);
 }
 
+/// Says what it is asked for.
+const TALKS: &str = r#"(module
+  (import "env" "proxy_log" (func $log (param i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 16) "create start configure request done log delete")
+  (func $say (param i32 i32) (drop (call $log (i32.const 2) (local.get 0) (local.get 1))))
+  (func (export "proxy_abi_version_0_2_1"))
+  (func (export "proxy_on_memory_allocate") (param i32) (result i32) i32.const 1024)
+  (func (export "proxy_on_context_create") (param i32 i32) (call $say (i32.const 16) (i32.const 6)))
+  (func (export "proxy_on_vm_start") (param i32 i32) (result i32) (call $say (i32.const 23) (i32.const 5)) i32.const 1)
+  (func (export "proxy_on_configure") (param i32 i32) (result i32) (call $say (i32.const 29) (i32.const 9)) i32.const 1)
+  (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+    (call $say (i32.const 39) (i32.const 7)) i32.const 0)
+  (func (export "proxy_on_done") (param i32) (result i32) (call $say (i32.const 47) (i32.const 4)) i32.const 1)
+  (func (export "proxy_on_log") (param i32) (call $say (i32.const 52) (i32.const 3)))
+  (func (export "proxy_on_delete") (param i32) (call $say (i32.const 56) (i32.const 6))))"#;
+
+#[test]
+fn log_1_lines_have_the_same_prefix_in_both_engines() {
+    let Some(binary) = find_or_skip("log lines of a real Envoy") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("talks.wasm");
+    std::fs::write(&file, wat::parse_str(TALKS).unwrap()).unwrap();
+
+    let mut config = static_config("", None);
+    let filter =
+        "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters/0/typed_config/config";
+    let plugin = config.pointer_mut(filter).unwrap();
+    (plugin["name"], plugin["root_id"], plugin["vm_config"]["vm_id"]) = (json!("name"), json!("root"), json!("vm"));
+    plugin["vm_config"]["code"]["local"]["filename"] = json!(file);
+    let envoy = EnvoyProcess::start(&binary, &config).unwrap();
+    assert!(answer(envoy.listeners().unwrap()["c"]).starts_with("HTTP/1.1 404"));
+    let limit = Instant::now() + Duration::from_secs(10);
+    while !envoy.log().contains("delete") && Instant::now() < limit {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let theirs = envoy.log();
+    let theirs = theirs.lines().filter_map(|line| line.split_once("] wasm log").map(|(_, line)| line.to_owned()));
+
+    let plugin = Plugin { name: "name".into(), root_id: "root".into(), vm_id: "vm".into(), configuration: Vec::new() };
+    let module = LoadedModule::new(&std::fs::read(&file).unwrap()).unwrap();
+    let process = Arc::new(Process::deterministic(1));
+    let filter = FilterSpec { module, plugin, failure_policy: Default::default() };
+    let mut proxy = Proxy::load(&[filter], process.clone()).unwrap();
+    let mut stream = proxy.open(Attributes::default());
+    stream.request(WireMessage::new([(":path", "/"), (":method", "GET")].into_iter().collect(), Vec::new()));
+    stream.close();
+    let ours = process.log_lines().into_iter().map(|line| format!("{}: {}", line.from, line.message));
+
+    let ours = ours.collect::<Vec<_>>();
+    assert_eq!(ours.len(), 14, "canary, main thread and worker, then the stream");
+    assert_eq!(theirs.collect::<Vec<_>>(), ours);
+}
+
 /// A static configuration with one listener.
 fn static_config(config: &str, listen: Option<SocketAddr>) -> Value {
     let plugin = PluginConfig {
@@ -212,6 +270,15 @@ fn static_config(config: &str, listen: Option<SocketAddr>) -> Value {
         listener["address"]["socket_address"]["port_value"] = json!(listen.port());
     }
     json!({ "static_resources": { "listeners": [listener] } })
+}
+
+/// What a listener answers to a plain request.
+fn answer(listener: SocketAddr) -> String {
+    let mut stream = TcpStream::connect(listener).unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
 }
 
 const RIGHT: &str = r#"{"rules":[{"request":{"headers":{"remove":["x-a"]}}}]}"#;
@@ -251,10 +318,7 @@ fn the_process_is_gone_after_drop_also_after_a_panic() {
     assert_eq!(envoy.version(), binary.version());
     assert!(envoy.log().contains("transformation"), "{}", envoy.log());
     assert_eq!(envoy.rejected_listeners().unwrap().len(), 0);
-    let mut stream = TcpStream::connect(listener).unwrap();
-    stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
+    let answer = answer(listener);
     assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
     drop(envoy);
     assert!(!running(id));
