@@ -14,22 +14,37 @@ struct Record {
     message: String,
 }
 
-/// What made Envoy reject a chain, as lines: what the module itself logged under the VM ids, without the prefix; when it
-/// logged nothing, what Envoy says about it.
-pub(super) fn complaints(log: &str, vm_ids: &[String]) -> Vec<String> {
-    let records = records(log);
-    let bad = |record: &&Record| matches!(record.level.as_str(), "error" | "critical");
-    let modules = records.iter().filter(bad).filter_map(|record| {
-        let (from, message) = record.message.strip_prefix("wasm log")?.split_once(": ")?;
-        let from = from.split(' ').next_back().unwrap_or_default();
-        (vm_ids.is_empty() || vm_ids.iter().any(|vm_id| vm_id == from)).then(|| message.to_owned())
-    });
-    let modules = modules.take(MAX_LINES).collect::<Vec<_>>();
-    if !modules.is_empty() {
-        return modules;
+/// What made Envoy reject a configuration: what the module itself logged, without the prefix; when it logged nothing, what
+/// Envoy says about it.
+pub(super) fn complaints(log: &str) -> Vec<String> {
+    complaints_in(&records(log))
+}
+
+/// What made Envoy reject one listener of LDS; `vm_ids` are those of its plugins.
+pub(super) fn complaints_about(log: &str, listener: &str, vm_ids: &[String]) -> Vec<String> {
+    let mut records = records(log);
+    // Listeners are loaded one after the other, and a rejection ends what is about one.
+    let is_rejection = |record: &Record| record.message.starts_with("lds: listener '");
+    let own = format!("lds: listener '{listener}'");
+    if let Some(end) = records.iter().position(|record| record.message.starts_with(&own)) {
+        records.truncate(end);
+        let start = records.iter().rposition(is_rejection).map_or(0, |before| before + 1);
+        records.drain(..start);
     }
-    let envoys = records.iter().filter(bad).filter(|record| !record.message.starts_with("wasm log"));
-    envoys.filter(|record| record.component != "main").map(|record| record.message.clone()).take(MAX_LINES).collect()
+    // A listener that was accepted may have complained, too.
+    records.retain(|record| record.said().is_none_or(|(from, _)| vm_ids.iter().any(|vm_id| vm_id == from)));
+    complaints_in(&records)
+}
+
+fn complaints_in(records: &[Record]) -> Vec<String> {
+    let bad = |record: &&Record| matches!(record.level.as_str(), "error" | "critical");
+    let said = records.iter().filter(bad).filter_map(Record::said).map(|(_, message)| message.to_owned());
+    let said = said.take(MAX_LINES).collect::<Vec<_>>();
+    if !said.is_empty() {
+        return said;
+    }
+    let envoys = records.iter().filter(bad).filter(|record| record.component != "main");
+    envoys.map(|record| record.message.clone()).take(MAX_LINES).collect()
 }
 
 /// Why Envoy did not start at all, in its own words; it is the last thing it logs as critical.
@@ -45,6 +60,14 @@ pub(super) fn verdict(log: &str) -> Option<String> {
 pub(super) fn tail(log: &str) -> Vec<String> {
     let lines = log.lines().filter(|line| !line.trim().is_empty()).collect::<Vec<_>>();
     lines.iter().skip(lines.len().saturating_sub(MAX_LINES)).map(|line| (*line).to_owned()).collect()
+}
+
+impl Record {
+    /// What a module said, and under which VM id.
+    fn said(&self) -> Option<(&str, &str)> {
+        let (from, message) = self.message.strip_prefix("wasm log")?.split_once(": ")?;
+        Some((from.split(' ').next_back().unwrap_or_default(), message))
+    }
 }
 
 fn records(log: &str) -> Vec<Record> {
@@ -89,14 +112,30 @@ Unable to create Wasm plugin t
 
     #[test]
     fn the_module_speaks_first() {
-        assert_eq!(complaints(LOG, &["b".to_owned()]), ["wrong at `rules`: no\n  and why: because"]);
-        assert_eq!(complaints(LOG, &[]), ["wrong at `rules`: no\n  and why: because"]);
+        assert_eq!(complaints(LOG), ["wrong at `rules`: no\n  and why: because"]);
+        assert_eq!(complaints_about(LOG, "x", &["b".to_owned()]), complaints(LOG));
     }
 
     #[test]
     fn without_a_word_of_the_module_envoy_speaks() {
         let expected = ["Wasm VM failed Failed to configure base Wasm plugin", "Plugin t failed to load"];
-        assert_eq!(complaints(LOG, &["a".to_owned()]), expected);
+        assert_eq!(complaints_about(LOG, "x", &["a".to_owned()]), expected);
+    }
+
+    #[test]
+    fn a_listener_has_its_own_lines_only() {
+        let record = |level: &str, message: &str| format!("[2026-11-21 09:39:38.900][{level}][wasm] {message}\n");
+        let log = [
+            record("error", "Plugin one failed to load"),
+            record("warning", "lds: listener 'one' config rejected: Unable to create Wasm plugin one"),
+            record("error", "wasm log other: not rejected for it"),
+            record("error", "Plugin two failed to load"),
+            record("warning", "lds: listener 'two' config rejected: Unable to create Wasm plugin two"),
+            record("error", "Plugin three failed to load"),
+        ];
+        let about = |listener| complaints_about(&log.concat(), listener, &["v".to_owned()]);
+        assert_eq!(about("one"), ["Plugin one failed to load"]);
+        assert_eq!(about("two"), ["Plugin two failed to load"]);
     }
 
     #[test]

@@ -211,14 +211,14 @@ pub(super) fn system(what: &'static str) -> impl Fn(io::Error) -> EnvoyError {
     move |error| EnvoyError::System { what, error }
 }
 
-/// Lines under a message.
-pub(super) fn indented(lines: &[String]) -> String {
-    lines.iter().flat_map(|message| message.lines()).map(|line| format!("\n  {line}")).collect()
+/// Messages under a message, as the harness shows those of a module.
+pub(super) fn indented(messages: &[String]) -> String {
+    messages.iter().map(|message| format!("\n  {message}")).collect()
 }
 
 fn ended(status: ExitStatus, log: &str) -> EnvoyError {
     match log::verdict(log) {
-        Some(verdict) => EnvoyError::Rejected { verdict, log: log::complaints(log, &[]) },
+        Some(verdict) => EnvoyError::Rejected { verdict, log: log::complaints(log) },
         None => EnvoyError::Ended { status, log: log::tail(log) },
     }
 }
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_shown_below_the_message() {
-        assert_eq!(indented(&["a\nb".to_owned(), "c".to_owned()]), "\n  a\n  b\n  c");
+    fn messages_are_shown_below_the_message() {
+        assert_eq!(indented(&["a".to_owned(), "b".to_owned()]), "\n  a\n  b");
     }
 }

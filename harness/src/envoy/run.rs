@@ -101,7 +101,10 @@ impl Running {
         }
         let vm_ids = chain.plugins.iter().map(|plugin| plugin.vm_id.clone()).collect::<Vec<_>>();
         let verdict = self.rejected.get(&chain.name).map_or("no reason is given", String::as_str);
-        Err(NotRun::Rejected { verdict: verdict.to_owned(), log: log::complaints(&self.process.log(), &vm_ids) })
+        Err(NotRun::Rejected {
+            verdict: verdict.to_owned(),
+            log: log::complaints_about(&self.process.log(), &chain.name, &vm_ids),
+        })
     }
 }
 

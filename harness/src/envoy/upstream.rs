@@ -53,7 +53,8 @@ impl Upstream {
                 }
                 let shared = accepting.clone();
                 // A connection that fails is seen by the proxy, which answers 503: nothing is left to say here.
-                std::thread::spawn(move || drop(serve(&stream, &shared)));
+                let connection = std::thread::Builder::new().name("upstream connection".to_owned());
+                let _ = connection.spawn(move || drop(serve(&stream, &shared)));
             }
         };
         let acceptor = std::thread::Builder::new().name("upstream".to_owned()).spawn(accept)?;

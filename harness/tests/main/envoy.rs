@@ -194,6 +194,19 @@ fn hdr_9_the_same_names_have_one_slot_in_both_engines() {
     assert_eq!(seen, names.len() * 4);
 }
 
+#[test]
+fn a_module_that_dies_at_its_start_is_told() {
+    let Some(binary) = find_or_skip("a module that dies in a real Envoy") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let dies = TALKS.replace(r#"(call $say (i32.const 29) (i32.const 9)) i32.const 1"#, "unreachable");
+    std::fs::write(folder.path().join("dies.wasm"), wat::parse_str(dies).unwrap()).unwrap();
+    let mut scenario = scenario("{name: dies, filters: [{module: dies.wasm}], exchanges: [{name: e}]}");
+    scenario.file = folder.path().join("scenario.yaml");
+    let error = run_all(&binary, &[scenario], &mut Modules::default()).unwrap().remove(0).unwrap_err().to_string();
+    println!("{error}");
+    assert!(error.contains("proxy_on_configure failed"), "{error}");
+}
+
 /// Says what it is asked for.
 const TALKS: &str = r#"(module
   (import "env" "proxy_log" (func $log (param i32 i32 i32) (result i32)))
