@@ -53,6 +53,8 @@ fn request_headers_over_the_bounds_get_a_431() {
     {
         let answer = raw(setting.address(), with(&headers).as_bytes());
         assert!(answer.starts_with(&format!("HTTP/1.1 {expected} ")), "{expected}: {:.100}", answer);
+        // The echo has bounds too: what it answers comes back through the filters.
+        assert_eq!(answer.contains("x-by: tamis"), expected == "200");
     }
     setting.assert_works();
 }
