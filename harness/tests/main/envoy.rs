@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tamis_harness::context::{Attributes, Plugin, Process};
 use tamis_harness::document::parse_as;
 use tamis_harness::envoy::bootstrap::{Chain, listeners};
-use tamis_harness::envoy::{EnvoyBinary, EnvoyError, EnvoyProcess, NotRun, disagreements, find_or_skip, run_all};
+use tamis_harness::envoy::{EnvoyError, EnvoyProcess, NotRun, disagreements, find_or_skip, run_all};
 use tamis_harness::scenario::{Modules, Scenario, run};
 use tamis_harness::stream::{FilterSpec, LoadedModule, Proxy, WireMessage};
 use tamis_module::plugin_config::{FailurePolicy, PluginConfig};
@@ -346,22 +346,42 @@ fn the_process_is_gone_after_drop_also_after_a_panic() {
     assert!(!running(id));
 }
 
+/// Runs one of these tests on its own, with other variables: whether it passes, and what it prints.
+fn itself(variables: &[(&str, &str)]) -> (bool, String) {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "envoy::a_static_configuration_that_the_module_rejects_is_told_in_its_words"]);
+    command.env_remove("CI").env_remove("TAMIS_ENVOY").envs(variables.iter().copied());
+    let output = command.output().unwrap();
+    let text = [output.stderr, output.stdout].concat();
+    (output.status.success(), String::from_utf8(text).unwrap())
+}
+
 #[test]
 fn without_an_envoy_a_test_is_skipped_with_a_line_and_fails_in_ci() {
-    let itself = |ci: Option<&str>| {
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", "envoy::a_static_configuration_that_the_module_rejects_is_told_in_its_words"]);
-        command.env("TAMIS_ENVOY", "/no/such/envoy").env_remove("CI").envs(ci.map(|value| ("CI", value)));
-        let output = command.output().unwrap();
-        (output.status.success(), [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap()))
-    };
-    let (passed, [_, errors]) = itself(None);
-    assert!(passed);
-    let line = "skipped: a rejected configuration in a real Envoy: /no/such/envoy is no Envoy that starts here: ";
-    assert!(errors.starts_with(line), "{errors}");
-    let (passed, [output, _]) = itself(Some("true"));
-    assert!(!passed && output.contains("a rejected configuration in a real Envoy: "), "{output}");
+    const LINE: &str = "skipped: a rejected configuration in a real Envoy: ";
+    let (passed, output) = itself(&[("TAMIS_ENVOY", "/no/such/envoy")]);
+    let said = format!("{LINE}/no/such/envoy is no Envoy that starts here: ");
+    assert!(passed && output.starts_with(&said), "{output}");
 
-    let error = EnvoyBinary::at(Path::new("/no/such/envoy")).unwrap_err();
-    assert!(EnvoyError::from(error).to_string().contains("`tamis setup envoy`"));
+    let empty = tempfile::tempdir().unwrap();
+    let cache = empty.path().to_str().unwrap();
+    let (passed, output) = itself(&[("TAMIS_CACHE", cache)]);
+    let said = format!("{LINE}there is no Envoy: `tamis setup envoy` installs one, or name yours in TAMIS_ENVOY\n");
+    assert!(passed && output.starts_with(&said), "{output}");
+
+    let (passed, output) = itself(&[("TAMIS_CACHE", cache), ("CI", "true")]);
+    assert!(!passed && output.contains("a rejected configuration in a real Envoy: there is no Envoy"), "{output}");
+}
+
+#[test]
+fn an_envoy_in_the_cache_is_found() {
+    let Some(binary) = find_or_skip("an Envoy in the cache") else { return };
+    let cache = tempfile::tempdir().unwrap();
+    for version in ["1.2.3", binary.version()] {
+        let folder = cache.path().join("envoy").join(version).join("bin");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::os::unix::fs::symlink(binary.path(), folder.join("envoy")).unwrap();
+    }
+    let (passed, output) = itself(&[("TAMIS_CACHE", cache.path().to_str().unwrap()), ("CI", "true")]);
+    assert!(passed && !output.contains("skipped"), "{output}");
 }
