@@ -47,6 +47,7 @@ pub fn load(module: &str, registry: &RegistryFlags) -> Result<Loaded, Failure> {
     let client = registry.client();
     let loaded = block_on(tamis_oci::load(&reference, &client))?.map_err(|error| match error {
         tamis_oci::LoadError::Registry { .. } => Failure::environment(error),
+        tamis_oci::LoadError::File { .. } => Failure::user(error).hint("`tamis build` makes modules, in target/tamis"),
         _ => Failure::user(error),
     })?;
     Ok(Loaded { wasm: loaded.wasm, digest: loaded.digest, origin: loaded.origin })
@@ -58,13 +59,16 @@ pub fn compile(module: &Loaded) -> Result<tamis_harness::stream::LoadedModule, F
         .map_err(|error| Failure::user(format_args!("{}: {error}", module.origin)))
 }
 
+/// What helps whoever wrote no configuration.
+const CONFIGURATION: &str = "a configuration is a file of YAML or JSON; `tamis inspect MODULE` shows what it can hold";
+
 /// Reads a configuration: YAML or JSON.
 pub fn configuration(file: &Path) -> Result<Document, Failure> {
     let text = std::fs::read_to_string(file)
-        .map_err(|error| Failure::user(format_args!("cannot read {}: {error}", file.display())))?;
+        .map_err(|error| Failure::user(format_args!("cannot read {}: {error}", file.display())).hint(CONFIGURATION))?;
     Document::parse(&text).map_err(|error| {
         let at = error.place.map(|place| format!("{place}:")).unwrap_or_default();
-        Failure::user(format_args!("{}:{at} {}", file.display(), error.message)).hint("a configuration is YAML or JSON")
+        Failure::user(format_args!("{}:{at} {}", file.display(), error.message)).hint(CONFIGURATION)
     })
 }
 

@@ -106,8 +106,7 @@ impl Stage {
     /// Image into a registry, out again by digest, a real Envoy with the printed configuration. The version, and what was
     /// seen.
     fn real_envoy(&self) -> Result<(String, Vec<Observed>), Failure> {
-        let binary = EnvoyBinary::find()
-            .map_err(|error| Failure::environment(error).hint("`tamis setup envoy` installs one"))?;
+        let binary = EnvoyBinary::find().map_err(Failure::environment)?;
         let registry = LocalRegistry::start().map_err(|error| {
             Failure::environment(error).hint("`tamis setup registry` installs Debian's docker-registry")
         })?;

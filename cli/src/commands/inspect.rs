@@ -48,8 +48,9 @@ impl Inspect {
         let info = ModuleInfo::parse(&module.wasm).map_err(|error| named(&error))?;
         let description = Description::read(&module.wasm).map_err(|error| named(&error))?;
         if self.json {
-            let json =
-                description.map(|description| description.to_json()).ok_or_else(|| named(&"it has no description"))?;
+            let json = description.map(|description| description.to_json()).ok_or_else(|| {
+                named(&"it has no description").hint("`tamis build` writes one into filters that use Tamis's SDK")
+            })?;
             println!("{}", String::from_utf8_lossy(&json));
             return Ok(());
         }

@@ -3,16 +3,16 @@
 use std::str::FromStr;
 
 use tamis_module::Description;
-use tamis_oci::{Image, Metadata, ModuleRef, Selector, layout};
+use tamis_oci::{Image, LayoutError, Metadata, ModuleRef, Selector, layout};
 
-use super::common::{self, MODULE_HELP, RegistryFlags};
+use super::common::{self, Loaded, MODULE_HELP, RegistryFlags};
 use crate::failure::Failure;
 
 /// `tamis push MODULE REFERENCE`
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  tamis push target/tamis/transformation.wasm oci://registry.example.com/filters/transformation:0.1.0\n  \
-tamis push target/tamis/transformation.wasm oci-layout:images:transformation\n\n\
+    after_help = "Examples:\n  tamis push transformation.wasm oci://registry.example.com/filters/transformation:0.1.0\n  \
+tamis push transformation.wasm oci-layout:images:transformation\n\n\
 The same module always gives the same image, with the same digest."
 )]
 pub struct Push {
@@ -33,22 +33,27 @@ impl Push {
     /// When the module would load nowhere, or the image cannot be stored.
     pub fn run(self) -> Result<(), Failure> {
         let module = common::load(&self.module, &self.registry)?;
-        println!("{}", store(&module.wasm, &self.reference, &self.registry)?);
+        println!("{}", store(&module, &self.reference, &self.registry)?);
         Ok(())
     }
 }
 
 /// Makes a module's image and stores it; the reference by digest.
-pub fn store(wasm: &[u8], reference: &str, registry: &RegistryFlags) -> Result<String, Failure> {
-    tamis_module::gate::check(wasm).map_err(Failure::user)?;
-    let image = Image::build(wasm, &metadata(wasm)?);
+fn store(module: &Loaded, reference: &str, registry: &RegistryFlags) -> Result<String, Failure> {
+    let refused = |error: &dyn std::fmt::Display| Failure::user(format_args!("{}: {error}", module.origin));
+    tamis_module::gate::check(&module.wasm).map_err(|error| refused(&error))?;
+    let description = Description::read(&module.wasm).map_err(|error| refused(&error))?;
+    let image = Image::build(&module.wasm, &description.map(metadata).unwrap_or_default());
     match ModuleRef::from_str(reference).map_err(Failure::user)? {
         ModuleRef::File(file) => {
             Err(Failure::user(format_args!("{} is a file, not a place for images", file.display()))
                 .hint("write oci://HOST/REPOSITORY:TAG, or oci-layout:DIR:TAG"))
         }
         ModuleRef::Layout { dir, at: Selector::Tag(tag) } => {
-            layout::write(&dir, &tag, &image).map_err(Failure::environment)?;
+            layout::write(&dir, &tag, &image).map_err(|error| match error {
+                LayoutError::Io { .. } => Failure::environment(error),
+                _ => Failure::user(error),
+            })?;
             Ok(format!("oci-layout:{}@{}", dir.display(), image.digest()))
         }
         ModuleRef::Layout { .. } => {
@@ -62,13 +67,12 @@ pub fn store(wasm: &[u8], reference: &str, registry: &RegistryFlags) -> Result<S
     }
 }
 
-fn metadata(wasm: &[u8]) -> Result<Metadata, Failure> {
-    let Some(description) = Description::read(wasm).map_err(Failure::user)? else { return Ok(Metadata::default()) };
+fn metadata(description: Description) -> Metadata {
     let some = |text: String| (!text.is_empty()).then_some(text);
-    Ok(Metadata {
+    Metadata {
         title: some(description.name),
         version: some(description.version),
         description: some(description.summary),
         ..Metadata::default()
-    })
+    }
 }

@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use tamis_harness::envoy::{self, EnvoyBinary};
-use tamis_harness::scenario::{self, Modules, Report, Scenario};
+use tamis_harness::scenario::modules::path;
+use tamis_harness::scenario::{self, Modules, Report, Scenario, ScenarioError};
 
+use super::common;
 use crate::failure::Failure;
 
 /// `tamis test SCENARIO...`
@@ -45,12 +47,15 @@ impl Test {
             print!("{}", Scenario::schema());
             return Ok(());
         }
-        let scenarios = self
-            .scenarios
-            .iter()
-            .map(|file| Scenario::read(file))
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| Failure::user(error).hint("`tamis test --schema` prints what a scenario can hold"))?;
+        let scenarios =
+            self.scenarios.iter().map(|file| Scenario::read(file)).collect::<Result<Vec<_>, _>>().map_err(|error| {
+                match error {
+                    ScenarioError::Read { .. } => {
+                        Failure::user(error).hint("the files that a scenario names are looked for in its own folder")
+                    }
+                    _ => Failure::user(error).hint("`tamis test --schema` prints what a scenario can hold"),
+                }
+            })?;
         let reports = run(&scenarios, self.engine)?;
         for report in &reports {
             print!("{report}");
@@ -68,20 +73,31 @@ fn run(scenarios: &[Scenario], engine: Engine) -> Result<Vec<Report>, Failure> {
         Engine::Harness => scenarios
             .iter()
             .map(|scenario| {
-                scenario::run(scenario, &mut modules)
-                    .map_err(|error| Failure::user(format_args!("{}: {error}", scenario.file.display())))
+                scenario::run(scenario, &mut modules).map_err(|error| explained(scenario, &mut modules, &error))
             })
             .collect(),
         Engine::Envoy => {
-            let binary = EnvoyBinary::find()
-                .map_err(|error| Failure::environment(error).hint("`tamis setup envoy` installs one"))?;
+            let binary = EnvoyBinary::find().map_err(Failure::environment)?;
             let reports = envoy::run_all(&binary, scenarios, &mut modules).map_err(Failure::environment)?;
             let named = scenarios.iter().zip(reports);
-            named
-                .map(|(scenario, report)| {
-                    report.map_err(|error| Failure::user(format_args!("{}: {error}", scenario.file.display())))
-                })
-                .collect()
+            named.map(|(scenario, report)| report.map_err(|error| explained(scenario, &mut modules, &error))).collect()
         }
     }
+}
+
+/// Why a scenario was not run: with line and column, when a filter refuses its configuration.
+fn explained(scenario: &Scenario, modules: &mut Modules, error: &dyn std::fmt::Display) -> Failure {
+    for entry in &scenario.filters {
+        let Some(config) = &entry.config else { continue };
+        let Ok(filter) = modules.filter(entry, &scenario.file) else { continue };
+        let file = match &entry.config_file {
+            Some(file) => scenario.file.with_file_name(file),
+            None => scenario.file.clone(),
+        };
+        let module = path(&entry.module, &scenario.file);
+        if let Err(refusal) = common::accepted(&filter.module, &module.to_string_lossy(), Some((&file, config))) {
+            return refusal;
+        }
+    }
+    Failure::user(format_args!("{}: {error}", scenario.file.display()))
 }

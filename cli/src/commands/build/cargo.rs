@@ -37,6 +37,13 @@ pub fn build(toolchain: &Toolchain, target: &Path, packages: &[String]) -> Resul
         command.args(["-p", package]);
     }
     command.envs(toolchain.env.iter().map(|(name, value)| (name, value)));
+    // Names and lines go into the debug file, not into the module; without them no trace can be read.
+    for (name, value) in [("CARGO_PROFILE_RELEASE_DEBUG", "line-tables-only"), ("CARGO_PROFILE_RELEASE_STRIP", "none")]
+    {
+        if std::env::var_os(name).is_none() {
+            command.env(name, value);
+        }
+    }
     command.env("CARGO_ENCODED_RUSTFLAGS", rustflags()).stderr(Stdio::inherit());
     let messages = output(&mut command)?;
     Ok(String::from_utf8_lossy(&messages).lines().filter_map(artifact).collect())
