@@ -1,0 +1,78 @@
+//! Every scenario of the examples, in the harness and in one real Envoy; and what post-link leaves of a plain-crate filter.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use tamis_harness::envoy::{disagreements, find_or_skip, run_all};
+use tamis_harness::scenario::{Modules, Report, Scenario, run};
+use tamis_module::ModuleInfo;
+
+use crate::repository::{self, module};
+
+/// Examples that are a crate, and so must have a scenario.
+const CRATES: [&str; 3] = ["hello", "path-echo", "plain-crate"];
+
+#[test]
+fn every_example_is_a_scenario_that_passes() {
+    let mut modules = Modules::default();
+    for scenario in scenarios() {
+        let report =
+            run(&scenario, &mut modules).unwrap_or_else(|error| panic!("{}: {error}", scenario.file.display()));
+        passed(&scenario, &report);
+    }
+}
+
+#[test]
+fn every_example_passes_in_a_real_envoy_and_both_engines_agree() {
+    let Some(binary) = find_or_skip("examples in a real Envoy") else { return };
+    let scenarios = scenarios();
+    let mut modules = Modules::default();
+    let reports = run_all(&binary, &scenarios, &mut modules).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(reports.len(), scenarios.len());
+    for (scenario, report) in scenarios.iter().zip(reports) {
+        let file = scenario.file.display();
+        let real = report.unwrap_or_else(|error| panic!("{file}: {error}"));
+        passed(scenario, &real);
+        let ours = run(scenario, &mut modules).unwrap();
+        for (ours, real) in ours.exchanges.iter().zip(&real.exchanges) {
+            let lines = disagreements(&ours.observed, &real.observed);
+            assert!(lines.is_empty(), "{file}: {}: {lines:#?}", ours.name);
+        }
+    }
+}
+
+#[test]
+fn a_plain_crate_filter_keeps_what_it_uses() {
+    let bytes = std::fs::read(module("plain-crate")).unwrap();
+    let info = ModuleInfo::parse(&bytes).unwrap();
+    let exports = info.exports.iter().map(|export| export.name.as_str()).collect::<BTreeSet<_>>();
+    let streams = exports.iter().filter(|name| name.starts_with("proxy_on_")).copied().collect::<Vec<_>>();
+    let kept = [
+        "proxy_on_configure",
+        "proxy_on_context_create",
+        "proxy_on_delete",
+        "proxy_on_request_headers",
+        "proxy_on_response_headers",
+        "proxy_on_vm_start",
+    ];
+    assert_eq!(streams, kept);
+    assert!(exports.iter().any(|name| name.starts_with("proxy_abi_version_")), "{exports:?}");
+
+    let compiled = repository::target().join("wasm32/wasm32-unknown-unknown/release/plain_crate.wasm");
+    let before = ModuleInfo::parse(&std::fs::read(compiled).unwrap()).unwrap();
+    let had = before.exports.iter().filter(|export| export.name.starts_with("proxy_on_")).count();
+    assert!(had > 20, "the filter never had callbacks to lose: {had}");
+}
+
+fn scenarios() -> Vec<Scenario> {
+    let files = repository::files(&repository::root().join("examples"), &|file| file.ends_with("scenario.yaml"));
+    for name in CRATES {
+        assert!(files.iter().any(|file| file.ends_with(PathBuf::from(name).join("scenario.yaml"))), "{name} has none");
+    }
+    files.iter().map(|file| Scenario::read(file).unwrap_or_else(|error| panic!("{error}"))).collect()
+}
+
+fn passed(scenario: &Scenario, report: &Report) {
+    assert!(!report.exchanges.is_empty(), "{} shows nothing", scenario.file.display());
+    assert!(report.passed(), "{}:\n{report}", scenario.file.display());
+}

@@ -1,0 +1,24 @@
+//! The `tamis` command as its users meet it, and the shape of the repository.
+//!
+//! One binary for all of it, because every test binary links wasmtime. The modules are in `target/tamis`: `make modules`
+//! builds them. Envoy and the registry are real where they are installed.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    missing_docs,
+    reason = "tests"
+)]
+
+mod author;
+mod examples;
+mod fixtures;
+mod house;
+mod interrupt;
+mod life;
+mod process;
+mod repository;
+mod transcript;
+mod transcripts;
