@@ -69,10 +69,8 @@ fn author() -> PathBuf {
     fs::create_dir_all(folder.join("src")).unwrap();
     write(&folder.join("Cargo.toml"), &manifest);
     write(&folder.join("src").join("lib.rs"), SOURCE);
-    // The versions that the repository has fetched.
-    if !folder.join("Cargo.lock").is_file() {
-        fs::copy(root().join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
-    }
+    // The versions that the repository has fetched; cargo takes out what is not needed.
+    fs::copy(root().join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
     folder
 }
 

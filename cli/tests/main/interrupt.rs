@@ -1,19 +1,22 @@
 //! Ctrl-C.
 
 use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
 use std::os::unix::process::CommandExt as _;
-use std::process::Stdio;
-use std::sync::mpsc::channel;
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use tamis_harness::document::parse_as;
 use tamis_harness::envoy::find_or_skip;
+use tamis_harness::gateway::client::send_blocking;
 use tamis_oci::LocalRegistry;
 
 use crate::process::{Running, tamis};
-use crate::repository::{self, module, started};
+use crate::repository::{module, root, started};
 
-/// Until the registry's line, and until the end: a command ends in seconds, a machine under load in more.
+/// Until a line is printed, and until the end: a command takes seconds, on a machine under load more.
 const LIMIT: Duration = Duration::from_secs(40);
 
 #[test]
@@ -22,32 +25,77 @@ fn an_interrupted_demo_leaves_no_process() {
         return;
     }
     module("transformation");
-    let mut command = tamis(&repository::root(), &["demo", "--engine", "envoy"]);
-    command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut demo = Running(command.spawn().unwrap());
-    let (sender, lines) = channel();
-    let stdout = BufReader::new(demo.0.stdout.take().unwrap());
-    std::thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
-    let mut text = Vec::new();
-    let limit = Instant::now() + LIMIT;
-    let registry = loop {
-        let line = lines.recv_timeout(limit.saturating_duration_since(Instant::now()));
-        text.push(line.unwrap_or_else(|_| panic!("no registry in {text:#?}")));
-        if text.last().unwrap().starts_with("==> registry on ") {
-            break process(text.last().unwrap());
-        }
-    };
+    let mut demo = Watched::start(tamis(&root(), &["demo", "--engine", "envoy"]));
+    let registry = process(&demo.line("==> registry on "));
     assert!(test_kill_process(registry).is_ok(), "the registry does not run");
-    kill_process(Pid::from_child(&demo.0), Signal::INT).unwrap();
+    let (code, errors) = demo.interrupt();
 
-    let status = demo.wait(LIMIT).unwrap_or_else(|| panic!("still running: {text:#?}"));
-    text.extend(lines.iter());
-    let errors = std::io::read_to_string(demo.0.stderr.take().unwrap()).unwrap();
-    assert_eq!(status.code(), Some(1), "{text:#?}{errors}");
+    assert_eq!(code, Some(1), "{:#?}{errors}", demo.seen);
     assert_eq!(errors, "error: interrupted; everything that was started is stopped\n");
-    let envoy = text.iter().find(|line| line.starts_with("==> Envoy ")).map(|line| process(line));
+    let envoy = demo.seen.iter().find(|line| line.starts_with("==> Envoy ")).map(|line| process(line));
     for id in [Some(registry), envoy].into_iter().flatten() {
         assert!(test_kill_process(id).is_err(), "process {id:?} is still there");
+    }
+}
+
+#[test]
+fn a_gateway_serves_until_it_is_interrupted() {
+    let config = root().join("examples/s01-headers/edits.yaml");
+    let (module, config) = (module("transformation"), config.to_str().unwrap().to_owned());
+    let words = ["serve", module.to_str().unwrap(), "--config", &config, "--listen", "127.0.0.1:0"];
+    let mut gateway = Watched::start(tamis(&root(), &words));
+    let line = gateway.line("==> http://127.0.0.1:");
+    let address = line.trim_start_matches("==> http://").split(' ').next().unwrap().parse::<SocketAddr>().unwrap();
+    let request = parse_as("path: /items\nheaders: { x-user: alice, x-debug: 1 }\n").unwrap();
+    let answer = send_blocking(address, &request).unwrap();
+    // The echo server says what it saw, after the filter.
+    let body = String::from_utf8_lossy(&answer.body);
+    assert!(body.contains("x-tenant") && body.contains("alice") && !body.contains("x-debug"), "{body}");
+    assert_eq!(answer.get("cache-control"), Some(b"no-store".as_slice()));
+
+    let (code, errors) = gateway.interrupt();
+    assert_eq!(code, Some(0), "{errors}");
+    assert!(std::net::TcpStream::connect(address).is_err(), "the port is still taken");
+}
+
+/// A command whose lines are read while it runs.
+struct Watched {
+    process: Running,
+    lines: Receiver<String>,
+    seen: Vec<String>,
+}
+
+impl Watched {
+    /// In a process group of its own, so that the signal is for it alone.
+    fn start(mut command: Command) -> Self {
+        command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut process = Running(command.spawn().unwrap());
+        let stdout = BufReader::new(process.0.stdout.take().unwrap());
+        let (sender, lines) = channel();
+        std::thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        Self { process, lines, seen: Vec::new() }
+    }
+
+    /// Waits for a line that begins so.
+    fn line(&mut self, beginning: &str) -> String {
+        let limit = Instant::now() + LIMIT;
+        loop {
+            let Ok(line) = self.lines.recv_timeout(limit.saturating_duration_since(Instant::now())) else {
+                panic!("no line `{beginning}` in {:#?}", self.seen)
+            };
+            self.seen.push(line.clone());
+            if line.starts_with(beginning) {
+                return line;
+            }
+        }
+    }
+
+    /// Interrupts it and waits for its end: the exit code, and what it said on standard error.
+    fn interrupt(&mut self) -> (Option<i32>, String) {
+        kill_process(Pid::from_child(&self.process.0), Signal::INT).unwrap();
+        let status = self.process.wait(LIMIT).unwrap_or_else(|| panic!("still running: {:#?}", self.seen));
+        self.seen.extend(self.lines.iter());
+        (status.code(), std::io::read_to_string(self.process.0.stderr.take().unwrap()).unwrap())
     }
 }
 

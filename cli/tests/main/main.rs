@@ -13,6 +13,7 @@
 )]
 
 mod author;
+mod demo;
 mod examples;
 mod fixtures;
 mod house;
