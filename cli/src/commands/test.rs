@@ -56,20 +56,33 @@ impl Test {
                     _ => Failure::user(error).hint("`tamis test --schema` prints what a scenario can hold"),
                 }
             })?;
-        let reports = run(&scenarios, self.engine)?;
-        for report in &reports {
-            print!("{report}");
+        let (mut reports, mut refusals) = (Vec::new(), Vec::new());
+        for outcome in run(&scenarios, self.engine)? {
+            match outcome {
+                Ok(report) => {
+                    print!("{report}");
+                    reports.push(report);
+                }
+                Err(refusal) => refusals.push(refusal),
+            }
         }
         let exchanges = reports.iter().flat_map(|report| &report.exchanges).collect::<Vec<_>>();
         let failed = exchanges.iter().filter(|exchange| !exchange.differences.is_empty()).count();
-        println!("{} passed, {failed} failed", exchanges.len() - failed);
+        if !reports.is_empty() {
+            println!("{} passed, {failed} failed", exchanges.len() - failed);
+        }
+        if let Some(last) = refusals.pop() {
+            refusals.iter().for_each(|refusal| eprintln!("{}", refusal.report()));
+            return Err(last);
+        }
         if failed > 0 { Err(Failure::user("not everything was as expected")) } else { Ok(()) }
     }
 }
 
-fn run(scenarios: &[Scenario], engine: Engine) -> Result<Vec<Report>, Failure> {
+/// Runs all of them: one that cannot be run does not stop the others.
+fn run(scenarios: &[Scenario], engine: Engine) -> Result<Vec<Result<Report, Failure>>, Failure> {
     let mut modules = Modules::default();
-    match engine {
+    Ok(match engine {
         Engine::Harness => scenarios
             .iter()
             .map(|scenario| {
@@ -82,7 +95,7 @@ fn run(scenarios: &[Scenario], engine: Engine) -> Result<Vec<Report>, Failure> {
             let named = scenarios.iter().zip(reports);
             named.map(|(scenario, report)| report.map_err(|error| explained(scenario, &mut modules, &error))).collect()
         }
-    }
+    })
 }
 
 /// Why a scenario was not run: with line and column, when a filter refuses its configuration.
