@@ -22,7 +22,6 @@ const LINKER_VARIABLE: &str = "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER";
 
 /// What cargo must be told so that it builds for wasm32.
 #[derive(Clone, Debug, PartialEq, Eq)]
-
 pub struct Toolchain {
     /// The compiler, when it is not the default one.
     pub rustc: Option<PathBuf>,
@@ -47,7 +46,6 @@ pub enum Origin {
 ///
 /// # Errors
 /// When there is none, or no cache folder to look into; the hint names `tamis setup`.
-
 pub fn toolchain() -> Result<Toolchain, Failure> {
     present(&Cache::from_env()?).ok_or_else(|| {
         Failure::environment(format!("no compiler here builds for {TARGET}"))
