@@ -11,7 +11,7 @@ mod wasi;
 pub use callbacks::{ALLOCATORS, Callback, callbacks, start_functions};
 pub use host_functions::{HostFunction, host_functions};
 pub use signature::{Signature, ValueType};
-pub use wasi::{WASI_MODULES, WasiFunction, is_newer_wasi, wasi_functions};
+pub use wasi::{WASI_MODULES, WasiFunction, WasiSet, wasi_functions};
 
 use std::fmt;
 

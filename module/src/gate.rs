@@ -1,17 +1,25 @@
 //! Whether Envoy would load a module, and if not, every reason why.
 //!
-//! The gate holds a module to the oldest supported Envoy (1.30's features, the WASI functions of 1.33): what passes loads
-//! everywhere. Its texts follow Envoy's own (1.40.0, recorded by loading such modules), so that both can be compared.
+//! [`check`] holds a module to the oldest supported Envoy (1.30's features, the WASI functions of 1.33): what passes loads
+//! everywhere from 1.33 on. [`hosts`](hosts()) says the same of each supported Envoy by itself. Texts follow Envoy's own
+//! (1.40.0, recorded by loading such modules), so that both can be compared.
+//!
+//! Nothing of the module is run. So what only happens at its start is not seen: a trap in its start function or in
+//! `_initialize`, a host call there that is not allowed yet (MEM-7), data that does not fit into its memory.
 
 mod features;
+mod hosts;
+mod outside;
 mod reason;
 
 pub use features::{FLOOR, Invalid, check_features};
+pub use hosts::{Certainty, HostVerdict, hosts};
 pub use reason::{MAX_INITIAL_PAGES, Reason, Refusal};
 
+use self::features::Validated;
 use crate::abi::host_functions::find_in_any_version;
 use crate::abi::{
-    ALLOCATORS, AbiVersion, HostFunction, WASI_MODULES, WasiFunction, callbacks, host_functions, is_newer_wasi,
+    ALLOCATORS, AbiVersion, HostFunction, WASI_MODULES, WasiFunction, WasiSet, callbacks, host_functions,
     start_functions, wasi_functions,
 };
 use crate::info::{Import, Item, ModuleInfo};
@@ -24,26 +32,39 @@ use crate::info::{Import, Item, ModuleInfo};
 /// module are one reason, and the only one.
 pub fn check(wasm: &[u8]) -> Result<ModuleInfo, Refusal> {
     let info = ModuleInfo::parse(wasm).map_err(|error| Refusal { reasons: vec![Reason::Unreadable(error)] })?;
-    let mut reasons = match check_features(wasm) {
-        Ok(()) => Vec::new(),
-        Err(invalid) => invalid.reasons(),
+    let (mut reasons, validated) = match Validated::new(wasm) {
+        Ok(validated) => {
+            (validated.check(wasm, FLOOR).err().map(Invalid::reasons).unwrap_or_default(), Some(validated))
+        }
+        Err(invalid) => (invalid.reasons(), None),
     };
+    reasons.extend(host_reasons(&info, WasiSet::B));
+    if info.memories.len() > 1 {
+        reasons.push(Reason::SeveralMemories { count: info.memories.len() });
+    }
+    reasons.extend(validated.iter().flat_map(|validated| outside::check(&validated.types)));
+    if reasons.is_empty() { Ok(info) } else { Err(Refusal { reasons }) }
+}
+
+/// What a host that has these WASI functions holds against a module, whatever its engine compiles.
+fn host_reasons(info: &ModuleInfo, wasi: WasiSet) -> Vec<Reason> {
+    let mut reasons = Vec::new();
     if info.abi.is_none() {
         reasons.push(Reason::NoAbiVersion);
     }
     // Without a marker nothing loads; the newest version then tells what else would have to change.
     let abi = info.abi.unwrap_or(AbiVersion::V0_2_1);
-    reasons.extend(info.imports.iter().filter_map(|import| check_import(import, abi)));
-    check_exports(&info, abi, &mut reasons);
-    check_memory(&info, &mut reasons);
-    if reasons.is_empty() { Ok(info) } else { Err(Refusal { reasons }) }
+    reasons.extend(info.imports.iter().filter_map(|import| check_import(import, abi, wasi)));
+    check_exports(info, abi, &mut reasons);
+    check_memory(info, &mut reasons);
+    reasons
 }
 
 /// Rules ABI-2 and ABI-3.
-fn check_import(import: &Import, abi: AbiVersion) -> Option<Reason> {
+fn check_import(import: &Import, abi: AbiVersion, wasi: WasiSet) -> Option<Reason> {
     let Item::Function(found) = &import.item else {
         // The V8 back end makes a memory or a table itself when one is imported. A global is a missing import to it; a
-        // tag takes the proxy down (seen with Envoy 1.40.0).
+        // tag takes the proxy down (seen with Envoy 1.36 to 1.40).
         return match import.item {
             Item::Memory | Item::Table => None,
             _ => Some(Reason::ImportKind { import: full_name(import), item: import.item.clone() }),
@@ -51,7 +72,7 @@ fn check_import(import: &Import, abi: AbiVersion) -> Option<Reason> {
     };
     let is_wasi = WASI_MODULES.contains(&import.module.as_str());
     let wanted = if is_wasi {
-        wasi_functions().find(|function| function.name == import.name).map(WasiFunction::signature)
+        wasi_functions(wasi).find(|function| function.name == import.name).map(WasiFunction::signature)
     } else if import.module == "env" {
         host_functions(abi).find(|function| function.name == import.name).map(HostFunction::signature)
     } else {
@@ -60,7 +81,10 @@ fn check_import(import: &Import, abi: AbiVersion) -> Option<Reason> {
     match wanted {
         Some(wanted) if wanted == **found => None,
         Some(wanted) => Some(Reason::ImportType { import: full_name(import), found: found.as_ref().clone(), wanted }),
-        None if is_wasi => Some(Reason::MissingWasi { import: full_name(import), newer: is_newer_wasi(&import.name) }),
+        None if is_wasi => {
+            let since = wasi_functions(WasiSet::C).find(|function| function.name == import.name);
+            Some(Reason::MissingWasi { import: full_name(import), since: since.map(|function| function.set) })
+        }
         None => {
             let versions = if import.module == "env" {
                 find_in_any_version(&import.name).map_or(&[][..], |function| function.versions)
@@ -91,11 +115,8 @@ fn check_exports(info: &ModuleInfo, abi: AbiVersion, reasons: &mut Vec<Reason>) 
 }
 
 /// Rule MEM-8. A module that keeps its memory to itself does worse than not load: its first host call takes the proxy
-/// down (seen with Envoy 1.40.0), so this is a reason although Envoy has no message for it.
+/// down (seen with Envoy 1.36 to 1.40), so this is a reason although Envoy has no message for it.
 fn check_memory(info: &ModuleInfo, reasons: &mut Vec<Reason>) {
-    if info.memories.len() > 1 {
-        reasons.push(Reason::SeveralMemories { count: info.memories.len() });
-    }
     let offered = info.exports.iter().any(|export| export.item == Item::Memory)
         || info.memories.iter().any(|memory| memory.imported);
     if !offered {

@@ -1,10 +1,22 @@
-//! The WASI functions that every supported Envoy links ("set B" of the reference).
+//! The WASI functions that hosts link, by the set in which they came.
 
+use self::WasiSet::{A, B, C};
 use super::Signature;
 use super::ValueType::{self, I32, I64};
 
 /// The two module names under which a host links the same functions.
 pub const WASI_MODULES: [&str; 2] = ["wasi_snapshot_preview1", "wasi_unstable"];
+
+/// Which WASI functions an Envoy links; each set holds the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum WasiSet {
+    /// Up to Envoy 1.31, and the first releases of 1.32.
+    A,
+    /// Envoy 1.33 to 1.38.
+    B,
+    /// Envoy 1.39 and later: nearly all of preview 1.
+    C,
+}
 
 /// One WASI function that a guest may import from either of [`WASI_MODULES`].
 #[derive(Clone, Copy, Debug)]
@@ -15,8 +27,8 @@ pub struct WasiFunction {
     pub params: &'static [ValueType],
     /// Types of the results; an `i32` errno for all but `proc_exit`.
     pub results: &'static [ValueType],
-    /// Whether also Envoy 1.31 and older link it ("set A").
-    pub before_1_32: bool,
+    /// The set in which it came; every later set has it too.
+    pub set: WasiSet,
 }
 
 impl WasiFunction {
@@ -27,73 +39,66 @@ impl WasiFunction {
     }
 }
 
-/// The WASI functions that a module may import to load in every supported Envoy.
-pub fn wasi_functions() -> impl Iterator<Item = &'static WasiFunction> {
-    TABLE.iter()
+/// The WASI functions of a set, and of those before it.
+///
+/// ```
+/// use tamis_module::abi::{WasiSet, wasi_functions};
+/// let has = |set, name| wasi_functions(set).any(|function| function.name == name);
+/// assert!(has(WasiSet::C, "fd_filestat_get") && !has(WasiSet::B, "fd_filestat_get"));
+/// ```
+pub fn wasi_functions(set: WasiSet) -> impl Iterator<Item = &'static WasiFunction> {
+    TABLE.iter().filter(move |function| function.set <= set)
 }
 
-/// Whether newer hosts link a WASI function of this name that older supported ones do not ("set C"). Envoy 1.40.0 loads
-/// a module that imports one; up to 1.38 the import is missing.
-#[must_use]
-pub fn is_newer_wasi(name: &str) -> bool {
-    NEWER.contains(&name)
-}
-
-const fn errno(name: &'static str, params: &'static [ValueType]) -> WasiFunction {
-    WasiFunction { name, params, results: &[I32], before_1_32: true }
-}
-
-const fn late(name: &'static str, params: &'static [ValueType]) -> WasiFunction {
-    WasiFunction { name, params, results: &[I32], before_1_32: false }
+const fn errno(name: &'static str, params: &'static [ValueType], set: WasiSet) -> WasiFunction {
+    WasiFunction { name, params, results: &[I32], set }
 }
 
 const TABLE: &[WasiFunction] = &[
-    errno("fd_write", &[I32, I32, I32, I32]),
-    errno("fd_read", &[I32, I32, I32, I32]),
-    errno("fd_seek", &[I32, I64, I32, I32]),
-    errno("fd_close", &[I32]),
-    errno("fd_fdstat_get", &[I32, I32]),
-    errno("environ_get", &[I32, I32]),
-    errno("environ_sizes_get", &[I32, I32]),
-    errno("args_get", &[I32, I32]),
-    errno("args_sizes_get", &[I32, I32]),
-    errno("clock_time_get", &[I32, I64, I32]),
-    errno("random_get", &[I32, I32]),
-    WasiFunction { name: "proc_exit", params: &[I32], results: &[], before_1_32: true },
-    errno("path_open", &[I32, I32, I32, I32, I32, I64, I64, I32, I32]),
-    errno("fd_prestat_get", &[I32, I32]),
-    errno("fd_prestat_dir_name", &[I32, I32, I32]),
-    late("fd_fdstat_set_flags", &[I32, I32]),
-    late("sched_yield", &[]),
-    late("poll_oneoff", &[I32, I32, I32, I32]),
-];
-
-const NEWER: &[&str] = &[
-    "fd_fdstat_set_rights",
-    "clock_res_get",
-    "fd_advise",
-    "fd_allocate",
-    "fd_datasync",
-    "fd_filestat_get",
-    "fd_filestat_set_size",
-    "fd_filestat_set_times",
-    "fd_pread",
-    "fd_pwrite",
-    "fd_readdir",
-    "fd_renumber",
-    "fd_sync",
-    "fd_tell",
-    "path_create_directory",
-    "path_filestat_get",
-    "path_filestat_set_times",
-    "path_link",
-    "path_readlink",
-    "path_remove_directory",
-    "path_rename",
-    "path_symlink",
-    "path_unlink_file",
-    "sock_accept",
-    "sock_recv",
-    "sock_send",
-    "sock_shutdown",
+    errno("fd_write", &[I32, I32, I32, I32], A),
+    errno("fd_read", &[I32, I32, I32, I32], A),
+    errno("fd_seek", &[I32, I64, I32, I32], A),
+    errno("fd_close", &[I32], A),
+    errno("fd_fdstat_get", &[I32, I32], A),
+    errno("environ_get", &[I32, I32], A),
+    errno("environ_sizes_get", &[I32, I32], A),
+    errno("args_get", &[I32, I32], A),
+    errno("args_sizes_get", &[I32, I32], A),
+    errno("clock_time_get", &[I32, I64, I32], A),
+    errno("random_get", &[I32, I32], A),
+    WasiFunction { name: "proc_exit", params: &[I32], results: &[], set: A },
+    errno("path_open", &[I32, I32, I32, I32, I32, I64, I64, I32, I32], A),
+    errno("fd_prestat_get", &[I32, I32], A),
+    errno("fd_prestat_dir_name", &[I32, I32, I32], A),
+    errno("fd_fdstat_set_flags", &[I32, I32], B),
+    errno("sched_yield", &[], B),
+    errno("poll_oneoff", &[I32, I32, I32, I32], B),
+    errno("fd_fdstat_set_rights", &[I32, I64, I64], C),
+    errno("clock_res_get", &[I32, I32], C),
+    errno("fd_advise", &[I32, I64, I64, I32], C),
+    errno("fd_allocate", &[I32, I64, I64], C),
+    errno("fd_datasync", &[I32], C),
+    errno("fd_filestat_get", &[I32, I32], C),
+    errno("fd_filestat_set_size", &[I32, I64], C),
+    errno("fd_filestat_set_times", &[I32, I64, I64, I32], C),
+    errno("fd_pread", &[I32, I32, I32, I64, I32], C),
+    errno("fd_pwrite", &[I32, I32, I32, I64, I32], C),
+    errno("fd_readdir", &[I32, I32, I32, I64, I32], C),
+    errno("fd_renumber", &[I32, I32], C),
+    errno("fd_sync", &[I32], C),
+    errno("fd_tell", &[I32, I32], C),
+    errno("path_create_directory", &[I32, I32, I32], C),
+    errno("path_filestat_get", &[I32, I32, I32, I32, I32], C),
+    errno("path_filestat_set_times", &[I32, I32, I32, I32, I64, I64, I32], C),
+    // These two lack a parameter that WASI gives them, so that a module from any compiler does not load (Envoy 1.39, 1.40).
+    errno("path_link", &[I32, I32, I32, I32, I32, I32], C),
+    errno("path_symlink", &[I32, I32, I32, I32], C),
+    errno("path_readlink", &[I32, I32, I32, I32, I32, I32], C),
+    errno("path_remove_directory", &[I32, I32, I32], C),
+    errno("path_rename", &[I32, I32, I32, I32, I32, I32], C),
+    errno("path_unlink_file", &[I32, I32, I32], C),
+    errno("sock_accept", &[I32, I32, I32], C),
+    errno("sock_recv", &[I32, I32, I32, I32, I32, I32], C),
+    errno("sock_send", &[I32, I32, I32, I32, I32], C),
+    errno("sock_shutdown", &[I32, I32], C),
 ];

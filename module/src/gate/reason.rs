@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::abi::{AbiVersion, Signature};
+use crate::abi::{AbiVersion, Signature, WasiSet};
 use crate::info::{Item, ParseError};
 
 /// Pages of 64 KiB that a memory may start with: Envoy's limit of 1 GiB (MEM-8).
@@ -69,8 +69,8 @@ pub enum Reason {
     MissingWasi {
         /// Module and name.
         import: String,
-        /// Whether Envoy 1.40 has it.
-        newer: bool,
+        /// The first set that has it under this name, or none.
+        since: Option<WasiSet>,
     },
     /// It imports a host function with another type.
     ImportType {
@@ -87,6 +87,27 @@ pub enum Reason {
         import: String,
         /// What it asks for.
         item: Item,
+    },
+    /// It imports more than one memory, or more than one table.
+    SeveralImports {
+        /// Which of the two.
+        item: Item,
+        /// How many.
+        count: usize,
+    },
+    /// The host, which makes an imported memory or table itself, makes another kind.
+    ImportShape {
+        /// Module and name.
+        import: String,
+        /// What the module wants, such as `a 64-bit memory`.
+        wanted: &'static str,
+    },
+    /// An import or export whose type the host has no word for: it ends the whole process.
+    HostType {
+        /// `import env.x` or `export x`.
+        name: String,
+        /// The type.
+        found: &'static str,
     },
     /// A callback has a type that the host does not call.
     ExportType {
@@ -128,7 +149,12 @@ impl Reason {
                     "ABI-2"
                 }
             }
-            Self::MissingWasi { .. } | Self::ImportType { .. } | Self::ImportKind { .. } => "ABI-3",
+            Self::MissingWasi { .. }
+            | Self::ImportType { .. }
+            | Self::ImportKind { .. }
+            | Self::SeveralImports { .. }
+            | Self::ImportShape { .. } => "ABI-3",
+            Self::HostType { .. } => "ABI-5",
             Self::ExportType { .. } => "ABI-4",
             Self::NoAllocator => "MEM-2",
             Self::NoMemory | Self::SeveralMemories { .. } | Self::LargeMemory { .. } => "MEM-8",
@@ -157,16 +183,24 @@ impl Reason {
                     format!("the function exists under ABI {} only: declare that version or do not call it", list.join(" and "))
                 }
             },
-            Self::MissingWasi { newer: true, .. } => {
-                "Envoy 1.40 has it but 1.38 and older do not: build for wasm32-unknown-unknown, or avoid files and clock resolutions".into()
-            }
-            Self::MissingWasi { newer: false, .. } => "no Envoy has it: build for wasm32-unknown-unknown".into(),
+            Self::MissingWasi { since, .. } => match since {
+                Some(WasiSet::C) => {
+                    "Envoy 1.39 and later have it: build for wasm32-unknown-unknown, or avoid files and clock resolutions".into()
+                }
+                Some(_) => "Envoy 1.33 and later have it: build for wasm32-unknown-unknown".into(),
+                None => "no Envoy has it: build for wasm32-unknown-unknown".into(),
+            },
             Self::ImportType { .. } => "declare the import with the host's type".into(),
             Self::ImportKind { .. } => "hosts offer functions, memories and tables only: define it in the module".into(),
+            Self::SeveralImports { .. } => "import one at most".into(),
+            Self::ImportShape { .. } => "define it in the module".into(),
+            Self::HostType { .. } => {
+                "Envoy 1.36 to 1.40 abort on it: leave it out, or pass i32, i64, f32, f64, funcref or externref".into()
+            }
             Self::ExportType { .. } => "give the export the type that the host calls it with".into(),
             Self::NoAllocator => "export `proxy_on_memory_allocate` (i32 -> i32) or `malloc`".into(),
             Self::NoMemory => {
-                "export the memory, as linkers do by default; Envoy 1.40.0 crashes at the first host call of a module without".into()
+                "export the memory, as linkers do by default; Envoy crashes at the first host call of a module without".into()
             }
             Self::SeveralMemories { .. } => "use a single memory".into(),
             Self::LargeMemory { .. } => {
@@ -185,7 +219,7 @@ impl fmt::Display for Reason {
             Self::Unreadable(error) => return error.fmt(f),
             Self::Invalid { offset, message } => write!(f, "invalid WebAssembly at byte {offset:#x}: {message}")?,
             Self::Feature { feature } => {
-                write!(f, "needs the WebAssembly feature {feature}, which the oldest supported Envoy lacks")?;
+                write!(f, "needs the WebAssembly feature {feature}, which not every supported Envoy has")?;
             }
             Self::NoAbiVersion => f.write_str("missing or unknown Proxy-Wasm ABI version")?,
             Self::MissingImport { import, abi, .. } => {
@@ -196,6 +230,9 @@ impl fmt::Display for Reason {
                 write!(f, "import type mismatch: {import}, want: {found}, but host exports: {wanted}")?;
             }
             Self::ImportKind { import, item } => write!(f, "missing import: {import} (a {item})")?,
+            Self::SeveralImports { item, count } => write!(f, "imports more than one {item}: {count}")?,
+            Self::ImportShape { import, wanted } => write!(f, "import type mismatch: {import} is {wanted}")?,
+            Self::HostType { name, found } => write!(f, "{name} has {found}, a type that the host does not know")?,
             Self::ExportType { export, found, wanted } => {
                 write!(f, "bad function signature for: {export}, want: {wanted}, but the module exports: {found}")?;
             }

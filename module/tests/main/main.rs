@@ -12,6 +12,7 @@
 mod description;
 mod garbage;
 mod gate;
+mod hosts;
 mod plain;
 mod post_link;
 mod symbols;
