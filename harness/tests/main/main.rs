@@ -10,5 +10,6 @@
 )]
 
 mod envoy;
+mod gate;
 mod gateway;
 mod guests;
