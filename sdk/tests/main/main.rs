@@ -1,0 +1,5 @@
+//! What can be seen of the SDK from outside, without a proxy.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs, reason = "tests")]
+
+mod configuration;
+mod doubles;
