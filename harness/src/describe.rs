@@ -6,7 +6,7 @@ use tamis_module::Description;
 use tamis_module::description::DescriptionError;
 
 use crate::abi::{Trap, Vm};
-use crate::context::{Process, VmContext};
+use crate::context::{Plugin, Process, VmContext};
 use crate::stream::{LoadError, LoadedModule};
 
 /// A module that could not be asked, or gave no sensible answer.
@@ -33,7 +33,7 @@ pub enum DescribeError {
 pub fn describe(wasm: &[u8]) -> Result<Option<Description>, DescribeError> {
     let module = LoadedModule::new(wasm)?;
     let process = Arc::new(Process::deterministic(0));
-    let mut vm = Vm::start(module.compiled(), VmContext::new(process, ""))?;
+    let mut vm = Vm::start(module.compiled(), VmContext::new(process, &Plugin::default(), (0, 0)))?;
     match vm.read_packed(Description::EXPORT)? {
         Some(json) => Ok(Some(Description::from_json(&json)?)),
         None => Ok(None),

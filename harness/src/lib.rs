@@ -36,8 +36,8 @@
 //!
 //! # What it does not do yet
 //!
-//! One worker, one stream at a time; no callouts, timers, foreign functions or reload: these host functions answer by status
-//! word. ABI 0.1.0 passes the gate but is not dispatched. A guest cannot hurt its host: memory is capped at 1 GiB, a callback
+//! gRPC callouts and Envoy's foreign functions answer by status word; TCP filters are not run. A guest cannot hurt its host:
+//! what it keeps and hands over is bounded, memory ends at 1 GiB, a callback
 //! at [`engine::FUEL_PER_CALLBACK`], and nothing but the proxy's functions can be reached.
 
 pub mod abi;

@@ -8,16 +8,37 @@ pub(super) struct Exports {
     pub context_create: Option<TypedFunc<(u32, u32), ()>>,
     pub vm_start: Option<TypedFunc<(u32, u32), u32>>,
     pub configure: Option<TypedFunc<(u32, u32), u32>>,
-    pub headers: Both<(u32, u32, u32)>,
+    pub headers: [Headers; 2],
     pub body: Both<(u32, u32, u32)>,
     pub trailers: Both<(u32, u32)>,
+    pub http_call_response: Option<TypedFunc<HttpCallResponse, ()>>,
+    pub tick: Option<TypedFunc<u32, ()>>,
+    pub queue_ready: Option<TypedFunc<(u32, u32), ()>>,
     pub done: Option<TypedFunc<u32, u32>>,
     pub log: Option<TypedFunc<u32, ()>>,
     pub delete: Option<TypedFunc<u32, ()>>,
 }
 
+/// Root context, token, number of headers, size of the body, number of trailers.
+type HttpCallResponse = (u32, u32, u32, u32, u32);
+
 /// The callback of the request and that of the response.
 type Both<P> = [Option<TypedFunc<P, u32>>; 2];
+
+/// A headers callback: ABI 0.1.0 does not say whether the message ends.
+pub(super) enum Headers {
+    WithEnd(Option<TypedFunc<(u32, u32, u32), u32>>),
+    WithoutEnd(Option<TypedFunc<(u32, u32), u32>>),
+}
+
+impl Headers {
+    fn find(mut store: impl AsContextMut, instance: &Instance, name: &str) -> wasmtime::Result<Self> {
+        if instance.get_func(&mut store, "proxy_abi_version_0_1_0").is_some() {
+            return Ok(Self::WithoutEnd(optional(store, instance, name)?));
+        }
+        Ok(Self::WithEnd(optional(store, instance, name)?))
+    }
+}
 
 impl Exports {
     pub fn find(mut store: impl AsContextMut, instance: &Instance) -> wasmtime::Result<Self> {
@@ -26,8 +47,8 @@ impl Exports {
             vm_start: optional(&mut store, instance, "proxy_on_vm_start")?,
             configure: optional(&mut store, instance, "proxy_on_configure")?,
             headers: [
-                optional(&mut store, instance, "proxy_on_request_headers")?,
-                optional(&mut store, instance, "proxy_on_response_headers")?,
+                Headers::find(&mut store, instance, "proxy_on_request_headers")?,
+                Headers::find(&mut store, instance, "proxy_on_response_headers")?,
             ],
             body: [
                 optional(&mut store, instance, "proxy_on_request_body")?,
@@ -37,6 +58,9 @@ impl Exports {
                 optional(&mut store, instance, "proxy_on_request_trailers")?,
                 optional(&mut store, instance, "proxy_on_response_trailers")?,
             ],
+            http_call_response: optional(&mut store, instance, "proxy_on_http_call_response")?,
+            tick: optional(&mut store, instance, "proxy_on_tick")?,
+            queue_ready: optional(&mut store, instance, "proxy_on_queue_ready")?,
             done: optional(&mut store, instance, "proxy_on_done")?,
             log: optional(&mut store, instance, "proxy_on_log")?,
             delete: optional(&mut store, instance, "proxy_on_delete")?,

@@ -59,12 +59,13 @@ impl VmState {
 
 /// What every host function does first and last.
 pub trait HostCalls {
-    /// Counts the call, and stops the guest when the call is not allowed now.
+    /// Counts the call, and stops the guest when the call is not allowed now. Says whether the function is denied to the
+    /// plugin (rule `CAP-1`): the call then fails without being looked at.
     ///
     /// # Errors
     ///
     /// The trap that the guest dies of.
-    fn enter(&mut self, function: &'static str, class: HostCall) -> wasmtime::Result<()>;
+    fn enter(&mut self, function: &'static str, class: HostCall) -> wasmtime::Result<bool>;
 
     /// The guest's bytes at `at`, and the context beside them.
     ///
@@ -96,7 +97,7 @@ pub trait HostCalls {
 }
 
 impl HostCalls for Caller<'_, VmState> {
-    fn enter(&mut self, function: &'static str, class: HostCall) -> wasmtime::Result<()> {
+    fn enter(&mut self, function: &'static str, class: HostCall) -> wasmtime::Result<bool> {
         let state = self.data_mut();
         state.cost.count(class);
         if state.cost.bytes_out - state.handed_before > MAX_HANDED_BYTES {
@@ -109,7 +110,16 @@ impl HostCalls for Caller<'_, VmState> {
             Restriction::Allocating => ALWAYS.contains(&function),
             Restriction::Starting => ALWAYS.contains(&function) || AT_START.contains(&function),
         };
-        if allowed { Ok(()) } else { Err(wasmtime::format_err!("restricted_callback: {function}")) }
+        if !allowed {
+            return Err(wasmtime::format_err!("restricted_callback: {function}"));
+        }
+        let denied = !state.context.allows(function);
+        if denied {
+            let line = format!("Attempted call to restricted proxy-wasm capability: {function}");
+            // The level is one that exists.
+            let _ = state.context.log(4, line.as_bytes());
+        }
+        Ok(denied)
     }
 
     fn read(&mut self, at: u32, size: u32) -> Result<(&[u8], &mut VmContext), Status> {

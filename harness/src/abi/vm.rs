@@ -4,11 +4,12 @@ use std::fmt;
 
 use wasmtime::{Instance, Module, Store};
 
-use super::exports::{Exports, optional};
+use super::exports::{Exports, Headers, optional};
 use super::{Restriction, VmState, linker};
 use crate::context::{Action, VmContext};
 use crate::cost::Cost;
 use crate::engine::FUEL_PER_CALLBACK;
+use crate::stream::WireMessage;
 
 /// A module's instance. After a trap nothing in it is called any more (rule `FAIL-1`).
 pub struct Vm {
@@ -31,6 +32,9 @@ pub enum Callback {
     ResponseHeaders { count: u32, end_of_stream: bool },
     ResponseBody { size: u32, end_of_stream: bool },
     ResponseTrailers { count: u32 },
+    HttpCallResponse { token: u32, headers: u32, body: u32, trailers: u32 },
+    Tick,
+    QueueReady { token: u32 },
     Done,
     Log,
     Delete,
@@ -71,11 +75,28 @@ impl Vm {
     ///
     /// When it traps, now or earlier.
     pub fn call(&mut self, context: u32, callback: Callback) -> Result<Returned, Trap> {
+        self.call_with(context, callback, None)
+    }
+
+    /// Calls the guest with what came back for a callout, or the knowledge that nothing did.
+    ///
+    /// # Errors
+    ///
+    /// When it traps, now or earlier.
+    pub fn call_with(
+        &mut self,
+        context: u32,
+        callback: Callback,
+        callout: Option<Option<WireMessage>>,
+    ) -> Result<Returned, Trap> {
         if self.failed {
             return Err(Trap { function: callback.name(), message: "the VM has failed earlier".to_owned() });
         }
         let state = self.store.data_mut();
-        state.context.begin(context, matches!(callback, Callback::Configure { .. }));
+        if !state.context.allows(callback.name()) {
+            return Ok(Returned { word: None, actions: Vec::new() });
+        }
+        state.context.begin(context, matches!(callback, Callback::Configure { .. }), callout);
         state.handed_before = state.cost.bytes_out;
         let result = self
             .store
@@ -190,18 +211,25 @@ impl Vm {
             Callback::ContextCreate { parent } => call!(self.exports.context_create, (id, parent)).map(nothing),
             Callback::VmStart { size } => call!(self.exports.vm_start, (id, size)),
             Callback::Configure { size } => call!(self.exports.configure, (id, size)),
-            Callback::RequestHeaders { count, end_of_stream } => {
-                call!(request_headers, (id, count, u32::from(end_of_stream)))
-            }
+            Callback::RequestHeaders { count, end_of_stream } => match request_headers {
+                Headers::WithEnd(f) => call!(f, (id, count, u32::from(end_of_stream))),
+                Headers::WithoutEnd(f) => call!(f, (id, count)),
+            },
             Callback::RequestBody { size, end_of_stream } => call!(request_body, (id, size, u32::from(end_of_stream))),
             Callback::RequestTrailers { count } => call!(request_trailers, (id, count)),
-            Callback::ResponseHeaders { count, end_of_stream } => {
-                call!(response_headers, (id, count, u32::from(end_of_stream)))
-            }
+            Callback::ResponseHeaders { count, end_of_stream } => match response_headers {
+                Headers::WithEnd(f) => call!(f, (id, count, u32::from(end_of_stream))),
+                Headers::WithoutEnd(f) => call!(f, (id, count)),
+            },
             Callback::ResponseBody { size, end_of_stream } => {
                 call!(response_body, (id, size, u32::from(end_of_stream)))
             }
             Callback::ResponseTrailers { count } => call!(response_trailers, (id, count)),
+            Callback::HttpCallResponse { token, headers, body, trailers } => {
+                call!(self.exports.http_call_response, (id, token, headers, body, trailers)).map(nothing)
+            }
+            Callback::Tick => call!(self.exports.tick, id).map(nothing),
+            Callback::QueueReady { token } => call!(self.exports.queue_ready, (id, token)).map(nothing),
             Callback::Done => call!(self.exports.done, id),
             Callback::Log => call!(self.exports.log, id).map(nothing),
             Callback::Delete => call!(self.exports.delete, id).map(nothing),
@@ -223,6 +251,9 @@ impl Callback {
             Self::ResponseHeaders { .. } => "proxy_on_response_headers",
             Self::ResponseBody { .. } => "proxy_on_response_body",
             Self::ResponseTrailers { .. } => "proxy_on_response_trailers",
+            Self::HttpCallResponse { .. } => "proxy_on_http_call_response",
+            Self::Tick => "proxy_on_tick",
+            Self::QueueReady { .. } => "proxy_on_queue_ready",
             Self::Done => "proxy_on_done",
             Self::Log => "proxy_on_log",
             Self::Delete => "proxy_on_delete",

@@ -16,6 +16,9 @@ const NOENT: u32 = 44;
 const NOSYS: u32 = 52;
 const NOTSUP: u32 = 58;
 
+/// What a plugin gets that may not call a function: ENOTCAPABLE (rule `CAP-1`).
+const DENIED: Result<u32> = Ok(76);
+
 /// The most bytes that one `fd_write` may name: the same bytes can be named any number of times.
 const MAX_WRITE: usize = 16 << 20;
 
@@ -36,7 +39,9 @@ fn link_output(linker: &mut Linker<VmState>, module: &str) -> Result<()> {
         module,
         "fd_write",
         |mut c: Guest<'_>, fd: u32, vectors: u32, count: u32, written: u32| -> Result<u32> {
-            c.enter("fd_write", Writing)?;
+            if c.enter("fd_write", Writing)? {
+                return DENIED;
+            }
             // Standard output is logged as information, standard error as errors (rule WASI-1).
             let level = match fd {
                 1 => 2,
@@ -72,34 +77,60 @@ fn link_output(linker: &mut Linker<VmState>, module: &str) -> Result<()> {
 }
 
 fn link_environment(linker: &mut Linker<VmState>, module: &str) -> Result<()> {
-    for name in ["environ_get", "args_get"] {
-        linker.func_wrap(module, name, move |mut c: Guest<'_>, _: u32, _: u32| -> Result<u32> {
-            c.enter(name, Scalar)?;
-            Ok(OK)
-        })?;
-    }
-    for name in ["environ_sizes_get", "args_sizes_get"] {
-        linker.func_wrap(module, name, move |mut c: Guest<'_>, count: u32, size: u32| -> Result<u32> {
-            c.enter(name, Scalar)?;
-            let written = c.write(count, &[0; 4]).and_then(|()| c.write(size, &[0; 4]));
-            Ok(errno(written.is_ok()))
-        })?;
-    }
+    linker.func_wrap(module, "args_get", |mut c: Guest<'_>, _: u32, _: u32| -> Result<u32> {
+        if c.enter("args_get", Scalar)? { DENIED } else { Ok(OK) }
+    })?;
+    linker.func_wrap(module, "args_sizes_get", |mut c: Guest<'_>, count: u32, size: u32| -> Result<u32> {
+        if c.enter("args_sizes_get", Scalar)? {
+            return DENIED;
+        }
+        Ok(errno(c.write(count, &[0; 4]).and_then(|()| c.write(size, &[0; 4])).is_ok()))
+    })?;
+    linker.func_wrap(module, "environ_sizes_get", |mut c: Guest<'_>, count: u32, size: u32| -> Result<u32> {
+        if c.enter("environ_sizes_get", Scalar)? {
+            return DENIED;
+        }
+        let environment = environment(&c);
+        let word = |size: usize| u32::try_from(size).unwrap_or(u32::MAX).to_le_bytes();
+        let bytes = environment.iter().map(Vec::len).sum();
+        let written = c.write(count, &word(environment.len())).and_then(|()| c.write(size, &word(bytes)));
+        Ok(errno(written.is_ok()))
+    })?;
+    linker.func_wrap(module, "environ_get", |mut c: Guest<'_>, mut table: u32, mut at: u32| -> Result<u32> {
+        if c.enter("environ_get", Returning)? {
+            return DENIED;
+        }
+        for variable in environment(&c) {
+            let written = c.write(table, &at.to_le_bytes()).and_then(|()| c.write(at, &variable));
+            let size = u32::try_from(variable.len()).unwrap_or(u32::MAX);
+            match (written, table.checked_add(4), at.checked_add(size)) {
+                (Ok(()), Some(next), Some(free)) => (table, at) = (next, free),
+                _ => return Ok(FAULT),
+            }
+        }
+        Ok(OK)
+    })?;
     linker.func_wrap(
         module,
         "clock_time_get",
         |mut c: Guest<'_>, id: u32, _precision: u64, out: u32| -> Result<u32> {
-            c.enter("clock_time_get", Scalar)?;
+            if c.enter("clock_time_get", Scalar)? {
+                return DENIED;
+            }
             // Wall and monotonic clock; there are no others (rule WASI-6).
             if id > 1 {
                 return Ok(NOTSUP);
             }
-            let now = c.data().context.process().clock().wall_nanoseconds();
+            let clock = c.data().context.process().clock();
+            let monotonic = u64::try_from(clock.elapsed().as_nanos()).unwrap_or(u64::MAX);
+            let now = if id == 0 { clock.wall_nanoseconds() } else { monotonic };
             Ok(errno(c.write(out, &now.to_le_bytes()).is_ok()))
         },
     )?;
     linker.func_wrap(module, "random_get", |mut c: Guest<'_>, at: u32, size: u32| -> Result<u32> {
-        c.enter("random_get", Returning)?;
+        if c.enter("random_get", Returning)? {
+            return DENIED;
+        }
         if size > MAX_RANDOM {
             return Ok(INVAL);
         }
@@ -118,7 +149,9 @@ fn link_refused(linker: &mut Linker<VmState>, module: &str) -> Result<()> {
     linker.func_wrap(module, "fd_close", |_: u32| OK)?;
     linker.func_wrap(module, "fd_fdstat_set_flags", |_: u32, _: u32| NOSYS)?;
     linker.func_wrap(module, "fd_fdstat_get", |mut c: Guest<'_>, fd: u32, out: u32| -> Result<u32> {
-        c.enter("fd_fdstat_get", Scalar)?;
+        if c.enter("fd_fdstat_get", Scalar)? {
+            return DENIED;
+        }
         if !matches!(fd, 1 | 2) {
             return Ok(BADF);
         }
@@ -141,11 +174,19 @@ fn link_refused(linker: &mut Linker<VmState>, module: &str) -> Result<()> {
         module,
         "poll_oneoff",
         |mut c: Guest<'_>, _: u32, _: u32, _: u32, events: u32| -> Result<u32> {
-            c.enter("poll_oneoff", Scalar)?;
+            if c.enter("poll_oneoff", Scalar)? {
+                return DENIED;
+            }
             Ok(errno(c.write(events, &[0; 4]).is_ok()))
         },
     )?;
     Ok(())
+}
+
+/// The variables as a guest sees them (rule `WASI-5`).
+fn environment(c: &Guest<'_>) -> Vec<Vec<u8>> {
+    let variables = c.data().context.environment().iter();
+    variables.map(|(name, value)| format!("{name}={value}\0").into_bytes()).collect()
 }
 
 const fn errno(ok: bool) -> u32 {

@@ -13,6 +13,16 @@ pub enum Action {
     Reply(u32, LocalReply),
 }
 
+impl Action {
+    /// The context that it is about.
+    #[must_use]
+    pub fn context(&self) -> u32 {
+        match self {
+            Self::ContinueRequest(id) | Self::ContinueResponse(id) | Self::Close(id) | Self::Reply(id, _) => *id,
+        }
+    }
+}
+
 /// A response that the proxy makes itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LocalReply {

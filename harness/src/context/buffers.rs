@@ -71,12 +71,13 @@ impl VmContext {
             1 => Body::Response,
             // TCP data and gRPC messages: never null, here always empty (rule BUF-1).
             2 | 3 | 5 => return Ok(read(&[])),
-            // The VM's configuration can be read at any time; this harness gives none (rule CFG-2).
-            6 => return Ok(read(&[])),
+            // The VM's configuration can be read at any time (rule CFG-2).
+            6 => return Ok(read(&self.vm_configuration)),
             7 if self.call.configuring => {
                 return self.plugin().map(|plugin| read(&plugin.configuration)).ok_or(Status::NotFound);
             }
-            4 | 7 | 8 => return Err(Status::NotFound),
+            4 => return self.callout_body().map(|body| read(&body)).ok_or(Status::NotFound),
+            7 | 8 => return Err(Status::NotFound),
             _ => return Err(Status::BadArgument),
         };
         let Some(stream) = self.stream() else { return Ok(read(&[])) };

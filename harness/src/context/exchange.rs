@@ -45,6 +45,8 @@ pub struct Attributes {
     pub response_code: Option<u64>,
     /// Response code details.
     pub response_code_details: String,
+    /// Any other property, by its path with NUL bytes between the segments, in the bytes that a guest gets (rule `PROP-2`).
+    pub more: BTreeMap<Vec<u8>, Vec<u8>>,
 }
 
 /// Which maps and buffers a stream's callbacks can reach now (rules `HDR-1`, `BUF-6`): each is there from its callback on,
@@ -63,6 +65,10 @@ pub struct Visible {
     pub response_body: bool,
     /// The response's trailers.
     pub response_trailers: bool,
+    /// A callback for the end of the request's body runs, and no trailers came: it can make some (rule `HDR-12`).
+    pub request_end: bool,
+    /// The same of the response.
+    pub response_end: bool,
     /// The log phase: maps can be read, nothing written (rule `HDR-4`).
     pub log: bool,
 }

@@ -85,6 +85,9 @@ impl VmContext {
     }
 
     fn with_readable<T>(&self, map: u32, read: impl FnOnce(&HeaderMap) -> T) -> Result<T, Status> {
+        if let 6 | 7 = map {
+            return self.callout_map(map == 7).map(read).ok_or(Status::BadArgument);
+        }
         let map = MapType::from_word(map)?;
         let stream = self.stream().ok_or(Status::BadArgument)?;
         // The log phase has a snapshot of every map but the request's trailers.
@@ -98,10 +101,20 @@ impl VmContext {
     fn with_writable<T>(&self, map: u32, write: impl FnOnce(&mut HeaderMap) -> T) -> Result<T, Status> {
         let map = MapType::from_word(map)?;
         let stream = self.stream().ok_or(Status::BadArgument)?;
+        let mut exchange = lock(&stream.exchange);
+        // At the end of a body the first look at the trailers for writing makes them (rule HDR-12).
+        let made = match map {
+            MapType::RequestTrailers if stream.visible.request_end => Some(exchange.request.trailers_mut()),
+            MapType::ResponseTrailers if stream.visible.response_end => Some(exchange.response.trailers_mut()),
+            _ => None,
+        };
+        if let Some(made) = made {
+            return Ok(write(made));
+        }
         if !self.is_visible(map) {
             return Err(Status::BadArgument);
         }
-        map.of(&mut lock(&stream.exchange)).map(write).ok_or(Status::BadArgument)
+        map.of(&mut exchange).map(write).ok_or(Status::BadArgument)
     }
 
     fn is_visible(&self, map: MapType) -> bool {

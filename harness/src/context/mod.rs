@@ -6,6 +6,7 @@
 
 mod actions;
 mod buffers;
+mod callouts;
 mod clock;
 mod exchange;
 mod headers;
@@ -18,17 +19,21 @@ mod shared;
 mod slots;
 
 pub use actions::{Action, LocalReply};
+pub(crate) use callouts::CalloutArguments;
+pub use callouts::CalloutRequest;
 pub use clock::Clock;
 pub use exchange::{Attributes, Exchange, Message, Visible};
 pub use headers::HeaderMap;
 pub use log::{LogLevel, LogLine};
 pub(crate) use maps::decode as decode_pairs;
-pub use process::Process;
+pub use process::{ClusterState, Process};
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::abi::Status;
+use crate::stream::WireMessage;
 
 /// One plugin: a filter with its configuration, as a proxy's configuration names it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,6 +46,14 @@ pub struct Plugin {
     pub vm_id: String,
     /// `configuration`, as the module gets it: JSON text, or nothing.
     pub configuration: Vec<u8>,
+    /// `vm_config.configuration`: part of what tells VMs apart.
+    pub vm_configuration: Vec<u8>,
+    /// `vm_config.environment_variables`, names with values.
+    pub environment: Vec<(String, String)>,
+    /// `capability_restriction_config.allowed_capabilities`; empty means all (rule `CAP-1`).
+    pub allowed_capabilities: Vec<String>,
+    /// `allow_on_headers_stop_iteration`: pausing at the headers holds only them (rules `BODY-1`, `BODY-3`).
+    pub allow_on_headers_stop_iteration: bool,
 }
 
 /// What Envoy knows of one VM on one thread.
@@ -48,11 +61,29 @@ pub struct Plugin {
 pub struct VmContext {
     process: Arc<Process>,
     vm_id: String,
+    vm_configuration: Vec<u8>,
+    environment: Vec<(String, String)>,
+    allowed: BTreeSet<String>,
+    /// Thread and VM, for whoever wants to reach it.
+    place: (usize, usize),
     next_id: u32,
     roots: BTreeMap<u32, Arc<Plugin>>,
     streams: HashMap<u32, StreamContext>,
     metrics: metrics::Handles,
+    callouts: callouts::Callouts,
+    wishes: Wishes,
+    /// Root contexts that want to finish something before they go, and whether they have (rule `LIFE-11`).
+    leaving: BTreeMap<u32, bool>,
     call: Call,
+}
+
+/// What guests want for later; fetched after every call.
+#[derive(Debug, Default)]
+pub struct Wishes {
+    /// Callouts that were made.
+    pub callouts: Vec<CalloutRequest>,
+    /// Timers that were set, by root context; zero switches one off.
+    pub ticks: Vec<(u32, Duration)>,
 }
 
 /// One stream in this VM.
@@ -70,19 +101,30 @@ struct Call {
     effective: Option<u32>,
     configuring: bool,
     actions: Vec<Action>,
+    /// What came back for a callout; none when it failed.
+    callout: Option<WireMessage>,
+    /// The call is about a callout's end, well or badly.
+    callout_over: bool,
 }
 
 impl VmContext {
     /// A fresh VM's.
     #[must_use]
-    pub fn new(process: Arc<Process>, vm_id: &str) -> Self {
+    pub fn new(process: Arc<Process>, plugin: &Plugin, place: (usize, usize)) -> Self {
         Self {
             process,
-            vm_id: vm_id.to_owned(),
+            vm_id: plugin.vm_id.clone(),
+            vm_configuration: plugin.vm_configuration.clone(),
+            environment: plugin.environment.clone(),
+            allowed: plugin.allowed_capabilities.iter().cloned().collect(),
+            place,
             next_id: 1,
             roots: BTreeMap::new(),
             streams: HashMap::new(),
             metrics: metrics::Handles::default(),
+            callouts: callouts::Callouts::default(),
+            wishes: Wishes::default(),
+            leaving: BTreeMap::new(),
             call: Call::default(),
         }
     }
@@ -123,9 +165,74 @@ impl VmContext {
         &self.process
     }
 
-    /// A call into the guest begins.
-    pub fn begin(&mut self, context: u32, configuring: bool) {
-        self.call = Call { context, configuring, ..Call::default() };
+    /// The root contexts.
+    pub fn roots(&self) -> impl Iterator<Item = u32> {
+        self.roots.keys().copied()
+    }
+
+    /// Forgets a root context.
+    pub fn remove_root(&mut self, root: u32) {
+        self.roots.remove(&root);
+        self.leaving.remove(&root);
+    }
+
+    /// A root context wants to finish something before it goes.
+    pub fn wait_for_done(&mut self, root: u32) {
+        self.leaving.insert(root, false);
+    }
+
+    /// Whether a root context has asked to wait.
+    #[must_use]
+    pub fn waits_for_done(&self, root: u32) -> bool {
+        self.leaving.contains_key(&root)
+    }
+
+    /// Whether a root context that waited is done.
+    #[must_use]
+    pub fn is_done(&self, root: u32) -> bool {
+        self.leaving.get(&root).copied().unwrap_or_default()
+    }
+
+    /// Whether a host function or callback may be used (rule `CAP-1`).
+    #[must_use]
+    pub fn allows(&self, capability: &str) -> bool {
+        self.allowed.is_empty() || self.allowed.contains(capability)
+    }
+
+    /// The VM's environment (rule `CFG-4`).
+    #[must_use]
+    pub fn environment(&self) -> &[(String, String)] {
+        &self.environment
+    }
+
+    /// What guests want for later, since the last call.
+    pub fn take_wishes(&mut self) -> Wishes {
+        std::mem::take(&mut self.wishes)
+    }
+
+    /// A call into the guest begins. `callout`: it is about a callout's end, with what came back.
+    pub fn begin(&mut self, context: u32, configuring: bool, callout: Option<Option<WireMessage>>) {
+        let callout_over = callout.is_some();
+        let callout = callout.flatten();
+        self.call = Call { context, configuring, callout, callout_over, ..Call::default() };
+    }
+
+    /// `proxy_set_tick_period_milliseconds`: always the root context's (rule `TICK-1`).
+    pub(crate) fn set_tick(&mut self, milliseconds: u32) {
+        let root = self.root();
+        self.wishes.ticks.push((root, Duration::from_millis(u64::from(milliseconds))));
+    }
+
+    /// `proxy_done`: nothing is pending unless the plugin asked to stay (rule `LIFE-11`).
+    pub(crate) fn done(&mut self) -> Result<(), Status> {
+        let root = self.root();
+        match self.leaving.get_mut(&root) {
+            Some(done) if !*done => {
+                *done = true;
+                Ok(())
+            }
+            _ => Err(Status::NotFound),
+        }
     }
 
     /// The call is over; what it asked for is done now (rule `LIFE-12`).
@@ -157,11 +264,15 @@ impl VmContext {
         self.streams.get(&self.active())
     }
 
+    /// The root context of the context that a call is about.
+    fn root(&self) -> u32 {
+        let active = self.active();
+        self.streams.get(&active).map_or(active, |stream| stream.root)
+    }
+
     /// The plugin that a call is about.
     fn plugin(&self) -> Option<&Arc<Plugin>> {
-        let active = self.active();
-        let root = self.streams.get(&active).map_or(active, |stream| stream.root);
-        self.roots.get(&root)
+        self.roots.get(&self.root())
     }
 
     fn id(&mut self) -> u32 {

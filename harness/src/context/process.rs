@@ -1,12 +1,23 @@
 //! What all VMs of a proxy share.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
+use std::time::Duration;
 
+use super::shared::QueueEvent;
 use super::{Clock, LogLevel, LogLine, lock, metrics, shared};
 
 /// The newest lines are kept, older ones go: a gateway that runs for weeks must not remember them all.
 const LOG_LINES: usize = 10_000;
+
+/// What becomes of a callout to a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClusterState {
+    /// It is answered, or not, from outside.
+    Up,
+    /// The proxy gives no handle: the call fails at once, and no callback follows (rule `HC-4`).
+    Refusing,
+}
 
 /// The newest lines, and how many there have ever been.
 #[derive(Debug, Default)]
@@ -22,6 +33,7 @@ pub struct Process {
     pub(super) metrics: Mutex<metrics::Values>,
     clock: Mutex<Clock>,
     random: Mutex<u64>,
+    clusters: Mutex<BTreeMap<String, ClusterState>>,
     log: Mutex<Log>,
     level: LogLevel,
     echo: bool,
@@ -37,7 +49,7 @@ impl Process {
     /// A process that lives in the machine's time and prints its log to standard error.
     #[must_use]
     pub fn live() -> Self {
-        let clock = Clock::Machine;
+        let clock = Clock::machine();
         Self::new(clock, clock.wall_nanoseconds(), true)
     }
 
@@ -47,6 +59,7 @@ impl Process {
             metrics: Mutex::default(),
             clock: Mutex::new(clock),
             random: Mutex::new(seed),
+            clusters: Mutex::default(),
             log: Mutex::default(),
             level: LogLevel::Info,
             echo,
@@ -57,6 +70,27 @@ impl Process {
     #[must_use]
     pub fn clock(&self) -> Clock {
         *lock(&self.clock)
+    }
+
+    /// Moves a virtual clock.
+    pub(crate) fn move_clock_to(&self, to: Duration) {
+        lock(&self.clock).move_to(to);
+    }
+
+    /// Makes a cluster known, for callouts.
+    pub fn add_cluster(&self, name: &str, state: ClusterState) {
+        lock(&self.clusters).insert(name.to_owned(), state);
+    }
+
+    /// A cluster's state; none when it is not known.
+    #[must_use]
+    pub fn cluster(&self, name: &str) -> Option<ClusterState> {
+        lock(&self.clusters).get(name).copied()
+    }
+
+    /// The next queue whose consumer is to be told.
+    pub(crate) fn next_queue_event(&self) -> Option<QueueEvent> {
+        lock(&self.shared).next_event()
     }
 
     /// The log so far, its newest 10,000 lines.

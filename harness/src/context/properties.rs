@@ -10,6 +10,9 @@ impl VmContext {
             return Err(Status::SerializationFailure);
         }
         let path = path.strip_suffix(b"\0").unwrap_or(path);
+        if let Some(value) = self.stream().and_then(|s| lock(&s.exchange).attributes.more.get(path).cloned()) {
+            return Ok(value);
+        }
         let segments = path.split(|byte| *byte == 0).map(|s| std::str::from_utf8(s).unwrap_or("")).collect::<Vec<_>>();
         if let Some(value) = self.stream().and_then(|stream| stream_attribute(stream, &segments)) {
             return value;

@@ -16,10 +16,24 @@ pub(super) struct Shared {
     last_cas: u32,
     tokens: BTreeMap<(String, Vec<u8>), u32>,
     queues: BTreeMap<u32, VecDeque<Vec<u8>>>,
+    consumers: BTreeMap<u32, QueueEvent>,
+    events: VecDeque<QueueEvent>,
     bytes: usize,
 }
 
+/// A queue's consumer that is to be told: on which thread, in which VM, which root context (rule `SQ-3`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct QueueEvent {
+    pub place: (usize, usize),
+    pub root: u32,
+    pub token: u32,
+}
+
 impl Shared {
+    pub(super) fn next_event(&mut self) -> Option<QueueEvent> {
+        self.events.pop_front()
+    }
+
     /// Room for `new` bytes in place of `old` ones.
     fn replace(&mut self, old: usize, new: usize) -> Result<(), Status> {
         let bytes = self.bytes.saturating_sub(old).saturating_add(new);
@@ -62,6 +76,9 @@ impl VmContext {
         let next = u32::try_from(shared.tokens.len()).unwrap_or(u32::MAX).saturating_add(1);
         let token = *shared.tokens.entry((self.vm_id.clone(), name.to_vec())).or_insert(next);
         shared.queues.entry(token).or_default();
+        // Whoever registers last is told from now on.
+        let root = self.root();
+        shared.consumers.insert(token, QueueEvent { place: self.place, root, token });
         Ok(token)
     }
 
@@ -79,6 +96,10 @@ impl VmContext {
         }
         shared.replace(0, value.len())?;
         shared.queues.entry(token).or_default().push_back(value.to_vec());
+        // One event per value, even if somebody takes it out meanwhile.
+        if let Some(consumer) = shared.consumers.get(&token).copied() {
+            shared.events.push_back(consumer);
+        }
         Ok(())
     }
 

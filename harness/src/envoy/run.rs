@@ -144,6 +144,7 @@ fn plugin(entry: &FilterEntry, own: &str, file: &Path, modules: &mut Modules) ->
         failure_policy: match entry.failure_policy {
             stream::FailurePolicy::Closed => FailurePolicy::Closed,
             stream::FailurePolicy::Open => FailurePolicy::Open,
+            stream::FailurePolicy::Reload => FailurePolicy::Reload,
         },
         allow_on_headers_stop_iteration: false,
         environment: Vec::new(),

@@ -3,8 +3,8 @@
 //! It is the harness with a network on both sides: what `tamis serve` and the demo show traffic with. It is made for
 //! development, and listens on loopback only.
 //!
-//! Messages are taken whole, headers and body, up to the [`Limits`]. Each passes the filters on the proxy's one worker: one
-//! exchange at a time, from its request to its response, so a slow upstream makes others wait. Trailers are dropped, as
+//! Messages are taken whole, headers and body, up to the [`Limits`]. All pass the filters on one thread, any number of
+//! exchanges under way: one that waits for its upstream holds up no other. Filters' timers run. Trailers are dropped, as
 //! Envoy does by default for HTTP/1.1. The order of headers is that in which each name first came; the values of one name
 //! stand together.
 //!

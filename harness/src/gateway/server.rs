@@ -133,7 +133,7 @@ impl Gateway {
             tokio::net::TcpListener::from_std(listener).map_err(GatewayError::Start)?
         };
         let process = proxy.process().clone();
-        let (worker, worker_ended) = Worker::start(proxy, options.limits.connections).map_err(GatewayError::Start)?;
+        let (worker, worker_ended) = Worker::start(proxy).map_err(GatewayError::Start)?;
         let shared = Shared { address, upstream: options.upstream, limits: options.limits, worker, process };
         let (state, changes) = watch::channel(State::Running);
         let thread = std::thread::Builder::new()

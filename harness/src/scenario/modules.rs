@@ -52,7 +52,13 @@ impl Modules {
             .clone()
             .unwrap_or_else(|| file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default());
         let configuration = entry.config.as_ref().map(|config| config.to_json().into_bytes()).unwrap_or_default();
-        let plugin = Plugin { name, root_id: entry.root_id.clone(), vm_id: entry.vm_id.clone(), configuration };
+        let plugin = Plugin {
+            name,
+            root_id: entry.root_id.clone(),
+            vm_id: entry.vm_id.clone(),
+            configuration,
+            ..Plugin::default()
+        };
         Ok(FilterSpec { module, plugin, failure_policy: entry.failure_policy })
     }
 

@@ -1,15 +1,33 @@
-//! Layer 3: the filter manager. In which order filters see a message, what pausing holds back, local replies.
+//! Layer 3: the filter manager. In which order filters see a message, what pausing holds back, local replies; and the threads
+//! on which all this happens.
 //!
 //! A [`Proxy`] is a chain of filters, loaded as Envoy loads them: tried out in a canary VM, then started on the main thread
-//! and on each worker (rules `LIFE-3`, `LIFE-4`). A [`Stream`] takes one request through the chain, and its response back.
+//! and on each worker, each with its own VMs (rules `LIFE-3`, `LIFE-4`). Everything runs on one thread of the machine, one
+//! step after the other, and time stands still until it is [moved](Proxy::advance): the same input always gives the same
+//! output.
+//!
+//! There are two ways to send something through:
+//!
+//! * [`Proxy::open`] gives a [`Stream`] for whole messages: request in, response in, what came of each.
+//! * [`Proxy::open_on`] gives a [`StreamKey`], and any number of streams can be under way: frames go in by
+//!   [`Proxy::send`], what comes out is fetched by [`Proxy::take_out`], callouts wait in [`Proxy::take_callouts`] for an
+//!   [answer](Proxy::answer).
 
-mod chain;
+mod callout;
 mod proxy;
 mod reply;
+mod run;
 mod side;
+mod state;
+mod thread;
+mod whole;
 
-pub use chain::{Passed, Stream};
-pub use proxy::{FailurePolicy, FilterSpec, LoadError, LoadedModule, Proxy};
+pub use callout::{Callout, CalloutAnswer, CalloutId};
+pub use proxy::{FailurePolicy, FilterSpec, LoadError, LoadedModule, Options, Proxy, StreamKey};
+pub use side::Direction;
+pub use state::Out;
+pub(crate) use whole::Whole;
+pub use whole::{Passed, Stream};
 
 use crate::context::HeaderMap;
 
@@ -24,6 +42,17 @@ pub struct WireMessage {
     pub trailers: Option<HeaderMap>,
 }
 
+/// A piece of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Frame {
+    /// Its headers.
+    Headers(HeaderMap),
+    /// A piece of its body.
+    Data(Vec<u8>),
+    /// Its trailers.
+    Trailers(HeaderMap),
+}
+
 impl WireMessage {
     /// A message whose body, if there is one, comes in one piece.
     #[must_use]
@@ -36,5 +65,13 @@ impl WireMessage {
     #[must_use]
     pub fn body(&self) -> Vec<u8> {
         self.chunks.concat()
+    }
+
+    /// Its frames; the last one ends the message.
+    fn into_frames(self) -> Vec<Frame> {
+        let mut frames = vec![Frame::Headers(self.headers)];
+        frames.extend(self.chunks.into_iter().map(Frame::Data));
+        frames.extend(self.trailers.map(Frame::Trailers));
+        frames
     }
 }

@@ -2,13 +2,17 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use tamis_module::abi::AbiVersion;
 use wasmtime::Module;
 
-use super::Stream;
-use crate::abi::{Callback, Trap, Vm};
-use crate::context::{Attributes, LogLine, Plugin, Process, VmContext};
+use super::callout::{Callout, CalloutAnswer, CalloutId};
+use super::side::Direction;
+use super::state::Out;
+use super::thread::Thread;
+use super::{Frame, Stream};
+use crate::abi::Trap;
+use crate::context::{Attributes, LogLine, Plugin, Process, lock};
 use crate::cost::Cost;
 use crate::engine;
 
@@ -43,30 +47,33 @@ pub enum FailurePolicy {
     Closed,
     /// They go on without the filter.
     Open,
+    /// They get a 503, until the VM is loaded anew (rule `FAIL-7`).
+    Reload,
 }
 
-/// A proxy with one chain of filters.
+/// A proxy with one chain of filters, on a main thread and workers.
 #[derive(Debug)]
 pub struct Proxy {
     process: Arc<Process>,
-    main: Thread,
-    worker: Thread,
-    buffer_limit: usize,
+    filters: Vec<Arc<FilterSpec>>,
+    /// The main thread first, then the workers.
+    threads: Vec<Thread>,
 }
 
-/// The VMs of one thread of the proxy, and where in them each filter of the chain lives.
-#[derive(Debug)]
-pub(super) struct Thread {
-    pub vms: Vec<Vm>,
-    pub chain: Vec<Handle>,
+/// How a proxy is set up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// How many workers there are, `--concurrency` in Envoy. At least one.
+    pub workers: usize,
+    /// The limit on what is buffered for one message, in bytes (rule `BODY-6`).
+    pub buffer_limit: usize,
 }
 
-/// A filter of the chain on one thread.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Handle {
-    pub vm: usize,
-    pub root: u32,
-    pub policy: FailurePolicy,
+/// Names a stream that is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StreamKey {
+    thread: usize,
+    key: u64,
 }
 
 /// Why a filter could not be loaded.
@@ -76,11 +83,6 @@ pub enum LoadError {
     /// No Envoy would load the module.
     #[error("{0}")]
     Refused(#[from] tamis_module::gate::Refusal),
-    /// Envoy would load it; this harness does not speak its version of the ABI.
-    #[error(
-        "the module speaks ABI 0.1.0, which proxies still load and this harness does not run; build it with a newer SDK"
-    )]
-    OldAbi,
     /// wasmtime could not compile it.
     #[error("the module does not compile: {0}")]
     Compile(String),
@@ -104,9 +106,7 @@ impl LoadedModule {
     ///
     /// [`LoadError::Refused`] and [`LoadError::Compile`].
     pub fn new(bytes: &[u8]) -> Result<Self, LoadError> {
-        if tamis_module::gate::check(bytes)?.abi == Some(AbiVersion::V0_1_0) {
-            return Err(LoadError::OldAbi);
-        }
+        tamis_module::gate::check(bytes)?;
         let compile = |error: wasmtime::Error| LoadError::Compile(format!("{error:#}"));
         let compiled = Module::new(engine::engine().map_err(compile)?, bytes).map_err(compile)?;
         Ok(Self { bytes: bytes.into(), compiled })
@@ -123,24 +123,148 @@ impl LoadedModule {
     }
 }
 
+impl Default for Options {
+    fn default() -> Self {
+        Self { workers: 1, buffer_limit: DEFAULT_BUFFER_LIMIT }
+    }
+}
+
 impl Proxy {
-    /// Loads a chain: each filter first in a canary VM, then on the main thread and the worker.
+    /// Loads a chain on one worker; see [`load_with`](Self::load_with).
     ///
     /// # Errors
     ///
     /// [`LoadError`] of the first filter that cannot be loaded; nothing runs then.
     pub fn load(filters: &[FilterSpec], process: Arc<Process>) -> Result<Self, LoadError> {
-        for filter in filters {
-            Thread::start(std::slice::from_ref(filter), &process)?;
-        }
-        let main = Thread::start(filters, &process)?;
-        let worker = Thread::start(filters, &process)?;
-        Ok(Self { process, main, worker, buffer_limit: DEFAULT_BUFFER_LIMIT })
+        Self::load_with(filters, process, Options::default())
     }
 
-    /// Begins a stream on the worker.
+    /// Loads a chain: each filter first in a canary VM, then on the main thread and on every worker (rules `LIFE-3`,
+    /// `LIFE-4`).
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError`] of the first filter that cannot be loaded; nothing runs then.
+    pub fn load_with(filters: &[FilterSpec], process: Arc<Process>, options: Options) -> Result<Self, LoadError> {
+        let filters = filters.iter().cloned().map(Arc::new).collect::<Vec<_>>();
+        canaries(&filters, &process)?;
+        let threads = (0..=options.workers.max(1))
+            .map(|index| Thread::start(&filters, &process, index, options.buffer_limit))
+            .collect::<Result<_, _>>()?;
+        let mut proxy = Self { process, filters, threads };
+        proxy.settle();
+        Ok(proxy)
+    }
+
+    /// Takes over a new chain, if every filter of it accepts its configuration in a canary VM. Streams that are under way
+    /// keep the chain that they began with; plugins whose configuration is the same keep their state.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError`] of the first filter that cannot be loaded; the old chain goes on then.
+    pub fn reload(&mut self, filters: &[FilterSpec]) -> Result<(), LoadError> {
+        let filters = filters.iter().cloned().map(Arc::new).collect::<Vec<_>>();
+        canaries(&filters, &self.process)?;
+        for thread in &mut self.threads {
+            thread.reload(&filters)?;
+        }
+        self.filters = filters;
+        self.settle();
+        Ok(())
+    }
+
+    /// Begins a stream of whole messages on the first worker.
     pub fn open(&mut self, attributes: Attributes) -> Stream<'_> {
-        Stream::new(&mut self.worker, self.buffer_limit, attributes)
+        let key = self.open_on(0, attributes);
+        Stream::new(self, key)
+    }
+
+    /// Begins a stream on a worker, counted from 0; one that does not exist is the last.
+    pub fn open_on(&mut self, worker: usize, attributes: Attributes) -> StreamKey {
+        let thread = (worker + 1).min(self.threads.len().saturating_sub(1));
+        let key = self.threads.get_mut(thread).map_or(0, |thread| thread.open(attributes));
+        StreamKey { thread, key }
+    }
+
+    /// Hands a piece of a message to a stream; with `end` it is the message's last.
+    pub fn send(&mut self, stream: StreamKey, direction: Direction, frame: Frame, end: bool) {
+        if let Some(thread) = self.threads.get_mut(stream.thread) {
+            thread.send(stream.key, direction, frame, end);
+        }
+        self.settle();
+    }
+
+    /// What has left the chain since the last call, in order.
+    pub fn take_out(&mut self, stream: StreamKey) -> Vec<Out> {
+        let thread = self.threads.get_mut(stream.thread);
+        let state = thread.and_then(|thread| thread.streams.get_mut(&stream.key));
+        state.map(|state| std::mem::take(&mut state.out)).unwrap_or_default()
+    }
+
+    /// Whether the proxy has answered a stream itself.
+    #[must_use]
+    pub fn replied(&self, stream: StreamKey) -> bool {
+        let thread = self.threads.get(stream.thread);
+        thread.and_then(|thread| thread.streams.get(&stream.key)).is_some_and(|state| state.replied)
+    }
+
+    /// What a stream's filters have stored for access logs under `wasm.<name>`.
+    #[must_use]
+    pub fn filter_state(&self, stream: StreamKey, name: &str) -> Option<Vec<u8>> {
+        let state = self.threads.get(stream.thread)?.streams.get(&stream.key)?;
+        lock(&state.exchange).filter_state.get(format!("wasm.{name}").as_bytes()).cloned()
+    }
+
+    /// Ends a stream; says what its worker has spent since it began.
+    pub fn close(&mut self, stream: StreamKey) -> Cost {
+        let cost = self.threads.get_mut(stream.thread).map(|thread| thread.close(stream.key)).unwrap_or_default();
+        self.settle();
+        cost
+    }
+
+    /// The callouts that have been made since the last call, in order.
+    pub fn take_callouts(&mut self) -> Vec<Callout> {
+        let mut callouts = Vec::new();
+        for (index, thread) in self.threads.iter_mut().enumerate() {
+            for waiting in thread.vms.callouts.iter_mut().filter(|waiting| !waiting.taken) {
+                waiting.taken = true;
+                callouts.push(Callout {
+                    id: CalloutId { thread: index, vm: waiting.vm, token: waiting.request.token },
+                    cluster: waiting.request.cluster.clone(),
+                    request: waiting.request.message.clone(),
+                    timeout: waiting.request.timeout,
+                });
+            }
+        }
+        callouts
+    }
+
+    /// Answers a callout. Says whether anybody was still waiting.
+    pub fn answer(&mut self, callout: CalloutId, answer: CalloutAnswer) -> bool {
+        let thread = self.threads.get_mut(callout.thread);
+        let delivered = thread.is_some_and(|thread| thread.answer(callout.vm, callout.token, answer));
+        self.settle();
+        delivered
+    }
+
+    /// Moves time on, and runs every timer and deadline on the way at its own time. Only a virtual clock can be moved; with
+    /// the machine's, what is due by now runs.
+    pub fn advance(&mut self, by: Duration) {
+        let target = self.process.clock().elapsed() + by;
+        while let Some((at, thread)) = self.next_event().filter(|(at, _)| *at <= target) {
+            self.process.move_clock_to(at);
+            if let Some(thread) = self.threads.get_mut(thread) {
+                thread.run_due(at);
+            }
+            self.settle();
+        }
+        self.process.move_clock_to(target);
+    }
+
+    /// How long it is until the next timer or deadline; none when there is none.
+    #[must_use]
+    pub fn due_in(&self) -> Option<Duration> {
+        Some(self.next_event()?.0.saturating_sub(self.process.clock().elapsed()))
     }
 
     /// What all VMs share.
@@ -149,73 +273,50 @@ impl Proxy {
         &self.process
     }
 
-    /// What the worker has cost so far.
+    /// What all threads but the main one have cost so far.
     #[must_use]
     pub fn cost(&self) -> Cost {
-        self.worker.cost()
+        let mut sum = Cost::default();
+        for thread in self.threads.iter().skip(1) {
+            sum += thread.cost();
+        }
+        sum
     }
 
-    /// The memory of the worker's guests, in bytes.
+    /// The memory of the workers' guests, in bytes.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        self.worker.vms.iter().map(Vm::memory_bytes).sum()
+        self.threads.iter().skip(1).map(Thread::memory_bytes).sum()
     }
 
     /// How many VMs a thread has: filters with equal code and VM id share one (rule `LIFE-15`).
     #[must_use]
     pub fn vm_count(&self) -> usize {
-        self.main.vms.len()
+        self.threads.first().map_or(0, Thread::vm_count)
+    }
+
+    fn next_event(&self) -> Option<(Duration, usize)> {
+        let events = self.threads.iter().enumerate().filter_map(|(i, thread)| Some((thread.next_event()?, i)));
+        events.min()
+    }
+
+    /// Tells queues' consumers what has come for them, until nothing is left to tell.
+    fn settle(&mut self) {
+        while let Some(ready) = self.process.next_queue_event() {
+            let (thread, vm) = ready.place;
+            if let Some(thread) = self.threads.get_mut(thread) {
+                thread.queue_ready(vm, ready.root, ready.token);
+            }
+        }
     }
 }
 
-impl Thread {
-    fn start(filters: &[FilterSpec], process: &Arc<Process>) -> Result<Self, LoadError> {
-        let mut thread = Self { vms: Vec::new(), chain: Vec::new() };
-        let mut keys: Vec<(&str, &[u8])> = Vec::new();
-        for filter in filters {
-            let key = (filter.plugin.vm_id.as_str(), filter.module.bytes());
-            let vm = match keys.iter().position(|other| *other == key) {
-                Some(vm) => vm,
-                None => {
-                    keys.push(key);
-                    let context = VmContext::new(process.clone(), &filter.plugin.vm_id);
-                    thread.vms.push(Vm::start(filter.module.compiled(), context)?);
-                    keys.len() - 1
-                }
-            };
-            let root = thread.configure(vm, filter, process)?;
-            thread.chain.push(Handle { vm, root, policy: filter.failure_policy });
-        }
-        Ok(thread)
+/// Tries every filter out (rule `LIFE-3`). What a canary has registered is gone with it, its timers and callouts too.
+fn canaries(filters: &[Arc<FilterSpec>], process: &Arc<Process>) -> Result<(), LoadError> {
+    for filter in filters {
+        Thread::start(std::slice::from_ref(filter), process, usize::MAX, DEFAULT_BUFFER_LIMIT)?;
     }
-
-    /// Creates, starts and configures a plugin in a VM (rule `LIFE-5`). The same plugin twice has one root context.
-    fn configure(&mut self, vm: usize, filter: &FilterSpec, process: &Process) -> Result<u32, LoadError> {
-        let before = process.log_written();
-        let rejected = || LoadError::Rejected { filter: filter.plugin.name.clone(), log: process.log_since(before) };
-        let Some(vm) = self.vms.get_mut(vm) else { return Err(rejected()) };
-        let plugin = Arc::new(filter.plugin.clone());
-        let size = u32::try_from(plugin.configuration.len()).unwrap_or(u32::MAX);
-        if let Some(root) = vm.context().find_root(&plugin) {
-            return Ok(root);
-        }
-        let root = vm.context().add_root(plugin);
-        vm.call(root, Callback::ContextCreate { parent: 0 })?;
-        // An absent callback is a yes (rule LIFE-6 is about results, and there is none).
-        let started = vm.call(root, Callback::VmStart { size: 0 })?.word != Some(0);
-        if !started || vm.call(root, Callback::Configure { size })?.word == Some(0) {
-            return Err(rejected());
-        }
-        Ok(root)
-    }
-
-    pub(super) fn cost(&self) -> Cost {
-        let mut sum = Cost::default();
-        for vm in &self.vms {
-            sum += vm.cost();
-        }
-        sum
-    }
+    Ok(())
 }
 
 impl fmt::Debug for LoadedModule {

@@ -10,8 +10,6 @@ pub(super) struct Side {
     pub ended: bool,
     /// Trailers have come to this filter and wait.
     pub trailers_wait: bool,
-    /// The filter has let the headers go on.
-    pub headers_passed: bool,
 }
 
 /// Where a filter has paused a message.
@@ -22,6 +20,8 @@ pub(super) enum Hold {
     No,
     /// At the headers: nothing more comes until it resumes (rules `BODY-1`, `BODY-2`).
     Headers,
+    /// At the headers, with Envoy's flag: the body still comes to this filter, and to no later one (rule `BODY-3`).
+    HeadersOnly,
     /// In the body, buffering: the next callback sees all of it (rule `BODY-4`).
     Buffer,
     /// In the body, keeping: the next callback sees the new piece only (rule `BODY-5`).
@@ -34,7 +34,9 @@ pub(super) enum Hold {
 
 /// The direction of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Direction {
+pub enum Direction {
+    /// From the client to the upstream.
     Request,
+    /// From the upstream to the client.
     Response,
 }

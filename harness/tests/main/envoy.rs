@@ -246,7 +246,7 @@ fn log_1_lines_have_the_same_prefix_in_both_engines() {
     let theirs = envoy.log();
     let theirs = theirs.lines().filter_map(|line| line.split_once("] wasm log").map(|(_, line)| line.to_owned()));
 
-    let plugin = Plugin { name: "name".into(), root_id: "root".into(), vm_id: "vm".into(), configuration: Vec::new() };
+    let plugin = Plugin { name: "name".into(), root_id: "root".into(), vm_id: "vm".into(), ..Plugin::default() };
     let module = LoadedModule::new(&std::fs::read(&file).unwrap()).unwrap();
     let process = Arc::new(Process::deterministic(1));
     let filter = FilterSpec { module, plugin, failure_policy: Default::default() };

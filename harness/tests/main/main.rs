@@ -13,3 +13,4 @@ mod envoy;
 mod gate;
 mod gateway;
 mod guests;
+mod threads;

@@ -1,6 +1,6 @@
 //! What is over a bound is refused, and nobody is kept waiting for good.
 
-use std::io::{ErrorKind, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpListener;
 use std::time::Duration;
 
@@ -128,6 +128,37 @@ fn an_upstream_that_breaks_the_protocol_gives_a_502() {
         let seen = send_blocking(gateway.address(), &get("/")).unwrap();
         assert_eq!(seen.get(":status").unwrap(), b"502", "{answer}");
     }
+}
+
+#[test]
+fn an_exchange_that_waits_for_its_upstream_holds_up_no_other() {
+    // The first connection is never answered, the others at once.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let upstream = listener.local_addr().unwrap();
+    let (first, came) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for (i, connection) in listener.incoming().enumerate() {
+            let mut connection = connection.unwrap();
+            let _ = connection.read(&mut [0; 4096]);
+            if i == 0 {
+                first.send(connection).unwrap();
+            } else {
+                connection.write_all(b"HTTP/1.1 204 None\r\nconnection: close\r\n\r\n").unwrap();
+            }
+        }
+    });
+    let (gateway, _) = gateway(&transformation(), upstream, Limits::default());
+    let mut slow = connect(gateway.address());
+    slow.write_all(b"GET /slow HTTP/1.1\r\nhost: a\r\n\r\n").unwrap();
+    let held = came.recv_timeout(PATIENCE).unwrap();
+    for _ in 0..3 {
+        assert_eq!(send_blocking(gateway.address(), &get("/")).unwrap().get(":status").unwrap(), b"204");
+    }
+    drop(held);
+    // Its keep-alive connection stays open, so only the beginning is read.
+    let mut answer = [0; 13];
+    slow.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 502 ");
 }
 
 #[test]

@@ -1,0 +1,93 @@
+//! One stream: where each filter of the chain stands, and what has come out.
+
+use std::sync::{Arc, Mutex};
+
+use super::Frame;
+use super::side::{Direction, Side};
+use super::thread::Handle;
+use crate::context::{Exchange, LocalReply};
+use crate::cost::Cost;
+
+/// Something that left the chain; the flag says that the message ends with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Out {
+    /// For the upstream.
+    Request(Frame, bool),
+    /// For the client.
+    Response(Frame, bool),
+    /// The stream was closed; nothing follows.
+    Reset,
+}
+
+/// A stream on its thread.
+#[derive(Debug)]
+pub(super) struct StreamState {
+    pub exchange: Arc<Mutex<Exchange>>,
+    pub filters: Vec<FilterState>,
+    pub cost_before: Cost,
+    pub out: Vec<Out>,
+    /// Something that ends the ordinary course, to be done when the current call is over.
+    pub ending: Option<Ending>,
+    /// The response's headers have been given to the chain: a reply now bypasses it (rule `LR-7`).
+    pub response_begun: bool,
+    /// Response headers have left the chain: they cannot be taken back.
+    pub response_sent: bool,
+    /// The proxy has answered itself.
+    pub replied: bool,
+    /// Nothing that comes in is looked at any more.
+    pub over: bool,
+}
+
+/// One filter of the chain, for this stream.
+#[derive(Debug)]
+pub(super) struct FilterState {
+    pub handle: Handle,
+    /// The context's id.
+    pub id: u32,
+    /// The VM knows the stream (rule `LIFE-8`).
+    pub created: bool,
+    /// The 503 of a failed VM is given once per stream (rule `FAIL-3`).
+    pub failed: bool,
+    pub request: Side,
+    pub response: Side,
+}
+
+/// What ends the ordinary course of a stream.
+#[derive(Debug)]
+pub(super) enum Ending {
+    Reply(LocalReply),
+    Reset,
+}
+
+impl StreamState {
+    pub(super) fn side(&mut self, direction: Direction, index: usize) -> Option<&mut Side> {
+        let filter = self.filters.get_mut(index)?;
+        Some(match direction {
+            Direction::Request => &mut filter.request,
+            Direction::Response => &mut filter.response,
+        })
+    }
+
+    /// The filter at a place in a direction's order: responses meet the last filter first.
+    pub(super) fn index(&self, direction: Direction, place: usize) -> Option<usize> {
+        match direction {
+            Direction::Request => (place < self.filters.len()).then_some(place),
+            Direction::Response => self.filters.len().checked_sub(place + 1),
+        }
+    }
+
+    /// The place of a filter in a direction's order.
+    pub(super) fn place(&self, direction: Direction, index: usize) -> usize {
+        match direction {
+            Direction::Request => index,
+            Direction::Response => self.filters.len().saturating_sub(index + 1),
+        }
+    }
+
+    /// Notes what ends the stream; what came first counts (rule `LR-8`).
+    pub(super) fn end_by(&mut self, ending: Ending) {
+        if self.ending.is_none() && !self.over {
+            self.ending = Some(ending);
+        }
+    }
+}
