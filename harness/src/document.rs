@@ -3,6 +3,8 @@
 //! A module only ever reads JSON ([`Document::to_json`]); what it says about a value (`rules[2].name`) is turned back into
 //! a place in the file ([`Document::place`]). JSON is read by the same parser: it is YAML.
 
+mod words;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -116,8 +118,11 @@ pub fn parse_as<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, DocumentE
     // As YAML 1.2 has it: `no` is a country, not a truth value.
     options.strict_booleans = true;
     serde_saphyr::from_str_with_options(text, options).map_err(|error| {
+        if text.lines().map(str::trim_start).all(|line| line.is_empty() || line.starts_with('#')) {
+            return DocumentError { place: None, message: "it is empty".to_owned() };
+        }
         let place = error.location().map(|at| Place { line: at.line(), column: at.column() });
-        let mut message = error.to_string();
+        let mut message = error.render_with_formatter(&words::Words);
         if let Some(at) = message.rfind(" at line ") {
             message.truncate(at);
         }
@@ -280,7 +285,7 @@ mod tests {
         for (text, error) in [
             ("", "it is empty"),
             ("# only a comment\n", "it is empty"),
-            ("a: 1\na: 2\n", "2:1: duplicate mapping key: a, set DuplicateKeyPolicy in Options if acceptable"),
+            ("a: 1\na: 2\n", "2:1: the key `a` comes twice; leave one of them out"),
             ("a: [1\nb: 2\n", "2:2: illegal placement of ':' indicator"),
         ] {
             let found = Document::parse(text).unwrap_err().to_string();
