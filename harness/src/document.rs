@@ -157,8 +157,8 @@ impl fmt::Display for DocumentError {
 impl std::error::Error for DocumentError {}
 
 /// A value whose parts know their places.
-#[derive(Debug)]
-enum Node {
+#[derive(Debug, Clone)]
+pub(crate) enum Node {
     Scalar(Value),
     List(Vec<Spanned<Node>>),
     Map(Vec<(Spanned<String>, Spanned<Node>)>),
@@ -185,7 +185,7 @@ fn flatten(node: Spanned<Node>, path: String, places: &mut Places) -> Value {
     }
 }
 
-fn at(location: &serde_saphyr::Location) -> Place {
+pub(crate) fn at(location: &serde_saphyr::Location) -> Place {
     Place { line: location.line(), column: location.column() }
 }
 

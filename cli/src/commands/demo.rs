@@ -152,7 +152,11 @@ impl Stage {
             // What somebody else asked of the echo server meanwhile is not ours.
             drop(self.echo.take_last());
             let response = client::send_blocking(address, request).map_err(Failure::environment)?;
-            observed.push(Observed { upstream: self.echo.take_last(), response: Some(response), note: None });
+            observed.push(Observed {
+                upstream: self.echo.take_last(),
+                response: Some(response),
+                ..Observed::default()
+            });
         }
         Ok(observed)
     }

@@ -1,10 +1,12 @@
 //! `tamis test`: runs scenario files.
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use tamis_harness::envoy::{self, EnvoyBinary};
 use tamis_harness::scenario::modules::path;
-use tamis_harness::scenario::{self, Modules, Report, Scenario, ScenarioError};
+use tamis_harness::scenario::{self, Modules, Paint, Report, Scenario, ScenarioError, Verdict, machine, snapshot};
 
 use super::common;
 use crate::failure::Failure;
@@ -23,9 +25,39 @@ pub struct Test {
     #[arg(long, value_enum, default_value = "harness")]
     engine: Engine,
 
+    /// Take what is seen now as the snapshots of the scenarios that ask for one
+    #[arg(long)]
+    bless: bool,
+
+    /// Write a report for machines too: junit=FILE or json=FILE
+    #[arg(long = "report", value_name = "FORMAT=FILE")]
+    reports: Vec<MachineReport>,
+
     /// Print the JSON Schema of scenario files and stop
     #[arg(long)]
     schema: bool,
+}
+
+/// A report for machines, and where it goes.
+#[derive(Clone, Debug)]
+pub struct MachineReport {
+    render: fn(&[Report]) -> String,
+    file: PathBuf,
+}
+
+impl FromStr for MachineReport {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let render = match text.split_once('=') {
+            Some((_, "")) | None => return Err("write it as junit=FILE or json=FILE"),
+            Some(("junit", _)) => machine::junit,
+            Some(("json", _)) => machine::json,
+            Some(_) => return Err("there are the formats junit and json"),
+        };
+        let file = text.split_once('=').map(|(_, file)| file.into()).unwrap_or_default();
+        Ok(Self { render, file })
+    }
 }
 
 /// What can run a scenario.
@@ -56,20 +88,32 @@ impl Test {
                     _ => Failure::user(error).hint("`tamis test --schema` prints what a scenario can hold"),
                 }
             })?;
-        let (mut reports, mut refusals) = (Vec::new(), Vec::new());
-        for outcome in run(&scenarios, self.engine)? {
+        if self.bless {
+            self.bless(&scenarios)?;
+        }
+        let (mut reports, mut refusals, mut for_machines) = (Vec::new(), Vec::new(), Vec::new());
+        let paint = paint();
+        for (scenario, outcome) in scenarios.iter().zip(run(&scenarios, self.engine)?) {
             match outcome {
                 Ok(report) => {
-                    print!("{report}");
+                    print!("{}", report.text(paint));
+                    for_machines.push(report.clone());
                     reports.push(report);
                 }
-                Err(refusal) => refusals.push(refusal),
+                Err(refusal) => {
+                    for_machines.push(Report::refused(scenario, self.engine.name(), &refusal.to_string()));
+                    refusals.push(refusal);
+                }
             }
         }
-        let exchanges = reports.iter().flat_map(|report| &report.exchanges).collect::<Vec<_>>();
-        let failed = exchanges.iter().filter(|exchange| !exchange.differences.is_empty()).count();
+        for report in &self.reports {
+            common::write_whole(&report.file, (report.render)(&for_machines).as_bytes())?;
+        }
+        let count = |verdict| reports.iter().map(|report| report.count(verdict)).sum::<usize>();
+        let (failed, not_applicable) = (count(Verdict::Failed), count(Verdict::NotApplicable));
         if !reports.is_empty() {
-            println!("{} passed, {failed} failed", exchanges.len() - failed);
+            let more = if not_applicable > 0 { format!(", {not_applicable} not applicable") } else { String::new() };
+            println!("{} passed, {failed} failed{more}", count(Verdict::Passed));
         }
         if let Some(last) = refusals.pop() {
             refusals.iter().for_each(|refusal| eprintln!("{}", refusal.report()));
@@ -77,6 +121,39 @@ impl Test {
         }
         if failed > 0 { Err(Failure::user("not everything was as expected")) } else { Ok(()) }
     }
+
+    fn bless(&self, scenarios: &[Scenario]) -> Result<(), Failure> {
+        if self.engine != Engine::Harness {
+            return Err(Failure::user("snapshots are what the harness sees").hint("leave out --engine, or --bless"));
+        }
+        for (scenario, report) in scenarios.iter().zip(run(scenarios, self.engine)?) {
+            // One that cannot be run is told of afterwards, as ever.
+            let Ok(report) = report else { continue };
+            let written = snapshot::bless(scenario, &report).map_err(|error| {
+                let file = snapshot::Snapshots::file(&scenario.file);
+                Failure::environment(format_args!("cannot write {}: {error}", file.display()))
+            })?;
+            if let Some(file) = written {
+                println!("==> {}", file.display());
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Engine {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Harness => "harness",
+            Self::Envoy => "envoy",
+        }
+    }
+}
+
+/// Colours for people who look at a terminal, and have not said no.
+fn paint() -> Paint {
+    let no = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    if std::io::stdout().is_terminal() && !no { Paint::Colour } else { Paint::Plain }
 }
 
 /// Runs all of them: one that cannot be run does not stop the others.

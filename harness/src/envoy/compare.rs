@@ -103,7 +103,7 @@ mod tests {
 
     fn observed(upstream: &[(&str, &str)], body: &str) -> Observed {
         let headers = upstream.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect();
-        Observed { upstream: Some(Seen { headers, body: body.into() }), response: None, note: None }
+        Observed { upstream: Some(Seen { headers, body: body.into(), ..Seen::default() }), ..Observed::default() }
     }
 
     #[test]

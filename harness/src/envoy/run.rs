@@ -73,7 +73,8 @@ pub fn run_all(
         let address = envoy.address(&chain)?;
         let exchanges = scenario.exchanges.iter().map(|exchange| exchange_report(address, &upstream, exchange));
         let engine = format!("envoy {}", binary.version());
-        Ok(Report { scenario: scenario.name.clone(), engine, exchanges: exchanges.collect() })
+        let (name, file) = (scenario.name.clone(), scenario.file.clone());
+        Ok(Report { scenario: name, file, engine, exchanges: exchanges.collect() })
     };
     Ok(scenarios.iter().zip(prepared).map(run).collect())
 }
@@ -152,12 +153,14 @@ fn plugin(entry: &FilterEntry, own: &str, file: &Path, modules: &mut Modules) ->
 }
 
 fn exchange_report(envoy: SocketAddr, upstream: &Upstream, exchange: &Exchange) -> ExchangeReport {
+    if let Some(why) = exchange.needs_harness() {
+        return ExchangeReport::not_run(exchange, why);
+    }
     upstream.expect(&exchange.upstream);
     let (response, note) = match client::send_blocking(envoy, &exchange.request) {
         Ok(response) => (Some(response), None),
         Err(error) => (None, Some(error.to_string())),
     };
-    let observed = Observed { upstream: upstream.take_seen(), response, note };
-    let differences = observed.differences(&exchange.expect);
-    ExchangeReport { name: exchange.name.clone(), observed, differences, cost: None }
+    let observed = Observed { upstream: upstream.take_seen(), response, note, effects: None };
+    ExchangeReport::new(exchange, observed, None, 0)
 }

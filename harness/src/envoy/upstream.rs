@@ -123,24 +123,24 @@ fn seen(head: Head, body: Vec<u8>) -> Seen {
         headers.insert(0, pseudo(":authority", host));
     }
     headers.extend(head.headers.into_iter().filter(|(name, _)| name != "host"));
-    Seen { headers, body }
+    Seen { headers, body, ..Seen::default() }
 }
 
 fn wire(answer: &Answer, to_head: bool) -> Vec<u8> {
     let bodiless = matches!(answer.status, 100..=199 | 204 | 304);
-    let mut wire = format!("HTTP/1.1 {} \r\n", answer.status);
+    let mut wire = format!("HTTP/1.1 {} \r\n", answer.status).into_bytes();
     let own_length = answer.headers.0.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-length"));
     for (name, value) in &answer.headers.0 {
-        wire.push_str(&format!("{name}: {value}\r\n"));
+        wire.extend([name.as_bytes(), b": ", value, b"\r\n"].concat());
     }
     if !bodiless && !own_length {
-        wire.push_str(&format!("content-length: {}\r\n", answer.body.len()));
+        wire.extend(format!("content-length: {}\r\n", answer.body.len()).into_bytes());
     }
-    wire.push_str("\r\n");
+    wire.extend(b"\r\n");
     if !bodiless && !to_head {
-        wire.push_str(&answer.body);
+        wire.extend(answer.body.as_bytes());
     }
-    wire.into_bytes()
+    wire
 }
 
 #[cfg(test)]
@@ -160,8 +160,13 @@ mod tests {
     #[test]
     fn it_answers_what_it_is_told_and_remembers_what_it_saw() {
         let upstream = Upstream::start().unwrap();
-        let fields = [("x-a", "1"), ("b", ""), ("x-a", "2")].map(|(name, value)| (name.to_owned(), value.to_owned()));
-        upstream.expect(&Answer { status: 201, headers: Fields(fields.to_vec()), body: "made".to_owned() });
+        let fields = [("x-a", "1"), ("b", ""), ("x-a", "2")].map(|(name, value)| (name.to_owned(), value.into()));
+        upstream.expect(&Answer {
+            status: 201,
+            headers: Fields(fields.to_vec()),
+            body: "made".into(),
+            ..Answer::default()
+        });
         let (head, body) =
             talk(&upstream, "POST /p?q HTTP/1.1\r\nX-Z: 1\r\nhost: h\r\na: 1\r\nx-z: 2\r\ncontent-length: 2\r\n\r\nhi");
         assert_eq!(head.start, "HTTP/1.1 201 ");
@@ -178,7 +183,7 @@ mod tests {
     #[test]
     fn an_answer_without_a_body_has_none() {
         let upstream = Upstream::start().unwrap();
-        upstream.expect(&Answer { status: 204, body: "no".to_owned(), ..Answer::default() });
+        upstream.expect(&Answer { status: 204, body: "no".into(), ..Answer::default() });
         let (head, _) = {
             let mut stream = TcpStream::connect(upstream.address()).unwrap();
             stream.write_all(b"GET / HTTP/1.1\r\nhost: h\r\n\r\n").unwrap();

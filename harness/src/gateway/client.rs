@@ -87,7 +87,7 @@ pub async fn send(address: SocketAddr, request: &Request) -> Result<Seen, Client
     })?;
     let mut headers = vec![(":status".to_owned(), head.status.as_str().into())];
     headers.extend(head.headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec())));
-    Ok(Seen { headers, body: body.to_vec() })
+    Ok(Seen { headers, body: body.to_vec(), ..Seen::default() })
 }
 
 /// [`send`] for callers without a runtime; also right inside of one, where it blocks the thread that calls it.
@@ -163,7 +163,7 @@ fn to_http(request: &Request) -> Result<hyper::Request<Full<Bytes>>, ClientError
     headers.insert(HOST, request.authority.parse().map_err(|error| refused("its authority", error))?);
     for (name, value) in &request.headers.0 {
         let of = format!("header `{}`", name.escape_default());
-        let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|error| refused(&of, error))?;
+        let value = HeaderValue::from_bytes(value).map_err(|error| refused(&of, error))?;
         headers.append(name.parse::<HeaderName>().map_err(|error| refused(&of, error))?, value);
     }
     let length = request.body.len();
@@ -188,8 +188,8 @@ mod tests {
     use crate::scenario::model::Fields;
 
     fn request(method: &str, header: (&str, &str), body: &str) -> Request {
-        let headers = Fields(vec![(header.0.to_owned(), header.1.to_owned())]);
-        Request { method: method.to_owned(), headers, body: body.to_owned(), ..Request::default() }
+        let headers = Fields(vec![(header.0.to_owned(), header.1.into())]);
+        Request { method: method.to_owned(), headers, body: body.into(), ..Request::default() }
     }
 
     #[test]

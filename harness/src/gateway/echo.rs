@@ -173,5 +173,5 @@ fn seen(head: &Parts, body: &[u8]) -> Seen {
     ];
     let regular = head.headers.iter().filter(|(name, _)| **name != HOST);
     headers.extend(regular.map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec())));
-    Seen { headers, body: body.to_vec() }
+    Seen { headers, body: body.to_vec(), ..Seen::default() }
 }

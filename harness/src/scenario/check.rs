@@ -1,9 +1,14 @@
 //! What was seen against what was expected.
 
-use super::model::{Expect, ExpectFields, FieldMatch};
+use std::collections::BTreeMap;
+
+use super::difference::Difference;
+use super::matcher::{ExpectFields, FieldMatch, ValueMatch};
+use super::model::Expect;
+use super::value::shown;
 
 /// What an engine saw of one exchange.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Observed {
     /// The request as it came to the upstream; nothing when it did not.
     pub upstream: Option<Seen>,
@@ -11,6 +16,8 @@ pub struct Observed {
     pub response: Option<Seen>,
     /// Why there is no response.
     pub note: Option<String>,
+    /// What happened besides; nothing when the engine cannot see it.
+    pub effects: Option<Effects>,
 }
 
 /// A message as one side saw it.
@@ -20,12 +27,25 @@ pub struct Seen {
     pub headers: Vec<(String, Vec<u8>)>,
     /// Its body.
     pub body: Vec<u8>,
+    /// Its trailers in order, where the engine can see them.
+    pub trailers: Vec<(String, Vec<u8>)>,
+}
+
+/// What happened besides the messages.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Effects {
+    /// The lines that were logged, as Envoy prints them.
+    pub log: Vec<String>,
+    /// The metrics that the expectation names; nothing for those that are not defined.
+    pub metrics: BTreeMap<String, Option<u64>>,
+    /// The state that the expectation names; nothing for what was not stored.
+    pub state: BTreeMap<String, Option<Vec<u8>>>,
 }
 
 impl Seen {
     /// All values of a header.
     pub fn get_all(&self, name: &str) -> impl Iterator<Item = &[u8]> {
-        self.headers.iter().filter_map(move |(key, value)| (key == name).then_some(value.as_slice()))
+        all(&self.headers, name)
     }
 
     /// The first value of a header.
@@ -36,73 +56,132 @@ impl Seen {
 }
 
 impl Observed {
-    /// What differs from the expectation, each as a line.
+    /// What differs from the expectation. What this engine cannot see is left out:
+    /// [`not_applicable`](Self::not_applicable) has it.
     #[must_use]
-    pub fn differences(&self, expect: &Expect) -> Vec<String> {
+    pub fn differences(&self, expect: &Expect) -> Vec<Difference> {
         let mut found = Vec::new();
-        match (&self.upstream, expect.upstream.reached) {
-            (None, true) => found.push("upstream: the request did not get there".to_owned()),
-            (Some(_), false) => found.push("upstream: the request got there, and should not".to_owned()),
-            (None, false) => {}
-            (Some(seen), true) => {
-                let upstream = &expect.upstream;
-                for (name, wanted) in
-                    [(":method", &upstream.method), (":path", &upstream.path), (":authority", &upstream.authority)]
-                {
-                    if let Some(wanted) = wanted {
-                        compare(&mut found, &format!("upstream {name}"), wanted.as_bytes(), seen.get(name));
-                    }
-                }
-                headers(&mut found, "upstream", &upstream.headers, seen);
-                if let Some(wanted) = &upstream.body {
-                    compare(&mut found, "upstream body", wanted.as_bytes(), Some(&seen.body));
-                }
-            }
-        }
-        let response = &expect.response;
-        match &self.response {
-            None => found.push(format!("response: none; {}", self.note.as_deref().unwrap_or("the stream was closed"))),
-            Some(seen) => {
-                if let Some(wanted) = response.status {
-                    compare(&mut found, "response status", wanted.to_string().as_bytes(), seen.get(":status"));
-                }
-                headers(&mut found, "response", &response.headers, seen);
-                if let Some(wanted) = &response.body {
-                    compare(&mut found, "response body", wanted.as_bytes(), Some(&seen.body));
-                }
-            }
+        self.upstream_differences(expect, &mut found);
+        self.response_differences(expect, &mut found);
+        if let Some(effects) = &self.effects {
+            effects.differences(expect, &mut found);
         }
         found
     }
-}
 
-fn headers(found: &mut Vec<String>, side: &str, expected: &ExpectFields, seen: &Seen) {
-    for (name, wanted) in &expected.0 {
-        let values = seen.get_all(name).map(shown).collect::<Vec<_>>();
-        match wanted {
-            FieldMatch::Absent if values.is_empty() => {}
-            FieldMatch::Absent => found.push(format!("{side} header {name}: expected none, saw {}", values.join(", "))),
-            FieldMatch::Values(wanted) => {
-                let wanted = wanted.iter().map(|value| shown(value.as_bytes())).collect::<Vec<_>>();
-                if wanted != values {
-                    let values = if values.is_empty() { "none".to_owned() } else { values.join(", ") };
-                    found.push(format!("{side} header {name}: expected {}, saw {values}", wanted.join(", ")));
-                }
+    /// What is expected and cannot be seen by this engine.
+    #[must_use]
+    pub fn not_applicable(&self, expect: &Expect) -> Vec<String> {
+        if self.effects.is_some() {
+            return Vec::new();
+        }
+        let asked = [
+            ("trailers", !expect.upstream.trailers.0.is_empty() || !expect.response.trailers.0.is_empty()),
+            ("log", !expect.log.is_empty() || !expect.no_log.is_empty()),
+            ("metrics", !expect.metrics.0.is_empty()),
+            ("state", !expect.state.0.is_empty()),
+            ("snapshot", expect.snapshot),
+        ];
+        asked.iter().filter(|(_, asked)| *asked).map(|(what, _)| (*what).to_owned()).collect()
+    }
+
+    fn upstream_differences(&self, expect: &Expect, found: &mut Vec<Difference>) {
+        let upstream = &expect.upstream;
+        let seen = match (&self.upstream, upstream.reached) {
+            (Some(seen), true) => seen,
+            (None, true) => return found.push(Difference::told("upstream: the request did not get there")),
+            (Some(_), false) => return found.push(Difference::told("upstream: the request got there, and should not")),
+            (None, false) => return,
+        };
+        let pseudo = [(":method", &upstream.method), (":path", &upstream.path), (":authority", &upstream.authority)];
+        for (name, wanted) in pseudo {
+            value(found, &format!("upstream {name}"), wanted.as_ref(), seen.get(name));
+        }
+        headers(found, "upstream header", &upstream.headers, &seen.headers);
+        value(found, "upstream body", upstream.body.as_ref(), Some(&seen.body));
+        if self.effects.is_some() {
+            headers(found, "upstream trailer", &upstream.trailers, &seen.trailers);
+        }
+    }
+
+    fn response_differences(&self, expect: &Expect, found: &mut Vec<Difference>) {
+        let response = &expect.response;
+        let Some(seen) = &self.response else {
+            let note = self.note.as_deref().unwrap_or("the stream was closed");
+            return found.push(Difference::told(format!("response: none; {note}")));
+        };
+        if let Some(wanted) = response.status {
+            let (wanted, status) = (wanted.to_string(), seen.get(":status"));
+            if status != Some(wanted.as_bytes()) {
+                found.push(Difference::values("response status", shown(wanted.as_bytes()), optional(status)));
             }
+        }
+        headers(found, "response header", &response.headers, &seen.headers);
+        value(found, "response body", response.body.as_ref(), Some(&seen.body));
+        if self.effects.is_some() {
+            headers(found, "response trailer", &response.trailers, &seen.trailers);
         }
     }
 }
 
-fn compare(found: &mut Vec<String>, what: &str, wanted: &[u8], seen: Option<&[u8]>) {
-    if seen != Some(wanted) {
-        let seen = seen.map_or_else(|| "none".to_owned(), shown);
-        found.push(format!("{what}: expected {}, saw {seen}", shown(wanted)));
+impl Effects {
+    fn differences(&self, expect: &Expect, found: &mut Vec<Difference>) {
+        for text in &expect.log {
+            if !self.log.iter().any(|line| line.contains(text)) {
+                let lines = self.log.iter().map(|line| format!("\n    {line}")).collect::<String>();
+                let lines = if lines.is_empty() { " nothing".to_owned() } else { lines };
+                found.push(Difference::told(format!(
+                    "log: no line with {}; what was logged:{lines}",
+                    shown(text.as_bytes())
+                )));
+            }
+        }
+        for text in &expect.no_log {
+            for line in self.log.iter().filter(|line| line.contains(text)) {
+                found.push(Difference::told(format!("log: a line with {}: {line}", shown(text.as_bytes()))));
+            }
+        }
+        for (name, wanted) in &expect.metrics.0 {
+            let seen = self.metrics.get(name).copied().flatten();
+            if seen != Some(*wanted) {
+                let seen = seen.map_or_else(|| "none of this name".to_owned(), |value| value.to_string());
+                found.push(Difference::values(format!("metric {name}"), wanted, seen));
+            }
+        }
+        for (name, wanted) in &expect.state.0 {
+            let values = self.state.get(name).and_then(Option::as_deref).into_iter().collect::<Vec<_>>();
+            field(found, &format!("state {name}"), wanted, &values);
+        }
     }
 }
 
-/// Bytes as a quoted text.
-fn shown(bytes: &[u8]) -> String {
-    format!("\"{}\"", bytes.escape_ascii())
+fn headers(found: &mut Vec<Difference>, what: &str, expected: &ExpectFields, seen: &[(String, Vec<u8>)]) {
+    for (name, wanted) in &expected.0 {
+        field(found, &format!("{what} {name}"), wanted, &all(seen, name).collect::<Vec<_>>());
+    }
+}
+
+fn field(found: &mut Vec<Difference>, what: &str, wanted: &FieldMatch, values: &[&[u8]]) {
+    if !wanted.fits(values) {
+        let seen = values.iter().map(|value| shown(value)).collect::<Vec<_>>().join(", ");
+        found.push(Difference::values(what, wanted, if seen.is_empty() { "none".to_owned() } else { seen }));
+    }
+}
+
+fn value(found: &mut Vec<Difference>, what: &str, wanted: Option<&ValueMatch>, seen: Option<&[u8]>) {
+    if let Some(wanted) = wanted
+        && !seen.is_some_and(|seen| wanted.fits(seen))
+    {
+        found.push(Difference::values(what, wanted, optional(seen)));
+    }
+}
+
+fn all<'s>(fields: &'s [(String, Vec<u8>)], name: &str) -> impl Iterator<Item = &'s [u8]> {
+    fields.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_slice())
+}
+
+fn optional(value: Option<&[u8]>) -> String {
+    value.map_or_else(|| "none".to_owned(), shown)
 }
 
 #[cfg(test)]
@@ -114,6 +193,7 @@ mod tests {
         Seen {
             headers: headers.iter().map(|(n, v)| ((*n).to_owned(), v.as_bytes().to_vec())).collect(),
             body: body.into(),
+            trailers: vec![("x-t".to_owned(), b"1".to_vec())],
         }
     }
 
@@ -122,8 +202,13 @@ mod tests {
             upstream: Some(seen(&[(":method", "GET"), (":path", "/"), ("x-a", "1"), ("x-a", "2")], "")),
             response: Some(seen(&[(":status", "200")], "ok")),
             note: None,
+            effects: Some(Effects {
+                log: vec!["[info] wasm log f: one".to_owned()],
+                metrics: [("n".to_owned(), Some(2))].into(),
+                state: [("S".to_owned(), Some(b"kept".to_vec()))].into(),
+            }),
         };
-        observed.differences(&parse_as(expect).unwrap())
+        observed.differences(&parse_as(expect).unwrap()).iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -157,5 +242,36 @@ mod tests {
             ]
         );
         assert_eq!(differences("upstream: {reached: false}"), ["upstream: the request got there, and should not"]);
+    }
+
+    #[test]
+    fn what_happens_besides_is_compared_too() {
+        let right = "log: [one]\nno_log: [two]\nmetrics: {n: 2}\nstate: {S: {prefix: ke}, T: {absent: true}}\nresponse: {trailers: {X-T: 1}}";
+        assert_eq!(differences(right), [""; 0]);
+        assert_eq!(
+            differences(
+                "log: [two]\nno_log: [one]\nmetrics: {n: 1, m: 0}\nstate: {s: x}\nupstream: {trailers: {x-t: 2}}"
+            ),
+            [
+                "upstream trailer x-t: expected \"2\", saw \"1\"",
+                "log: no line with \"two\"; what was logged:\n    [info] wasm log f: one",
+                "log: a line with \"one\": [info] wasm log f: one",
+                "metric n: expected 1, saw 2",
+                "metric m: expected 0, saw none of this name",
+                "state s: expected \"x\", saw none",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_an_engine_cannot_see_is_named() {
+        let expect: Expect = parse_as("log: [a]\nstate: {s: x}\nresponse: {trailers: {a: 1}}\nsnapshot: true").unwrap();
+        let blind =
+            Observed { upstream: Some(Seen::default()), response: Some(Seen::default()), ..Observed::default() };
+        assert_eq!(blind.differences(&expect), []);
+        assert_eq!(blind.not_applicable(&expect), ["trailers", "log", "state", "snapshot"]);
+        let seeing = Observed { effects: Some(Effects::default()), ..blind };
+        assert_eq!(seeing.not_applicable(&expect), [""; 0]);
+        assert_eq!(seeing.differences(&expect).len(), 3);
     }
 }

@@ -14,22 +14,48 @@
 //!       response: { status: 200, body: ok }
 //! ```
 //!
+//! docs/scenarios.md has an example of everything that can stand in the file.
+//!
 //! | module | idea |
 //! |---|---|
-//! | [`model`] | the file, as types; its JSON Schema |
+//! | [`model`] | a scenario, as types; its JSON Schema |
+//! | [`read`] | the file, its tables of cases filled in |
+//! | [`matcher`], [`json_path`] | what a value must be |
+//! | [`split`] | the pieces in which a body comes |
 //! | [`check`] | what was seen against what was expected |
+//! | [`snapshot`] | everything that was seen, as a file |
+//! | [`budget`] | what it costs, against what it may cost |
 //! | [`modules`] | where a filter's module is found |
 //! | [`mod@run`] | the harness as an engine |
-//! | [`report`] | what came of it, for people |
+//! | [`report`], [`difference`], [`paint`] | what came of it, for people |
+//! | [`machine`] | what came of it, for machines |
 
+pub mod budget;
+mod cases;
+mod changes;
 pub mod check;
+pub mod difference;
+pub mod json_path;
+pub mod machine;
+pub mod matcher;
+mod metrics;
 pub mod model;
 pub mod modules;
+pub mod paint;
+pub mod read;
 pub mod report;
 pub mod run;
+pub mod snapshot;
+pub mod split;
+mod state;
+mod tree;
+mod value;
 
-pub use check::{Observed, Seen};
-pub use model::{Scenario, ScenarioError};
+pub use check::{Effects, Observed, Seen};
+pub use difference::Difference;
+pub use model::Scenario;
 pub use modules::Modules;
-pub use report::{ExchangeReport, Report};
-pub use run::run;
+pub use paint::Paint;
+pub use read::ScenarioError;
+pub use report::{ExchangeReport, Report, Verdict};
+pub use run::{memory_growth, run};

@@ -1,30 +1,36 @@
-//! A scenario file.
+//! A scenario, as types.
 
-use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
-use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 
-use crate::document::{Document, DocumentError, parse_as};
+use super::cases::Case;
+use crate::document::Document;
 use crate::stream::FailurePolicy;
 
+pub use super::budget::Budget;
+pub use super::matcher::{ExpectFields, FieldMatch, ValueMatch};
+pub use super::metrics::ExpectMetrics;
+pub use super::split::Split;
+pub use super::state::ExpectState;
+pub use super::value::{Body, Fields};
+
 /// A scenario: a chain of filters, and what is sent through it.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Scenario {
     /// What the scenario shows.
     pub name: String,
     /// More about it, for people.
-    #[serde(default)]
+    #[schemars(default)]
     pub description: String,
     /// The chain of filters, in the order in which a request meets them.
     pub filters: Vec<FilterEntry>,
     /// What is sent, one after the other through the same proxy.
     pub exchanges: Vec<Exchange>,
     /// The file that it was read from.
-    #[serde(skip)]
+    #[schemars(skip)]
     pub file: PathBuf,
 }
 
@@ -55,8 +61,9 @@ pub struct FilterEntry {
 }
 
 /// A request, what the upstream answers, and what must be seen on both sides.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = with_cases)]
 pub struct Exchange {
     /// What the exchange shows.
     pub name: String,
@@ -69,6 +76,9 @@ pub struct Exchange {
     /// What must be seen. What is not named is not looked at.
     #[serde(default)]
     pub expect: Expect,
+    /// What it may cost, exactly: more is an error, and so is less while the budget has not been lowered.
+    #[serde(default)]
+    pub budget: Option<Budget>,
 }
 
 /// What the client sends.
@@ -84,7 +94,9 @@ pub struct Request {
     /// Headers, in this order; a list of values sends the header that many times.
     pub headers: Fields,
     /// The body.
-    pub body: String,
+    pub body: Body,
+    /// Trailers, in this order. Only the harness can send them.
+    pub trailers: Fields,
 }
 
 /// What the upstream answers.
@@ -92,11 +104,14 @@ pub struct Request {
 #[serde(deny_unknown_fields, default)]
 pub struct Answer {
     /// The status.
+    #[schemars(schema_with = "status")]
     pub status: u16,
     /// Headers, in this order; a list of values sends the header that many times.
     pub headers: Fields,
     /// The body.
-    pub body: String,
+    pub body: Body,
+    /// Trailers, in this order. Only the harness can send them.
+    pub trailers: Fields,
 }
 
 /// What must be seen.
@@ -107,6 +122,17 @@ pub struct Expect {
     pub upstream: ExpectUpstream,
     /// At the client.
     pub response: ExpectResponse,
+    /// Texts, each of which must be in a line that was logged during the exchange. Only the harness can see the log.
+    pub log: Vec<String>,
+    /// Texts that must be in no line that was logged during the exchange. Only the harness can see the log.
+    pub no_log: Vec<String>,
+    /// Metrics after the exchange, with everything since the proxy started. Only the harness can see them.
+    pub metrics: ExpectMetrics,
+    /// What filters have stored for access logs, by the name without `wasm.`. Only the harness can see it.
+    pub state: ExpectState,
+    /// Whether all that is seen must be as `NAME.snap` beside the scenario has it; `tamis test --bless` writes that file.
+    /// Only the harness can do this.
+    pub snapshot: bool,
 }
 
 /// What the upstream must see.
@@ -116,15 +142,17 @@ pub struct ExpectUpstream {
     /// Whether the request must get there at all.
     pub reached: bool,
     /// The method.
-    pub method: Option<String>,
+    pub method: Option<ValueMatch>,
     /// The path with its query.
-    pub path: Option<String>,
+    pub path: Option<ValueMatch>,
     /// The host.
-    pub authority: Option<String>,
+    pub authority: Option<ValueMatch>,
     /// Headers.
     pub headers: ExpectFields,
     /// The body.
-    pub body: Option<String>,
+    pub body: Option<ValueMatch>,
+    /// Trailers. Only the harness can see them.
+    pub trailers: ExpectFields,
 }
 
 /// What the client must see.
@@ -132,101 +160,14 @@ pub struct ExpectUpstream {
 #[serde(deny_unknown_fields, default)]
 pub struct ExpectResponse {
     /// The status.
+    #[schemars(schema_with = "status")]
     pub status: Option<u16>,
     /// Headers.
     pub headers: ExpectFields,
     /// The body.
-    pub body: Option<String>,
-}
-
-/// Headers with their values, in order.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Fields(pub Vec<(String, String)>);
-
-/// What headers must be: for each name all of its values, in order, or its absence.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ExpectFields(pub Vec<(String, FieldMatch)>);
-
-/// What a header must be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FieldMatch {
-    /// These values and no others, in this order.
-    Values(Vec<String>),
-    /// Not there.
-    Absent,
-}
-
-/// A scenario file that cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ScenarioError {
-    /// It cannot be read.
-    #[error("cannot read {}: {error}", .file.display())]
-    Read {
-        /// The file.
-        file: PathBuf,
-        /// Why.
-        error: std::io::Error,
-    },
-    /// A filter has its configuration twice.
-    #[error("{}: the filter `{module}` has both `config` and `config_file`; leave one of them out", .file.display())]
-    TwoConfigs {
-        /// The file.
-        file: PathBuf,
-        /// The filter's module.
-        module: String,
-    },
-    /// It is not a scenario, or not a configuration.
-    #[error("{}:{error}", .file.display())]
-    Parse {
-        /// The file.
-        file: PathBuf,
-        /// Where and why.
-        error: DocumentError,
-    },
-}
-
-impl Scenario {
-    /// Reads a scenario file.
-    ///
-    /// # Errors
-    ///
-    /// [`ScenarioError`] with the line and column of what is wrong.
-    pub fn read(file: &Path) -> Result<Self, ScenarioError> {
-        let mut scenario: Self = parse(file, &read(file)?)?;
-        scenario.file = file.to_owned();
-        for filter in &mut scenario.filters {
-            filter.read_config(file)?;
-        }
-        Ok(scenario)
-    }
-
-    /// The JSON Schema of scenario files, for editors.
-    #[must_use]
-    pub fn schema() -> String {
-        format!("{:#}\n", schemars::schema_for!(Self).to_value())
-    }
-}
-
-impl FilterEntry {
-    fn read_config(&mut self, scenario: &Path) -> Result<(), ScenarioError> {
-        let Some(file) = &self.config_file else { return Ok(()) };
-        if self.config.is_some() {
-            return Err(ScenarioError::TwoConfigs { file: scenario.to_owned(), module: self.module.clone() });
-        }
-        let file = scenario.parent().unwrap_or(Path::new(".")).join(file);
-        let text = read(&file)?;
-        self.config = Some(Document::parse(&text).map_err(|error| ScenarioError::Parse { file, error })?);
-        Ok(())
-    }
-}
-
-fn read(file: &Path) -> Result<String, ScenarioError> {
-    std::fs::read_to_string(file).map_err(|error| ScenarioError::Read { file: file.to_owned(), error })
-}
-
-fn parse<'t, T: Deserialize<'t>>(file: &Path, text: &'t str) -> Result<T, ScenarioError> {
-    parse_as(text).map_err(|error| ScenarioError::Parse { file: file.to_owned(), error })
+    pub body: Option<ValueMatch>,
+    /// Trailers. Only the harness can see them.
+    pub trailers: ExpectFields,
 }
 
 impl Default for Request {
@@ -236,150 +177,72 @@ impl Default for Request {
             path: "/".to_owned(),
             authority: "example.com".to_owned(),
             headers: Fields::default(),
-            body: String::new(),
+            body: Body::default(),
+            trailers: Fields::default(),
         }
     }
 }
 
 impl Default for Answer {
     fn default() -> Self {
-        Self { status: 200, headers: Fields::default(), body: String::new() }
+        Self { status: 200, headers: Fields::default(), body: Body::default(), trailers: Fields::default() }
     }
 }
 
 impl Default for ExpectUpstream {
     fn default() -> Self {
-        Self { reached: true, method: None, path: None, authority: None, headers: ExpectFields::default(), body: None }
-    }
-}
-
-impl<'de> Deserialize<'de> for Fields {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let entries = deserializer.deserialize_map(Entries)?;
-        let mut fields = Vec::new();
-        for (name, value) in entries {
-            match FieldMatch::of(value).map_err(D::Error::custom)? {
-                FieldMatch::Values(values) => fields.extend(values.into_iter().map(|value| (name.clone(), value))),
-                FieldMatch::Absent => return Err(D::Error::custom("a header that is sent has a value")),
-            }
-        }
-        Ok(Self(fields))
-    }
-}
-
-impl<'de> Deserialize<'de> for ExpectFields {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let entries = deserializer.deserialize_map(Entries)?;
-        let fields = entries
-            .into_iter()
-            .map(|(name, value)| Ok((name.to_ascii_lowercase(), FieldMatch::of(value).map_err(D::Error::custom)?)));
-        fields.collect::<Result<_, _>>().map(Self)
-    }
-}
-
-impl FieldMatch {
-    fn of(value: FieldValue) -> Result<Self, &'static str> {
-        Ok(match value {
-            FieldValue::One(value) => Self::Values(vec![value.text()]),
-            FieldValue::Many(values) => Self::Values(values.into_iter().map(Scalar::text).collect()),
-            FieldValue::Special(Special { absent: true }) => Self::Absent,
-            FieldValue::Special(Special { absent: false }) => return Err("write `absent: true`, or a value"),
-        })
-    }
-}
-
-/// A header's value in the file.
-#[derive(Debug, Deserialize)]
-#[serde(untagged, expecting = "expected a value, a list of values, or `{absent: true}`")]
-enum FieldValue {
-    One(Scalar),
-    Many(Vec<Scalar>),
-    Special(Special),
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Special {
-    absent: bool,
-}
-
-/// Numbers and truth values are taken as they are written: `content-length: 5`.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Scalar {
-    Text(String),
-    Number(serde_json::Number),
-    Truth(bool),
-}
-
-impl Scalar {
-    fn text(self) -> String {
-        match self {
-            Self::Text(text) => text,
-            Self::Number(number) => number.to_string(),
-            Self::Truth(truth) => truth.to_string(),
+        Self {
+            reached: true,
+            method: None,
+            path: None,
+            authority: None,
+            headers: ExpectFields::default(),
+            body: None,
+            trailers: ExpectFields::default(),
         }
     }
 }
 
-/// A map in the order of the file.
-struct Entries;
-
-impl<'de> Visitor<'de> for Entries {
-    type Value = Vec<(String, FieldValue)>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a map of header names to values")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut entries = Vec::new();
-        while let Some(entry) = map.next_entry()? {
-            entries.push(entry);
+impl Exchange {
+    /// Why only the harness can run the exchange, if that is so.
+    #[must_use]
+    pub fn needs_harness(&self) -> Option<&'static str> {
+        let cut = [self.request.body.split(), self.upstream.body.split()].iter().any(|split| **split != Split::Whole);
+        let trailers = !self.request.trailers.0.is_empty() || !self.upstream.trailers.0.is_empty();
+        match (cut, trailers) {
+            (true, _) => Some("the pieces of a body (`split`) are chosen by the network there"),
+            (_, true) => Some("trailers are not sent there"),
+            _ => None,
         }
-        Ok(entries)
     }
 }
 
-impl JsonSchema for Fields {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Headers".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "object",
-            "additionalProperties": { "anyOf": [
-                { "type": ["string", "number", "boolean"] },
-                { "type": "array", "items": { "type": ["string", "number", "boolean"] } },
-            ] },
-        })
+impl Scenario {
+    /// The JSON Schema of scenario files, for editors.
+    #[must_use]
+    pub fn schema() -> String {
+        format!("{:#}\n", schemars::schema_for!(Self).to_value())
     }
 }
 
-impl JsonSchema for ExpectFields {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "ExpectedHeaders".into()
-    }
+/// A status, or the variable of a table of cases.
+fn status(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "anyOf": [
+        { "type": ["integer", "null"], "minimum": 100, "maximum": 599 },
+        { "type": "string", "pattern": r"^\$\{[^}]+\}$" },
+    ] })
+}
 
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "object",
-            "additionalProperties": { "anyOf": [
-                { "type": ["string", "number", "boolean"], "description": "This value and no other." },
-                {
-                    "type": "array",
-                    "items": { "type": ["string", "number", "boolean"] },
-                    "description": "These values, in this order, and no others.",
-                },
-                {
-                    "type": "object",
-                    "properties": { "absent": { "const": true } },
-                    "required": ["absent"],
-                    "additionalProperties": false,
-                    "description": "The header is not there.",
-                },
-            ] },
-        })
+/// Tables are gone when there are types: an exchange of the file has one field more.
+fn with_cases(schema: &mut Schema) {
+    let case = SchemaGenerator::default().into_root_schema_for::<Case>();
+    let cases = json_schema!({
+        "description": "Run the exchange once per row, with the row's values for `${variable}`.",
+        "type": "array",
+        "minItems": 1,
+        "items": case,
+    });
+    if let Some(properties) = schema.get_mut("properties").and_then(serde_json::Value::as_object_mut) {
+        properties.insert("cases".to_owned(), cases.to_value());
     }
 }

@@ -1,8 +1,13 @@
 //! What came of a scenario, for people.
 
 use std::fmt;
+use std::path::PathBuf;
 
+use super::budget::Figures;
 use super::check::Observed;
+use super::difference::Difference;
+use super::model::{Exchange, Scenario};
+use super::paint::Paint;
 use crate::cost::Cost;
 
 /// What came of a scenario on one engine.
@@ -10,6 +15,8 @@ use crate::cost::Cost;
 pub struct Report {
     /// The scenario's name.
     pub scenario: String,
+    /// The scenario's file.
+    pub file: PathBuf,
     /// The engine.
     pub engine: String,
     /// Its exchanges.
@@ -21,36 +28,160 @@ pub struct Report {
 pub struct ExchangeReport {
     /// Its name.
     pub name: String,
+    /// Why this engine did not run it.
+    pub not_run: Option<String>,
     /// What was seen.
     pub observed: Observed,
     /// What differs from the expectation.
-    pub differences: Vec<String>,
+    pub differences: Vec<Difference>,
+    /// What was expected and cannot be seen by this engine.
+    pub not_applicable: Vec<String>,
     /// What it cost, where the engine can tell.
     pub cost: Option<Cost>,
+    /// Bytes by which the guests' memory grew, where the engine can tell.
+    pub memory_growth: u64,
+}
+
+/// What came of an exchange, in a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// All that this engine can see was as expected.
+    Passed,
+    /// Something was not.
+    Failed,
+    /// This engine cannot run it.
+    NotApplicable,
+}
+
+impl ExchangeReport {
+    /// What was seen, held against what was expected. An engine that knows no cost leaves it out.
+    #[must_use]
+    pub fn new(exchange: &Exchange, observed: Observed, cost: Option<Cost>, memory_growth: u64) -> Self {
+        let mut differences = observed.differences(&exchange.expect);
+        let mut not_applicable = observed.not_applicable(&exchange.expect);
+        match (&exchange.budget, &cost) {
+            (Some(budget), Some(cost)) => differences.extend(budget.differences(&Figures::new(cost, memory_growth))),
+            (Some(_), None) => not_applicable.push("budget".to_owned()),
+            (None, _) => {}
+        }
+        let name = exchange.name.clone();
+        Self { name, not_run: None, observed, differences, not_applicable, cost, memory_growth }
+    }
+
+    /// An exchange that this engine cannot run.
+    #[must_use]
+    pub fn not_run(exchange: &Exchange, why: &str) -> Self {
+        Self {
+            name: exchange.name.clone(),
+            not_run: Some(why.to_owned()),
+            observed: Observed::default(),
+            differences: Vec::new(),
+            not_applicable: Vec::new(),
+            cost: None,
+            memory_growth: 0,
+        }
+    }
+
+    /// What came of it, in a word.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        match (&self.not_run, self.differences.is_empty()) {
+            (Some(_), _) => Verdict::NotApplicable,
+            (None, true) => Verdict::Passed,
+            (None, false) => Verdict::Failed,
+        }
+    }
+
+    /// All that it cost, where the engine can tell.
+    #[must_use]
+    pub fn figures(&self) -> Option<Figures> {
+        self.cost.map(|cost| Figures::new(&cost, self.memory_growth))
+    }
 }
 
 impl Report {
-    /// Whether everything was as expected.
+    /// Of a scenario that could not be run at all: one exchange, which failed.
+    #[must_use]
+    pub fn refused(scenario: &Scenario, engine: &str, why: &str) -> Self {
+        let exchange = Exchange { name: "the scenario can be run".to_owned(), ..Exchange::default() };
+        let mut exchange = ExchangeReport::not_run(&exchange, "");
+        (exchange.not_run, exchange.differences) = (None, vec![Difference::told(why)]);
+        let (name, file) = (scenario.name.clone(), scenario.file.clone());
+        Self { scenario: name, file, engine: engine.to_owned(), exchanges: vec![exchange] }
+    }
+
+    /// Whether everything that this engine can see was as expected.
     #[must_use]
     pub fn passed(&self) -> bool {
-        self.exchanges.iter().all(|exchange| exchange.differences.is_empty())
+        self.count(Verdict::Failed) == 0
+    }
+
+    /// How many exchanges came to this.
+    #[must_use]
+    pub fn count(&self, verdict: Verdict) -> usize {
+        self.exchanges.iter().filter(|exchange| exchange.verdict() == verdict).count()
+    }
+
+    /// The lines for a terminal or a log.
+    #[must_use]
+    pub fn text(&self, paint: Paint) -> String {
+        let mut text = format!("{} ({})\n", self.scenario, self.engine);
+        for exchange in &self.exchanges {
+            let mark = match exchange.verdict() {
+                Verdict::Passed => paint.good("ok  "),
+                Verdict::Failed => paint.bad("FAIL"),
+                Verdict::NotApplicable => paint.quiet("n/a "),
+            };
+            text.push_str(&format!("  {mark} {}", exchange.name));
+            if let Some(why) = &exchange.not_run {
+                text.push_str(&paint.quiet(&format!("  (not applicable: {why})")));
+            }
+            if let Some(cost) = &exchange.cost {
+                let (entries, calls, fuel) = (cost.vm_entries, cost.host_calls(), cost.fuel);
+                text.push_str(&paint.quiet(&format!("  [{entries} VM entries, {calls} host calls, {fuel} fuel]")));
+            }
+            text.push('\n');
+            for line in exchange.differences.iter().flat_map(|difference| difference.lines(paint)) {
+                text.push_str(&format!("       {line}\n"));
+            }
+            if !exchange.not_applicable.is_empty() {
+                let what = exchange.not_applicable.join(", ");
+                text.push_str(&paint.quiet(&format!("       not applicable here, and not looked at: {what}\n")));
+            }
+        }
+        text
     }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} ({})", self.scenario, self.engine)?;
-        for exchange in &self.exchanges {
-            let mark = if exchange.differences.is_empty() { "ok  " } else { "FAIL" };
-            write!(f, "  {mark} {}", exchange.name)?;
-            if let Some(cost) = &exchange.cost {
-                write!(f, "  [{} VM entries, {} host calls, {} fuel]", cost.vm_entries, cost.host_calls(), cost.fuel)?;
-            }
-            writeln!(f)?;
-            for difference in &exchange.differences {
-                writeln!(f, "       {difference}")?;
-            }
-        }
-        Ok(())
+        f.write_str(&self.text(Paint::Plain))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::parse_as;
+    use crate::scenario::Seen;
+
+    #[test]
+    fn what_an_engine_cannot_do_is_said() {
+        let exchange: Exchange = parse_as("{name: a, budget: {fuel: 1}, expect: {log: [x]}}").unwrap();
+        let observed =
+            Observed { upstream: Some(Seen::default()), response: Some(Seen::default()), ..Observed::default() };
+        let exchanges = vec![
+            ExchangeReport::new(&exchange, observed, None, 0),
+            ExchangeReport::not_run(&exchange, "it has no clock"),
+        ];
+        let report = Report { scenario: "s".to_owned(), file: PathBuf::new(), engine: "e".to_owned(), exchanges };
+        assert_eq!(
+            report.to_string(),
+            "s (e)\n  ok   a\n       not applicable here, and not looked at: log, budget\n  n/a  a  (not applicable: it has no clock)\n"
+        );
+        assert!(report.passed());
+        assert_eq!((report.count(Verdict::Passed), report.count(Verdict::NotApplicable)), (1, 1));
+        assert!(report.text(Paint::Colour).contains("\u{1b}[32mok  \u{1b}[0m a"));
     }
 }

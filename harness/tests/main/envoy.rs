@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tamis_harness::context::{Attributes, Plugin, Process};
-use tamis_harness::document::parse_as;
 use tamis_harness::envoy::bootstrap::{Chain, listeners};
 use tamis_harness::envoy::{EnvoyError, EnvoyProcess, NotRun, disagreements, find_or_skip, run_all};
 use tamis_harness::scenario::{Modules, Scenario, run};
@@ -44,7 +43,7 @@ fn transformation(name: &str, config: &str) -> Scenario {
 }
 
 fn scenario(text: &str) -> Scenario {
-    let mut scenario: Scenario = parse_as(text).unwrap();
+    let mut scenario = Scenario::parse(text).unwrap();
     // Built modules are looked for from here upwards.
     scenario.file = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenario.yaml");
     scenario
@@ -57,7 +56,7 @@ fn scenarios_pass_agree_with_the_harness_and_fail_alone() {
     let mut no_module = transformation("no module", "{}");
     no_module.filters[0].module = "nothing-of-this-name".to_owned();
     let mut unsendable = transformation("unsendable", removes);
-    unsendable.exchanges[0].upstream.headers.0.push(("x-a".to_owned(), "s3cret\r\nx-b: 1".to_owned()));
+    unsendable.exchanges[0].upstream.headers.0.push(("x-a".to_owned(), "s3cret\r\nx-b: 1".into()));
     let scenarios = [
         Scenario::read(Path::new(HEADERS)).unwrap(),
         transformation("wrong", WRONG),

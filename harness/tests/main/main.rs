@@ -13,4 +13,5 @@ mod envoy;
 mod gate;
 mod gateway;
 mod guests;
+mod scenario;
 mod threads;

@@ -63,7 +63,7 @@ mod tests {
     fn a_changed_header_is_taken_away_and_put_there() {
         let seen = |headers: &[(&str, &str)]| Seen {
             headers: headers.iter().map(|(n, v)| ((*n).to_owned(), v.as_bytes().to_vec())).collect(),
-            body: Vec::new(),
+            ..Seen::default()
         };
         let before = seen(&[(":path", "/"), ("accept", "*"), ("x-env", "test"), ("x-debug", "1")]);
         let after = seen(&[(":path", "/"), ("date", "now"), ("accept", "*"), ("x-env", "production")]);

@@ -82,11 +82,11 @@ fn get(path: &str) -> Request {
 }
 
 fn post(body: &str) -> Request {
-    Request { method: "POST".to_owned(), body: body.to_owned(), ..Request::default() }
+    Request { method: "POST".to_owned(), body: body.into(), ..Request::default() }
 }
 
 fn with_headers(request: Request, headers: &[(&str, &str)]) -> Request {
-    let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect();
     Request { headers: Fields(headers), ..request }
 }
 
