@@ -1,5 +1,7 @@
 //! `tamis inspect`: what a module is.
 
+mod hosts;
+
 use std::path::{Path, PathBuf};
 
 use tamis_module::gate;
@@ -77,9 +79,9 @@ fn print_module(module: &Loaded, info: &ModuleInfo, description: Option<&Descrip
         row("written with", &description.sdk);
         row("held headers", if description.held_headers { "possible" } else { "never" });
     }
-    match gate::check(&module.wasm) {
-        Ok(_) => row("loads in", "Envoy 1.33 and later, by the rules of the gate"),
-        Err(refusal) => row("loads in", &format!("no Envoy: {refusal}")),
+    let hosts = hosts::lines(&gate::hosts(&module.wasm));
+    for (line, name) in hosts.iter().zip(std::iter::once("loads in").chain(std::iter::repeat(""))) {
+        row(name, line);
     }
     if let Some(description) = description {
         println!("\nConfiguration:\n\n{}", description.reference());
