@@ -36,7 +36,7 @@
 //!
 //! # What it does not do yet
 //!
-//! gRPC callouts and Envoy's foreign functions answer by status word; TCP filters are not run. A guest cannot hurt its host:
+//! TCP filters are not run; of Envoy's foreign functions those that need keys or its registries are not found. A guest cannot hurt its host:
 //! what it keeps and hands over is bounded, memory ends at 1 GiB, a callback
 //! at [`engine::FUEL_PER_CALLBACK`], and nothing but the proxy's functions can be reached.
 

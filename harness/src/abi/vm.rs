@@ -6,10 +6,9 @@ use wasmtime::{Instance, Module, Store};
 
 use super::exports::{Exports, Headers, optional};
 use super::{Restriction, VmState, linker};
-use crate::context::{Action, VmContext};
+use crate::context::{Action, Incoming, VmContext};
 use crate::cost::Cost;
 use crate::engine::FUEL_PER_CALLBACK;
-use crate::stream::WireMessage;
 
 /// A module's instance. After a trap nothing in it is called any more (rule `FAIL-1`).
 pub struct Vm {
@@ -33,6 +32,10 @@ pub enum Callback {
     ResponseBody { size: u32, end_of_stream: bool },
     ResponseTrailers { count: u32 },
     HttpCallResponse { token: u32, headers: u32, body: u32, trailers: u32 },
+    GrpcInitialMetadata { token: u32, count: u32 },
+    GrpcMessage { token: u32, size: u32 },
+    GrpcTrailingMetadata { token: u32, count: u32 },
+    GrpcClose { token: u32, status: u32 },
     Tick,
     QueueReady { token: u32 },
     Done,
@@ -75,20 +78,15 @@ impl Vm {
     ///
     /// When it traps, now or earlier.
     pub fn call(&mut self, context: u32, callback: Callback) -> Result<Returned, Trap> {
-        self.call_with(context, callback, None)
+        self.call_with(context, callback, Incoming::Nothing)
     }
 
-    /// Calls the guest with what came back for a callout, or the knowledge that nothing did.
+    /// Calls the guest with what came back for a request of its own.
     ///
     /// # Errors
     ///
     /// When it traps, now or earlier.
-    pub fn call_with(
-        &mut self,
-        context: u32,
-        callback: Callback,
-        callout: Option<Option<WireMessage>>,
-    ) -> Result<Returned, Trap> {
+    pub fn call_with(&mut self, context: u32, callback: Callback, incoming: Incoming) -> Result<Returned, Trap> {
         if self.failed {
             return Err(Trap { function: callback.name(), message: "the VM has failed earlier".to_owned() });
         }
@@ -96,7 +94,7 @@ impl Vm {
         if !state.context.allows(callback.name()) {
             return Ok(Returned { word: None, actions: Vec::new() });
         }
-        state.context.begin(context, matches!(callback, Callback::Configure { .. }), callout);
+        state.context.begin(context, matches!(callback, Callback::Configure { .. }), incoming);
         state.handed_before = state.cost.bytes_out;
         let result = self
             .store
@@ -228,6 +226,14 @@ impl Vm {
             Callback::HttpCallResponse { token, headers, body, trailers } => {
                 call!(self.exports.http_call_response, (id, token, headers, body, trailers)).map(nothing)
             }
+            Callback::GrpcInitialMetadata { token, count } => {
+                call!(self.exports.grpc_initial_metadata, (id, token, count)).map(nothing)
+            }
+            Callback::GrpcMessage { token, size } => call!(self.exports.grpc_message, (id, token, size)).map(nothing),
+            Callback::GrpcTrailingMetadata { token, count } => {
+                call!(self.exports.grpc_trailing_metadata, (id, token, count)).map(nothing)
+            }
+            Callback::GrpcClose { token, status } => call!(self.exports.grpc_close, (id, token, status)).map(nothing),
             Callback::Tick => call!(self.exports.tick, id).map(nothing),
             Callback::QueueReady { token } => call!(self.exports.queue_ready, (id, token)).map(nothing),
             Callback::Done => call!(self.exports.done, id),
@@ -252,6 +258,10 @@ impl Callback {
             Self::ResponseBody { .. } => "proxy_on_response_body",
             Self::ResponseTrailers { .. } => "proxy_on_response_trailers",
             Self::HttpCallResponse { .. } => "proxy_on_http_call_response",
+            Self::GrpcInitialMetadata { .. } => "proxy_on_grpc_receive_initial_metadata",
+            Self::GrpcMessage { .. } => "proxy_on_grpc_receive",
+            Self::GrpcTrailingMetadata { .. } => "proxy_on_grpc_receive_trailing_metadata",
+            Self::GrpcClose { .. } => "proxy_on_grpc_close",
             Self::Tick => "proxy_on_tick",
             Self::QueueReady { .. } => "proxy_on_queue_ready",
             Self::Done => "proxy_on_done",

@@ -69,8 +69,9 @@ impl VmContext {
         let body = match buffer {
             0 => Body::Request,
             1 => Body::Response,
-            // TCP data and gRPC messages: never null, here always empty (rule BUF-1).
-            2 | 3 | 5 => return Ok(read(&[])),
+            // TCP data: never null, here always empty (rule BUF-1).
+            2 | 3 => return Ok(read(&[])),
+            5 => return Ok(read(self.grpc_message())),
             // The VM's configuration can be read at any time (rule CFG-2).
             6 => return Ok(read(&self.vm_configuration)),
             7 if self.call.configuring => {

@@ -1,5 +1,6 @@
 //! Requests of a guest's own, and what comes back.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::{ClusterState, HeaderMap, VmContext, maps};
@@ -25,6 +26,28 @@ pub struct CalloutRequest {
 #[derive(Debug, Default)]
 pub(super) struct Callouts {
     http: u32,
+    pub(super) grpc_calls: u32,
+    pub(super) grpc_streams: u32,
+    /// The gRPC calls and streams that are open.
+    pub(super) open: BTreeSet<u32>,
+}
+
+/// What comes back to a guest for a request of its own, while the callback runs that tells it.
+#[derive(Debug, Default)]
+pub enum Incoming {
+    /// Nothing: the call is about something else.
+    #[default]
+    Nothing,
+    /// An HTTP response, or none (rule `HC-6`).
+    Http(Option<WireMessage>),
+    /// A gRPC stream's initial metadata.
+    GrpcInitialMetadata(HeaderMap),
+    /// A gRPC message.
+    GrpcMessage(Vec<u8>),
+    /// A gRPC stream's trailing metadata.
+    GrpcTrailingMetadata(HeaderMap),
+    /// The end of a gRPC call or stream, with status and message.
+    GrpcClose(u32, String),
 }
 
 /// A callout as the guest asks for it.
@@ -68,19 +91,41 @@ impl VmContext {
         Ok(token)
     }
 
-    /// `proxy_get_status`: means something only after a callout that failed (rules `LOG-3`, `HC-6`).
-    pub(crate) fn status(&self) -> (u32, &'static str) {
-        if self.call.callout_over && self.call.callout.is_none() { (11, "reset") } else { (0, "") }
+    /// `proxy_get_status`: means something only after a callout that failed, and at a gRPC end (rules `LOG-3`, `HC-6`,
+    /// `GRPC-4`).
+    pub(crate) fn status(&self) -> (u32, String) {
+        match &self.call.incoming {
+            Incoming::Http(None) => (11, "reset".to_owned()),
+            Incoming::GrpcClose(status, message) => (*status, message.clone()),
+            _ => (0, String::new()),
+        }
     }
 
-    /// The headers or trailers of what came back, readable while its callback runs (rule `HC-8`).
-    pub(super) fn callout_map(&self, trailers: bool) -> Option<&HeaderMap> {
-        let response = self.call.callout.as_ref()?;
-        if trailers { response.trailers.as_ref() } else { Some(&response.headers) }
+    /// The maps that a callout's callback can read, by their numbers (rules `HC-8`, `HDR-5`).
+    pub(super) fn callout_map(&self, map: u32) -> Option<&HeaderMap> {
+        match (&self.call.incoming, map) {
+            (Incoming::GrpcInitialMetadata(metadata), 4) | (Incoming::GrpcTrailingMetadata(metadata), 5) => {
+                Some(metadata)
+            }
+            (Incoming::Http(Some(response)), 6) => Some(&response.headers),
+            (Incoming::Http(Some(response)), 7) => response.trailers.as_ref(),
+            _ => None,
+        }
     }
 
     /// The body of what came back.
     pub(super) fn callout_body(&self) -> Option<Vec<u8>> {
-        Some(self.call.callout.as_ref()?.body())
+        match &self.call.incoming {
+            Incoming::Http(Some(response)) => Some(response.body()),
+            _ => None,
+        }
+    }
+
+    /// The gRPC message that came.
+    pub(super) fn grpc_message(&self) -> &[u8] {
+        match &self.call.incoming {
+            Incoming::GrpcMessage(message) => message,
+            _ => &[],
+        }
     }
 }

@@ -85,8 +85,8 @@ impl VmContext {
     }
 
     fn with_readable<T>(&self, map: u32, read: impl FnOnce(&HeaderMap) -> T) -> Result<T, Status> {
-        if let 6 | 7 = map {
-            return self.callout_map(map == 7).map(read).ok_or(Status::BadArgument);
+        if let 4..=7 = map {
+            return self.callout_map(map).map(read).ok_or(Status::BadArgument);
         }
         let map = MapType::from_word(map)?;
         let stream = self.stream().ok_or(Status::BadArgument)?;

@@ -9,6 +9,8 @@ mod buffers;
 mod callouts;
 mod clock;
 mod exchange;
+mod foreign;
+mod grpc;
 mod headers;
 mod log;
 mod maps;
@@ -20,9 +22,11 @@ mod slots;
 
 pub use actions::{Action, LocalReply};
 pub(crate) use callouts::CalloutArguments;
-pub use callouts::CalloutRequest;
+pub use callouts::{CalloutRequest, Incoming};
 pub use clock::Clock;
 pub use exchange::{Attributes, Exchange, Message, Visible};
+pub(crate) use grpc::GrpcArguments;
+pub use grpc::{GrpcRequest, GrpcTarget, GrpcWhat};
 pub use headers::HeaderMap;
 pub use log::{LogLevel, LogLine};
 pub(crate) use maps::decode as decode_pairs;
@@ -33,7 +37,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::abi::Status;
-use crate::stream::WireMessage;
 
 /// One plugin: a filter with its configuration, as a proxy's configuration names it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -82,6 +85,8 @@ pub struct VmContext {
 pub struct Wishes {
     /// Callouts that were made.
     pub callouts: Vec<CalloutRequest>,
+    /// What was asked of gRPC.
+    pub grpc: Vec<GrpcRequest>,
     /// Timers that were set, by root context; zero switches one off.
     pub ticks: Vec<(u32, Duration)>,
 }
@@ -101,10 +106,8 @@ struct Call {
     effective: Option<u32>,
     configuring: bool,
     actions: Vec<Action>,
-    /// What came back for a callout; none when it failed.
-    callout: Option<WireMessage>,
-    /// The call is about a callout's end, well or badly.
-    callout_over: bool,
+    /// What came back for a request of the guest's own.
+    incoming: Incoming,
 }
 
 impl VmContext {
@@ -210,11 +213,9 @@ impl VmContext {
         std::mem::take(&mut self.wishes)
     }
 
-    /// A call into the guest begins. `callout`: it is about a callout's end, with what came back.
-    pub fn begin(&mut self, context: u32, configuring: bool, callout: Option<Option<WireMessage>>) {
-        let callout_over = callout.is_some();
-        let callout = callout.flatten();
-        self.call = Call { context, configuring, callout, callout_over, ..Call::default() };
+    /// A call into the guest begins, with what came back for a request of its own.
+    pub fn begin(&mut self, context: u32, configuring: bool, incoming: Incoming) {
+        self.call = Call { context, configuring, incoming, ..Call::default() };
     }
 
     /// `proxy_set_tick_period_milliseconds`: always the root context's (rule `TICK-1`).

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::WireMessage;
-use crate::context::HeaderMap;
+use crate::context::{GrpcWhat, HeaderMap};
 
 /// Names a callout that waits for its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,6 +24,43 @@ pub struct Callout {
     pub request: WireMessage,
     /// How long the filter waits; none means for ever (rule `HC-1`).
     pub timeout: Option<Duration>,
+}
+
+/// Something that a filter wants of gRPC.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GrpcEvent {
+    /// The call or stream, for [`Proxy::answer_grpc`](super::Proxy::answer_grpc).
+    pub id: GrpcId,
+    /// What the filter wants.
+    pub what: GrpcWhat,
+}
+
+/// Names a gRPC call or stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GrpcId {
+    pub(super) thread: usize,
+    pub(super) vm: usize,
+    pub(super) root: u32,
+    pub(super) token: u32,
+}
+
+/// What comes for a gRPC call or stream. A call ends with its message, or with a close that says why there is none; a
+/// stream ends with its close (rules `GRPC-2`, `GRPC-3`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GrpcAnswer {
+    /// Metadata before the first message.
+    InitialMetadata(HeaderMap),
+    /// A message.
+    Message(Vec<u8>),
+    /// Metadata after the last message.
+    TrailingMetadata(HeaderMap),
+    /// The end.
+    Close {
+        /// The gRPC status.
+        status: u32,
+        /// Its message.
+        message: String,
+    },
 }
 
 /// What comes back for a callout.

@@ -22,7 +22,7 @@ mod state;
 mod thread;
 mod whole;
 
-pub use callout::{Callout, CalloutAnswer, CalloutId};
+pub use callout::{Callout, CalloutAnswer, CalloutId, GrpcAnswer, GrpcEvent, GrpcId};
 pub use proxy::{FailurePolicy, FilterSpec, LoadError, LoadedModule, Options, Proxy, StreamKey};
 pub use side::Direction;
 pub use state::Out;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use wasmtime::Module;
 
-use super::callout::{Callout, CalloutAnswer, CalloutId};
+use super::callout::{Callout, CalloutAnswer, CalloutId, GrpcAnswer, GrpcEvent, GrpcId};
 use super::side::Direction;
 use super::state::Out;
 use super::thread::Thread;
@@ -243,6 +243,26 @@ impl Proxy {
     pub fn answer(&mut self, callout: CalloutId, answer: CalloutAnswer) -> bool {
         let thread = self.threads.get_mut(callout.thread);
         let delivered = thread.is_some_and(|thread| thread.answer(callout.vm, callout.token, answer));
+        self.settle();
+        delivered
+    }
+
+    /// What filters have asked of gRPC since the last call, in order.
+    pub fn take_grpc(&mut self) -> Vec<GrpcEvent> {
+        let mut events = Vec::new();
+        for (thread, state) in self.threads.iter_mut().enumerate() {
+            for (vm, request) in state.vms.grpc.drain(..) {
+                let id = GrpcId { thread, vm, root: request.root, token: request.token };
+                events.push(GrpcEvent { id, what: request.what });
+            }
+        }
+        events
+    }
+
+    /// Hands something to a gRPC call or stream. Says whether it was still open.
+    pub fn answer_grpc(&mut self, id: GrpcId, answer: GrpcAnswer) -> bool {
+        let thread = self.threads.get_mut(id.thread);
+        let delivered = thread.is_some_and(|thread| thread.grpc(id.vm, id.root, id.token, answer));
         self.settle();
         delivered
     }

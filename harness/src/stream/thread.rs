@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::callout::{CalloutAnswer, router_reply};
+use super::callout::{CalloutAnswer, GrpcAnswer, router_reply};
 use super::proxy::{FailurePolicy, FilterSpec, LoadError};
 use super::run::Run;
 use super::side::Direction;
@@ -12,7 +12,8 @@ use super::state::{Ending, FilterState, StreamState};
 use super::{Frame, WireMessage};
 use crate::abi::{Callback, Returned, Trap, Vm};
 use crate::context::{
-    Action, Attributes, CalloutRequest, Exchange, LocalReply, Plugin, Process, Visible, VmContext, lock,
+    Action, Attributes, CalloutRequest, Exchange, GrpcRequest, GrpcWhat, Incoming, LocalReply, Plugin, Process,
+    Visible, VmContext, lock,
 };
 use crate::cost::Cost;
 
@@ -39,6 +40,10 @@ pub(super) struct Vms {
     slots: Vec<Slot>,
     ticks: Vec<Tick>,
     pub callouts: Vec<Waiting>,
+    /// What was asked of gRPC and not yet fetched, by VM.
+    pub grpc: Vec<(usize, GrpcRequest)>,
+    /// gRPC calls with a deadline.
+    grpc_deadlines: Vec<Deadline>,
     /// Actions about other streams than the one whose call asked for them.
     pending: VecDeque<(usize, Action)>,
     index: usize,
@@ -71,6 +76,15 @@ struct Tick {
     next: Duration,
 }
 
+/// When a gRPC call is given up.
+#[derive(Debug)]
+struct Deadline {
+    at: Duration,
+    vm: usize,
+    root: u32,
+    token: u32,
+}
+
 /// A callout that has no answer yet.
 #[derive(Debug)]
 pub(super) struct Waiting {
@@ -94,6 +108,8 @@ impl Thread {
             slots: Vec::new(),
             ticks: Vec::new(),
             callouts: Vec::new(),
+            grpc: Vec::new(),
+            grpc_deadlines: Vec::new(),
             pending: VecDeque::new(),
             index,
             cost_before: Cost::default(),
@@ -195,10 +211,19 @@ impl Thread {
         true
     }
 
+    /// Hands what came for a gRPC call or stream to the root context that it belongs to (rules `GRPC-2`, `GRPC-3`). Says
+    /// whether it was still open.
+    pub(super) fn grpc(&mut self, vm: usize, root: u32, token: u32, answer: GrpcAnswer) -> bool {
+        let delivered = self.vms.grpc_answer(vm, root, token, answer);
+        self.settle();
+        delivered
+    }
+
     /// When the next timer or deadline is.
     pub(super) fn next_event(&self) -> Option<Duration> {
         let ticks = self.vms.ticks.iter().map(|tick| tick.next);
-        ticks.chain(self.vms.callouts.iter().filter_map(|callout| callout.deadline)).min()
+        let callouts = self.vms.callouts.iter().filter_map(|callout| callout.deadline);
+        ticks.chain(callouts).chain(self.vms.grpc_deadlines.iter().map(|deadline| deadline.at)).min()
     }
 
     /// Runs the timers and deadlines that are due.
@@ -207,6 +232,11 @@ impl Thread {
             let waiting = self.vms.callouts.remove(at);
             self.vms.deliver(&waiting, Some(router_reply("504", "upstream request timeout")));
             self.settle();
+        }
+        while let Some(at) = self.vms.grpc_deadlines.iter().position(|deadline| deadline.at <= now) {
+            let Deadline { vm, root, token, .. } = self.vms.grpc_deadlines.remove(at);
+            let answer = GrpcAnswer::Close { status: 14, message: "upstream request timeout".to_owned() };
+            self.grpc(vm, root, token, answer);
         }
         let due = self.vms.ticks.iter().filter(|tick| tick.next <= now).map(|tick| (tick.vm, tick.root));
         for (vm, root) in due.collect::<Vec<_>>() {
@@ -331,25 +361,26 @@ impl Vms {
 
     /// Calls a guest and notes what it wants for later.
     pub(super) fn call(&mut self, vm: usize, context: u32, callback: Callback) -> Result<Returned, Trap> {
-        self.call_with(vm, context, callback, None)
+        self.call_with(vm, context, callback, Incoming::Nothing)
     }
 
-    fn call_with(
-        &mut self,
-        vm: usize,
-        context: u32,
-        callback: Callback,
-        callout: Option<Option<WireMessage>>,
-    ) -> Result<Returned, Trap> {
+    fn call_with(&mut self, vm: usize, context: u32, callback: Callback, incoming: Incoming) -> Result<Returned, Trap> {
         let Some(slot) = self.slots.get_mut(vm) else {
             return Ok(Returned { word: None, actions: Vec::new() });
         };
-        let result = slot.vm.call_with(context, callback, callout);
+        let result = slot.vm.call_with(context, callback, incoming);
         let now = self.process.clock().elapsed();
         let wishes = slot.vm.context().take_wishes();
         for request in wishes.callouts {
             let deadline = request.timeout.map(|timeout| now + timeout);
             self.callouts.push(Waiting { vm, request, deadline, taken: false });
+        }
+        for request in wishes.grpc {
+            if let GrpcWhat::Call { timeout: Some(timeout), .. } = &request.what {
+                let (root, token) = (request.root, request.token);
+                self.grpc_deadlines.push(Deadline { at: now + *timeout, vm, root, token });
+            }
+            self.grpc.push((vm, request));
         }
         for (root, period) in wishes.ticks {
             self.ticks.retain(|tick| (tick.vm, tick.root) != (vm, root));
@@ -379,9 +410,43 @@ impl Vms {
             trailers: count(response.as_ref().and_then(|response| response.trailers.as_ref())),
         };
         // A trap in the handler answers no paused stream (rule HC-9).
-        if let Ok(returned) = self.call_with(waiting.vm, waiting.request.root, callback, Some(response)) {
+        if let Ok(returned) = self.call_with(waiting.vm, waiting.request.root, callback, Incoming::Http(response)) {
             self.pending.extend(returned.actions.into_iter().map(|action| (waiting.vm, action)));
         }
+    }
+
+    fn grpc_answer(&mut self, vm: usize, root: u32, token: u32, answer: GrpcAnswer) -> bool {
+        let Some(slot) = self.slots.get_mut(vm) else { return false };
+        if !slot.vm.context().is_grpc_open(token) {
+            return false;
+        }
+        // A call ends with its answer, a stream with its close (rules GRPC-2, GRPC-3).
+        let is_call = token % 4 == 1;
+        if matches!(answer, GrpcAnswer::Close { .. }) || (is_call && matches!(answer, GrpcAnswer::Message(_))) {
+            slot.vm.context().end_grpc(token);
+            self.grpc_deadlines.retain(|deadline| (deadline.vm, deadline.token) != (vm, token));
+        }
+        let count = |size: usize| u32::try_from(size).unwrap_or(u32::MAX);
+        let (callback, incoming) = match answer {
+            GrpcAnswer::InitialMetadata(metadata) => (
+                Callback::GrpcInitialMetadata { token, count: count(metadata.len()) },
+                Incoming::GrpcInitialMetadata(metadata),
+            ),
+            GrpcAnswer::Message(message) => {
+                (Callback::GrpcMessage { token, size: count(message.len()) }, Incoming::GrpcMessage(message))
+            }
+            GrpcAnswer::TrailingMetadata(metadata) => (
+                Callback::GrpcTrailingMetadata { token, count: count(metadata.len()) },
+                Incoming::GrpcTrailingMetadata(metadata),
+            ),
+            GrpcAnswer::Close { status, message } => {
+                (Callback::GrpcClose { token, status }, Incoming::GrpcClose(status, message))
+            }
+        };
+        if let Ok(returned) = self.call_with(vm, root, callback, incoming) {
+            self.pending.extend(returned.actions.into_iter().map(|action| (vm, action)));
+        }
+        true
     }
 
     pub(super) fn failed(&self, vm: usize) -> bool {

@@ -1,5 +1,7 @@
 //! What lies beyond one message on one worker: threads, time, callouts, queues, reload, what a plugin may do.
 
+mod grpc;
+
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +43,12 @@ fn module(words: &[&str], parts: &str) -> LoadedModule {
             (import "env" "proxy_dequeue_shared_queue" (func $dequeue (param i32 i32 i32) (result i32)))
             (import "env" "proxy_http_call"
                 (func $call (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
+            (import "env" "proxy_grpc_call"
+                (func $grpc_call (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
+            (import "env" "proxy_grpc_stream" (func $grpc_stream (param i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
+            (import "env" "proxy_grpc_send" (func $grpc_send (param i32 i32 i32 i32) (result i32)))
+            (import "env" "proxy_grpc_close" (func $grpc_close (param i32) (result i32)))
+            (import "env" "proxy_grpc_cancel" (func $grpc_cancel (param i32) (result i32)))
             (import "wasi_snapshot_preview1" "environ_sizes_get" (func $sizes (param i32 i32) (result i32)))
             (import "wasi_snapshot_preview1" "environ_get" (func $environ (param i32 i32) (result i32)))
             (memory (export "memory") 1)
