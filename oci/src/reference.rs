@@ -175,6 +175,9 @@ impl FromStr for ModuleRef {
     type Err = ReferenceError;
 
     fn from_str(text: &str) -> Result<Self, ReferenceError> {
+        if has_credentials(text) {
+            return Err(ReferenceError::Credentials);
+        }
         if let Some(rest) = text.strip_prefix(LAYOUT_SCHEME) {
             return layout(text, rest);
         }
@@ -198,12 +201,12 @@ impl FromStr for RegistryRef {
     type Err = ReferenceError;
 
     fn from_str(text: &str) -> Result<Self, ReferenceError> {
+        if has_credentials(text) {
+            return Err(ReferenceError::Credentials);
+        }
         let wrong = |reason: &str| ReferenceError::Registry { text: shown(text), reason: reason.to_owned() };
         let rest = text.strip_prefix(REGISTRY_SCHEME).ok_or_else(|| wrong("it does not begin with `oci://`"))?;
         let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-        if host.contains('@') {
-            return Err(ReferenceError::Credentials);
-        }
         if !is_host(host) {
             return Err(wrong("the host is missing or not a host name"));
         }
@@ -338,6 +341,12 @@ fn is_repository(name: &str) -> bool {
                     .into_iter()
                     .all(|between| matches!(between, "." | "_" | "__") || between.bytes().all(|byte| byte == b'-'))
         })
+}
+
+/// Whether `USER:PASSWORD@` stands before a host, whatever scheme is in front: no error may repeat such a text.
+fn has_credentials(text: &str) -> bool {
+    let authorities = text.split("://").skip(1).filter_map(|rest| rest.split('/').next());
+    authorities.into_iter().any(|authority| authority.contains('@'))
 }
 
 fn shown(text: &str) -> String {
