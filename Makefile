@@ -2,6 +2,8 @@
 
 CARGO ?= cargo
 ENGINE ?= harness
+# Seconds that the fuzz targets share.
+TIME ?= 60
 # The files below have fixed places, whatever the user's cargo is set to.
 export CARGO_TARGET_DIR := $(CURDIR)/target
 TAMIS := target/debug/tamis
@@ -20,7 +22,7 @@ MODULES := -p transformation -p hello -p path-echo
 PLAIN := -p plain-crate --phases request_headers,response_headers
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint modules setup fmt figures tamis
+.PHONY: help demo test lint modules setup fmt figures cost rules tamis
 .SILENT:
 # `make -j lint test` would have two cargos wait for each other.
 .NOTPARALLEL:
@@ -32,6 +34,9 @@ help:
 	echo "make modules                      the wasm modules, in target/tamis"
 	echo "make setup                        what all of these need, in $(TAMIS_CACHE)"
 	echo "make fmt                          format the code"
+	echo "make fuzz [TIME=60]               search for inputs that break a parser or the gate, for so many seconds"
+	echo "make cost [BLESS=1]               what every scenario costs, against what is recorded"
+	echo "make rules [BLESS=1]              which rules of Envoy's behaviour have a test"
 	echo "make figures                      rewrite docs/figures.md"
 
 tamis:
@@ -90,5 +95,17 @@ docs:
 fmt:
 	$(CARGO) fmt --all
 
+# Four targets, one after the other. A failure prints the seed that repeats it: ARBTEST_SEED=... make fuzz
+fuzz:
+	$(CARGO) test -q -p tamis-module -p tamis-oci --test main --no-run
+	ARBTEST_BUDGET_MS=$$(($(TIME) * 250)) $(CARGO) test -q -p tamis-module -p tamis-oci --test main fuzz:: -- --test-threads 1
+
 figures: modules
 	$(TAMIS) figures
+
+# What is recorded is a gate; BLESS=1 records what is so now.
+cost: modules
+	$(TAMIS) cost $(if $(BLESS),--bless)
+
+rules: tamis
+	$(TAMIS) rules $(if $(BLESS),--bless)

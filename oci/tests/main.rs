@@ -9,6 +9,7 @@
 )]
 
 mod envoy;
+mod fuzz;
 mod hostile;
 mod image;
 mod layout;

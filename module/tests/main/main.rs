@@ -10,6 +10,7 @@
 )]
 
 mod description;
+mod fuzz;
 mod garbage;
 mod gate;
 mod hosts;
