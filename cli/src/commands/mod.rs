@@ -3,12 +3,14 @@
 mod build;
 mod check;
 mod common;
+mod cost;
 mod demo;
 mod figures;
 mod inspect;
 mod manifest;
 mod pull;
 mod push;
+mod rules;
 mod serve;
 mod setup;
 mod test;
@@ -34,6 +36,12 @@ pub enum Command {
     /// Rewrite docs/figures.md
     #[command(hide = true)]
     Figures(figures::Figures),
+    /// Hold what every scenario costs against what is recorded
+    #[command(hide = true)]
+    Cost(cost::Cost),
+    /// Show which rules of Envoy's behaviour have a test
+    #[command(hide = true)]
+    Rules(rules::Rules),
     /// Make an image of a module and store it in a registry or an OCI layout
     Push(push::Push),
     /// Get the module out of an image
@@ -58,6 +66,8 @@ impl Command {
             Self::Serve(command) => command.run(),
             Self::Demo(command) => command.run(),
             Self::Figures(command) => command.run(),
+            Self::Cost(command) => command.run(),
+            Self::Rules(command) => command.run(),
             Self::Push(command) => command.run(),
             Self::Pull(command) => command.run(),
             Self::Inspect(command) => command.run(),

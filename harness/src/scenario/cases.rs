@@ -221,7 +221,7 @@ cases:
             ("name: ${a\ncases: [{name: one}]", "1:7: `${` without `}`; `$${` stands for `${` itself"),
             ("name: x\ncases: []", "1:1: `cases` has no rows: nothing would be run"),
             ("name: x\ncases: [{with: {}}]", "2:9: the case has no `name`"),
-            ("name: x\ncases: [{name: a, wiht: {}}]", "2:19: unknown field `wiht`, expected `name` or `with`"),
+            ("name: x\ncases: [{name: a, without: {}}]", "2:19: unknown field `without`, expected `name` or `with`"),
             (
                 "name: x ${a}\ncases: [{name: one, with: {a: [1]}}]",
                 "1:7: `a` is a list or a map in the case `one`: it cannot stand in a text",

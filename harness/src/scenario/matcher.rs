@@ -308,7 +308,7 @@ mod tests {
     fn mistakes_are_told() {
         for (text, error) in [
             ("{}", "nothing is asked for; a value is compared by `prefix`"),
-            ("{prefx: a}", "`prefx` is no way to compare; a value is compared by `prefix`"),
+            ("{begins: a}", "`begins` is no way to compare; a value is compared by `prefix`"),
             ("{regex: '('}", "the regular expression: regex parse error"),
             ("{prefix: [a]}", "`prefix` takes a text"),
             ("{json: 1}", "`json` takes a map of paths to values"),

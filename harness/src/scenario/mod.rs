@@ -24,7 +24,7 @@
 //! | [`split`] | the pieces in which a body comes |
 //! | [`check`] | what was seen against what was expected |
 //! | [`snapshot`] | everything that was seen, as a file |
-//! | [`budget`] | what it costs, against what it may cost |
+//! | [`budget`], [`ledger`] | what it costs, against what it may cost |
 //! | [`modules`] | where a filter's module is found |
 //! | [`mod@run`] | the harness as an engine |
 //! | [`report`], [`difference`], [`paint`] | what came of it, for people |
@@ -36,6 +36,7 @@ mod changes;
 pub mod check;
 pub mod difference;
 pub mod json_path;
+pub mod ledger;
 pub mod machine;
 pub mod matcher;
 mod metrics;

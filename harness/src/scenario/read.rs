@@ -129,13 +129,13 @@ mod tests {
     #[test]
     fn mistakes_have_their_place() {
         for (exchange, error) in [
-            ("  - {name: a, expect: {response: {headers: {x: {prefx: a}}}}}", "4:48: `prefx` is no way to compare"),
+            ("  - {name: a, expect: {response: {headers: {x: {begins: a}}}}}", "4:48: `begins` is no way to compare"),
             (
                 "  - {name: a, request: {body: {text: abc, split: {at: [3]}}}}",
                 "4:31: a cut before byte 3 is not inside",
             ),
             ("  - {name: a, request: {body: {text: abc, split: none}}}", "4:31: expected `every-byte`"),
-            ("  - {name: a, budget: {vm_entres: 3}}", "4:24: unknown field `vm_entres`"),
+            ("  - {name: a, budget: {entries: 3}}", "4:24: unknown field `entries`"),
             ("  - {name: a}\n  - {name: a}", "5:5: a second exchange has the name `a`"),
             (
                 "  - name: a\n    upstream: {status: '${s}'}\n    cases: [{name: b, with: {s: two}}]",
