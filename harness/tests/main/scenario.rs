@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use tamis_harness::envoy::{find_or_skip, run_all};
 use tamis_harness::scenario::{Difference, Modules, Report, Scenario, Verdict, memory_growth, run, snapshot};
 use tempfile::TempDir;
 
@@ -244,6 +245,39 @@ fn memory_that_grows_with_every_request_is_seen() {
     let leaking = GUEST.replace("(drop (call $log", "(drop (memory.grow (i32.const 1))) (drop (call $log");
     std::fs::write(place.folder.path().join("guest.wasm"), wat::parse_str(leaking).unwrap()).unwrap();
     assert_eq!(memory_growth(&place.read(), &mut Modules::default(), 100).unwrap(), 100 << 16);
+}
+
+#[test]
+fn what_a_real_envoy_cannot_do_is_said_and_the_rest_is_compared() {
+    let Some(binary) = find_or_skip("what a real Envoy cannot do in scenarios") else { return };
+    let place = Place::new(
+        "  - name: bytes and matchers
+    request: { method: POST, headers: { x-a: { base64: '/w==' } }, body: { base64: 'AP8BAg==' } }
+    upstream: { headers: { x-b: { base64: '4Q==' } }, body: { base64: 'gIGC' } }
+    expect:
+      upstream: { headers: { x-a: { base64: '/w==' } }, body: { base64: 'AP8BAg==' } }
+      response: { headers: { x-b: { regex: '(?-u)^\\xe1$' } }, body: { base64: 'gIGC' } }
+  - name: partly
+    budget: { vm_entries: 1 }
+    expect: { log: [seen], metrics: { requests: 9 }, snapshot: true, response: { status: 404 } }
+  - name: pieces
+    request: { method: POST, body: { text: abc, split: every-byte } }
+    expect: { upstream: { body: '!!!' } }
+  - name: trailers
+    upstream: { trailers: { x-t: a } }
+",
+    );
+    let reports = run_all(&binary, &[place.read()], &mut Modules::default()).unwrap();
+    let report = reports.into_iter().next().unwrap().unwrap_or_else(|error| panic!("{error}"));
+    let verdicts = report.exchanges.iter().map(tamis_harness::scenario::ExchangeReport::verdict).collect::<Vec<_>>();
+    let expected = [Verdict::Passed, Verdict::Failed, Verdict::NotApplicable, Verdict::NotApplicable];
+    assert_eq!(verdicts, expected, "{report}");
+    let partly = &report.exchanges[1];
+    assert_eq!(partly.differences.len(), 1, "{report}");
+    assert_eq!(partly.not_applicable, ["log", "metrics", "snapshot", "budget"]);
+    let said = report.to_string();
+    assert!(said.contains("not applicable here, and not looked at: log, metrics, snapshot, budget"), "{said}");
+    assert!(said.contains("n/a  pieces  (not applicable: "), "{said}");
 }
 
 /// Every example of docs/scenarios.md can be read, and passes where its module is one of ours.
