@@ -1,10 +1,13 @@
 //! A guest's memory, as host functions see it, and what is counted at the border.
 
+use std::sync::Arc;
+
 use wasmtime::{Caller, Memory, StoreLimits, StoreLimitsBuilder, TypedFunc};
 
 use super::Status;
 use crate::context::VmContext;
 use crate::cost::{Cost, HostCall};
+use crate::stream::Baton;
 
 /// Linear memory cannot grow beyond this (rule `MEM-8`).
 const MAX_MEMORY_BYTES: usize = 1 << 30;
@@ -19,6 +22,8 @@ pub struct VmState {
     pub(super) allocate: Option<TypedFunc<u32, u32>>,
     pub(super) limits: StoreLimits,
     pub(super) restriction: Restriction,
+    /// Whom a host call waits for, where workers run at the same time.
+    pub(super) baton: Option<(Arc<Baton>, usize)>,
     /// `cost.bytes_out` when the callback began.
     pub(super) handed_before: u64,
     /// What Envoy knows of this VM.
@@ -50,6 +55,7 @@ impl VmState {
             allocate: None,
             limits: StoreLimitsBuilder::new().memory_size(MAX_MEMORY_BYTES).build(),
             restriction: Restriction::None,
+            baton: None,
             handed_before: 0,
             context,
             cost: Cost::default(),
@@ -99,6 +105,9 @@ pub trait HostCalls {
 impl HostCalls for Caller<'_, VmState> {
     fn enter(&mut self, function: &'static str, class: HostCall) -> wasmtime::Result<bool> {
         let state = self.data_mut();
+        if let Some((baton, me)) = &state.baton {
+            baton.step(*me);
+        }
         state.cost.count(class);
         if state.cost.bytes_out - state.handed_before > MAX_HANDED_BYTES {
             return Err(wasmtime::format_err!(

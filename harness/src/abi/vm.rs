@@ -1,6 +1,7 @@
 //! One VM: a module's instance with its store.
 
 use std::fmt;
+use std::sync::Arc;
 
 use wasmtime::{Instance, Module, Store};
 
@@ -9,6 +10,7 @@ use super::{Restriction, VmState, linker};
 use crate::context::{Action, Incoming, VmContext};
 use crate::cost::Cost;
 use crate::engine::FUEL_PER_CALLBACK;
+use crate::stream::Baton;
 
 /// A module's instance. After a trap nothing in it is called any more (rule `FAIL-1`).
 pub struct Vm {
@@ -126,6 +128,11 @@ impl Vm {
     /// When it traps, or points outside of the memory.
     pub fn read_packed(&mut self, export: &'static str) -> Result<Option<Vec<u8>>, Trap> {
         self.try_read_packed(export).map_err(|error| trap(export, &error))
+    }
+
+    /// Lets every host call wait for a baton, or no longer.
+    pub(crate) fn set_baton(&mut self, baton: Option<(Arc<Baton>, usize)>) {
+        self.store.data_mut().baton = baton;
     }
 
     /// Whether the guest has trapped.

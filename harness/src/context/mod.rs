@@ -30,6 +30,7 @@ pub use grpc::{GrpcRequest, GrpcTarget, GrpcWhat};
 pub use headers::HeaderMap;
 pub use log::{LogLevel, LogLine};
 pub(crate) use maps::decode as decode_pairs;
+pub(crate) use process::next_random;
 pub use process::{ClusterState, Process};
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};

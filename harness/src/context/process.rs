@@ -113,6 +113,12 @@ impl Process {
         log.lines.iter().skip(written.saturating_sub(forgotten)).cloned().collect()
     }
 
+    /// What guests of a VM id have stored under a key.
+    #[must_use]
+    pub fn shared_data(&self, vm_id: &str, key: &[u8]) -> Option<Vec<u8>> {
+        lock(&self.shared).get(vm_id, key)
+    }
+
     /// A metric's value.
     #[must_use]
     pub fn metric(&self, name: &str) -> Option<u64> {
@@ -141,15 +147,29 @@ impl Process {
         log.written += 1;
     }
 
-    /// The next eight random bytes (SplitMix64: any seed gives a good sequence).
+    /// The next eight random bytes.
     pub(crate) fn random(&self) -> [u8; 8] {
         let mut state = lock(&self.random);
-        *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = *state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)).to_le_bytes()
+        let drawn = mixed(*state);
+        *state = state.wrapping_add(STEP);
+        drawn.to_le_bytes()
     }
+}
+
+/// SplitMix64's step; any seed gives a good sequence.
+const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// The number after a state of SplitMix64.
+fn mixed(state: u64) -> u64 {
+    let mut z = state.wrapping_add(STEP);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// A number that looks like chance, from the one before.
+pub(crate) fn next_random(last: u64) -> u64 {
+    mixed(last)
 }
 
 #[cfg(test)]

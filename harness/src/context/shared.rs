@@ -30,6 +30,10 @@ pub(crate) struct QueueEvent {
 }
 
 impl Shared {
+    pub(super) fn get(&self, vm_id: &str, key: &[u8]) -> Option<Vec<u8>> {
+        Some(self.data.get(&(vm_id.to_owned(), key.to_vec()))?.0.clone())
+    }
+
     pub(super) fn next_event(&mut self) -> Option<QueueEvent> {
         self.events.pop_front()
     }

@@ -12,8 +12,12 @@
 //! * [`Proxy::open_on`] gives a [`StreamKey`], and any number of streams can be under way: frames go in by
 //!   [`Proxy::send`], what comes out is fetched by [`Proxy::take_out`], callouts wait in [`Proxy::take_callouts`] for an
 //!   [answer](Proxy::answer).
+//!
+//! Workers of a proxy are threads, and what filters share can be touched by all of them: [`Proxy::run_together`] and
+//! [`explore`] run workers interleaved at every host call, in an order that can be repeated.
 
 mod callout;
+mod interleave;
 mod proxy;
 mod reply;
 mod run;
@@ -23,6 +27,8 @@ mod thread;
 mod whole;
 
 pub use callout::{Callout, CalloutAnswer, CalloutId, GrpcAnswer, GrpcEvent, GrpcId};
+pub(crate) use interleave::Baton;
+pub use interleave::{Done, Schedule, Work, explore};
 pub use proxy::{FailurePolicy, FilterSpec, LoadError, LoadedModule, Options, Proxy, StreamKey};
 pub use side::Direction;
 pub use state::Out;

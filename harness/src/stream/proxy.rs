@@ -315,13 +315,18 @@ impl Proxy {
         self.threads.first().map_or(0, Thread::vm_count)
     }
 
+    /// The workers.
+    pub(super) fn workers(&mut self) -> &mut [Thread] {
+        self.threads.get_mut(1..).unwrap_or_default()
+    }
+
     fn next_event(&self) -> Option<(Duration, usize)> {
         let events = self.threads.iter().enumerate().filter_map(|(i, thread)| Some((thread.next_event()?, i)));
         events.min()
     }
 
     /// Tells queues' consumers what has come for them, until nothing is left to tell.
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         while let Some(ready) = self.process.next_queue_event() {
             let (thread, vm) = ready.place;
             if let Some(thread) = self.threads.get_mut(thread) {

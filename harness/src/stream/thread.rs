@@ -9,7 +9,8 @@ use super::proxy::{FailurePolicy, FilterSpec, LoadError};
 use super::run::Run;
 use super::side::Direction;
 use super::state::{Ending, FilterState, StreamState};
-use super::{Frame, WireMessage};
+use super::whole::Collector;
+use super::{Baton, Frame, Passed, WireMessage};
 use crate::abi::{Callback, Returned, Trap, Vm};
 use crate::context::{
     Action, Attributes, CalloutRequest, Exchange, GrpcRequest, GrpcWhat, Incoming, LocalReply, Plugin, Process,
@@ -168,6 +169,13 @@ impl Thread {
             Run { vms: &mut self.vms, state, buffer_limit: self.buffer_limit }.send(direction, frame, end);
         }
         self.settle();
+    }
+
+    /// What has become of a message that was sent in this direction.
+    pub(super) fn passed(&mut self, key: u64, direction: Direction) -> Passed {
+        let Some(state) = self.streams.get_mut(&key) else { return Passed::Reset };
+        let (out, replied) = (std::mem::take(&mut state.out), state.replied);
+        Collector::default().passed(out, replied, direction)
     }
 
     /// Ends a stream: log, done, delete (rule `LIFE-9`). Says what the thread has spent since it began.
@@ -447,6 +455,13 @@ impl Vms {
             self.pending.extend(returned.actions.into_iter().map(|action| (vm, action)));
         }
         true
+    }
+
+    /// Lets the guests' host calls wait for a baton, or no longer.
+    pub(super) fn set_baton(&mut self, baton: Option<(Arc<Baton>, usize)>) {
+        for slot in &mut self.slots {
+            slot.vm.set_baton(baton.clone());
+        }
     }
 
     pub(super) fn failed(&self, vm: usize) -> bool {

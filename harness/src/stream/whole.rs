@@ -30,6 +30,12 @@ pub enum Passed {
 #[derive(Debug)]
 pub(crate) struct Whole {
     key: StreamKey,
+    collector: Collector,
+}
+
+/// Puts together what comes out of the chain.
+#[derive(Debug, Default)]
+pub(super) struct Collector {
     request: Collected,
     response: Collected,
     reset: bool,
@@ -72,7 +78,7 @@ impl<'p> Stream<'p> {
 
 impl Whole {
     pub(crate) fn new(key: StreamKey) -> Self {
-        Self { key, request: Collected::default(), response: Collected::default(), reset: false }
+        Self { key, collector: Collector::default() }
     }
 
     pub(crate) fn key(&self) -> StreamKey {
@@ -89,7 +95,14 @@ impl Whole {
 
     /// What has become of the message that was sent in this direction, so far.
     pub(crate) fn passed(&mut self, proxy: &mut Proxy, direction: Direction) -> Passed {
-        for out in proxy.take_out(self.key) {
+        let (out, replied) = (proxy.take_out(self.key), proxy.replied(self.key));
+        self.collector.passed(out, replied, direction)
+    }
+}
+
+impl Collector {
+    pub(super) fn passed(&mut self, out: Vec<Out>, replied: bool, direction: Direction) -> Passed {
+        for out in out {
             match out {
                 Out::Request(frame, end) => self.request.add(frame, end),
                 Out::Response(frame, end) => self.response.add(frame, end),
@@ -99,7 +112,7 @@ impl Whole {
         if self.reset {
             return Passed::Reset;
         }
-        match (direction, proxy.replied(self.key)) {
+        match (direction, replied) {
             (_, true) => self.response.take().map_or(Passed::Stuck, Passed::Replied),
             (Direction::Request, false) => self.request.take().map_or(Passed::Stuck, Passed::On),
             (Direction::Response, false) => self.response.take().map_or(Passed::Stuck, Passed::On),

@@ -1,6 +1,7 @@
 //! What lies beyond one message on one worker: threads, time, callouts, queues, reload, what a plugin may do.
 
 mod grpc;
+mod together;
 
 use std::fmt::Write as _;
 use std::sync::Arc;
