@@ -24,6 +24,7 @@ mod run;
 mod side;
 mod state;
 mod thread;
+mod vms;
 mod whole;
 
 pub use callout::{Callout, CalloutAnswer, CalloutId, GrpcAnswer, GrpcEvent, GrpcId};

@@ -298,7 +298,7 @@ impl Proxy {
     pub fn cost(&self) -> Cost {
         let mut sum = Cost::default();
         for thread in self.threads.iter().skip(1) {
-            sum += thread.cost();
+            sum += thread.vms.cost();
         }
         sum
     }
@@ -306,13 +306,13 @@ impl Proxy {
     /// The memory of the workers' guests, in bytes.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        self.threads.iter().skip(1).map(Thread::memory_bytes).sum()
+        self.threads.iter().skip(1).map(|thread| thread.vms.memory_bytes()).sum()
     }
 
     /// How many VMs a thread has: filters with equal code and VM id share one (rule `LIFE-15`).
     #[must_use]
     pub fn vm_count(&self) -> usize {
-        self.threads.first().map_or(0, Thread::vm_count)
+        self.threads.first().map_or(0, |thread| thread.vms.count())
     }
 
     /// The workers.

@@ -3,7 +3,7 @@
 use super::reply;
 use super::side::{Direction, Hold};
 use super::state::{Ending, Out, StreamState};
-use super::thread::{Vms, count_bytes, failed_stream};
+use super::vms::Vms;
 use super::{Frame, WireMessage};
 use crate::abi::{Callback, Returned};
 use crate::context::{Action, Exchange, HeaderMap, LocalReply, Message, Visible, lock};
@@ -47,8 +47,10 @@ impl Run<'_> {
                 }
             }
         };
-        if let Piece::Data(data) = &piece {
-            count_bytes(self.state, direction, data.len());
+        if direction == Direction::Request
+            && let Piece::Data(data) = &piece
+        {
+            lock(&self.state.exchange).attributes.request_bytes += data.len() as u64;
         }
         self.deliver(direction, 0, piece, end);
         self.finish();
@@ -378,12 +380,12 @@ impl Run<'_> {
             return Some(Returned { word: None, actions: Vec::new() });
         }
         if failed {
-            self.state.end_by(failed_stream());
+            self.state.end_by(Ending::Reply(LocalReply::failed_stream()));
             return None;
         }
         let Ok(returned) = self.vms.call(filter.handle.vm, filter.id, callback) else {
             filter.failed = true;
-            self.state.end_by(failed_stream());
+            self.state.end_by(Ending::Reply(LocalReply::failed_stream()));
             return None;
         };
         for action in &returned.actions {
