@@ -35,7 +35,9 @@ fn link_basics(linker: &mut Linker<VmState>) -> Result<()> {
         if c.enter("proxy_log", Writing)? {
             return DENIED;
         }
-        Ok(word(c.read(at, size).and_then(|(message, context)| context.log(level, message))))
+        // The level is looked at before the message (rule LOG-1).
+        let level = known(level, 5);
+        Ok(word(level.and_then(|level| c.read(at, size).and_then(|(message, context)| context.log(level, message)))))
     })?;
     linker.func_wrap("env", "proxy_get_log_level", |mut c: Guest<'_>, out: u32| -> Result<u32> {
         if c.enter("proxy_get_log_level", Scalar)? {
@@ -70,6 +72,11 @@ fn link_basics(linker: &mut Linker<VmState>) -> Result<()> {
     linker.func_wrap("env", "pthread_equal", |a: u32, b: u32| -> u32 { u32::from(a == b) })?;
     linker.func_wrap("env", "emscripten_notify_memory_growth", |_: u32| {})?;
     Ok(())
+}
+
+/// A number of an enumeration, which is looked at before any pointer (rules HDR-6, LOG-1).
+fn known(number: u32, last: u32) -> std::result::Result<u32, Status> {
+    if number <= last { Ok(number) } else { Err(Status::BadArgument) }
 }
 
 fn word(result: std::result::Result<(), Status>) -> u32 {

@@ -96,7 +96,9 @@ impl Vm {
         if !state.context.allows(callback.name()) {
             return Ok(Returned { word: None, actions: Vec::new() });
         }
-        state.context.begin(context, matches!(callback, Callback::Configure { .. }), incoming);
+        // The configuration can be read while the plugin is created and configured (rule CFG-2).
+        let configuring = matches!(callback, Callback::Configure { .. } | Callback::ContextCreate { parent: 0 });
+        state.context.begin(context, configuring, incoming);
         state.handed_before = state.cost.bytes_out;
         let result = self
             .store

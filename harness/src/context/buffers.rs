@@ -22,7 +22,6 @@ impl Body {
 impl VmContext {
     /// `proxy_get_buffer_bytes`
     pub(crate) fn buffer(&self, buffer: u32, start: u32, max: u32) -> Result<Vec<u8>, Status> {
-        start.checked_add(max).ok_or(Status::BadArgument)?;
         self.with_buffer(buffer, |bytes| {
             let start = usize::try_from(start).unwrap_or(usize::MAX);
             let max = usize::try_from(max).unwrap_or(usize::MAX);
@@ -73,12 +72,21 @@ impl VmContext {
             2 | 3 => return Ok(read(&[])),
             5 => return Ok(read(self.grpc_message())),
             // The VM's configuration can be read at any time (rule CFG-2).
-            6 => return Ok(read(&self.vm_configuration)),
+            6 => {
+                self.lent.borrow_mut().remove(&self.active());
+                return Ok(read(&self.vm_configuration));
+            }
             7 if self.call.configuring => {
+                self.lent.borrow_mut().insert(self.active());
                 return self.plugin().map(|plugin| read(&plugin.configuration)).ok_or(Status::NotFound);
             }
             4 => return self.callout_body().map(|body| read(&body)).ok_or(Status::NotFound),
-            7 | 8 => return Err(Status::NotFound),
+            7 => return Err(Status::NotFound),
+            // One piece of the host's memory serves the configurations and the data of foreign functions (rule BUF-8).
+            8 => {
+                let plugin = self.plugin().filter(|_| self.lent.borrow().contains(&self.active()));
+                return Ok(read(plugin.map_or(&[], |plugin| &plugin.configuration)));
+            }
             _ => return Err(Status::BadArgument),
         };
         let Some(stream) = self.stream() else { return Ok(read(&[])) };

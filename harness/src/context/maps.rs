@@ -42,7 +42,7 @@ impl VmContext {
         let log = self.in_log();
         match self.with_readable(map, |map| map.get(name).map(<[u8]>::to_vec)) {
             Ok(value) => value.ok_or(Status::NotFound),
-            Err(_) if log && map <= 3 => Err(Status::NotFound),
+            Err(_) if log && map <= 7 => Err(Status::NotFound),
             Err(status) => Err(status),
         }
     }

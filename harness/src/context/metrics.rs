@@ -17,6 +17,18 @@ pub(super) enum Kind {
     Histogram,
 }
 
+impl Kind {
+    /// Ids carry their kind, so a wrong kind is seen before an unknown id (rule `MET-2`).
+    fn of_id(id: u32) -> Option<Self> {
+        match id % 4 {
+            0 => Some(Self::Counter),
+            1 => Some(Self::Gauge),
+            2 => Some(Self::Histogram),
+            _ => None,
+        }
+    }
+}
+
 /// The values of a process, by name (rule `MET-4`).
 #[derive(Debug, Default)]
 pub(super) struct Values(BTreeMap<(Kind, String), u64>);
@@ -58,6 +70,7 @@ impl VmContext {
 
     /// `proxy_increment_metric` (rule `MET-2`)
     pub(crate) fn increment_metric(&mut self, id: u32, offset: i64) -> Result<(), Status> {
+        Kind::of_id(id).filter(|kind| *kind != Kind::Histogram).ok_or(Status::BadArgument)?;
         self.change(id, |kind, value| match kind {
             Kind::Counter if offset > 0 => Ok(value.wrapping_add_signed(offset)),
             Kind::Gauge => Ok(value.wrapping_add_signed(offset)),
@@ -76,10 +89,8 @@ impl VmContext {
 
     /// `proxy_get_metric` (rule `MET-3`)
     pub(crate) fn metric(&self, id: u32) -> Result<u64, Status> {
+        Kind::of_id(id).filter(|kind| *kind != Kind::Histogram).ok_or(Status::BadArgument)?;
         let key = self.metrics.names.get(&id).ok_or(Status::NotFound)?;
-        if key.0 == Kind::Histogram {
-            return Err(Status::BadArgument);
-        }
         lock(&self.process.metrics).0.get(key).copied().ok_or(Status::NotFound)
     }
 

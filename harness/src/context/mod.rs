@@ -33,6 +33,7 @@ pub(crate) use maps::decode as decode_pairs;
 pub(crate) use process::next_random;
 pub use process::{ClusterState, Process};
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -78,6 +79,8 @@ pub struct VmContext {
     wishes: Wishes,
     /// Root contexts that want to finish something before they go, and whether they have (rule `LIFE-11`).
     leaving: BTreeMap<u32, bool>,
+    /// The contexts whose buffer 8 still shows the plugin's configuration (rule `BUF-8`).
+    lent: RefCell<BTreeSet<u32>>,
     call: Call,
 }
 
@@ -129,6 +132,7 @@ impl VmContext {
             callouts: callouts::Callouts::default(),
             wishes: Wishes::default(),
             leaving: BTreeMap::new(),
+            lent: RefCell::default(),
             call: Call::default(),
         }
     }
@@ -161,6 +165,14 @@ impl VmContext {
     /// Says which maps and buffers a stream's callbacks can reach.
     pub fn visible_mut(&mut self, stream: u32) -> Option<&mut Visible> {
         self.streams.get_mut(&stream).map(|stream| &mut stream.visible)
+    }
+
+    /// Takes the request of the stream that the call is about out of reach (rule `HDR-2`).
+    pub(crate) fn forget_request(&mut self) {
+        let active = self.active();
+        if let Some(visible) = self.visible_mut(active) {
+            (visible.request_headers, visible.request_body, visible.request_trailers) = (false, false, false);
+        }
     }
 
     /// The process that this VM is part of.

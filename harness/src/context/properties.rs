@@ -14,6 +14,16 @@ impl VmContext {
             return Ok(value);
         }
         let segments = path.split(|byte| *byte == 0).map(|s| std::str::from_utf8(s).unwrap_or("")).collect::<Vec<_>>();
+        if segments == ["xds"] {
+            return Err(Status::SerializationFailure);
+        }
+        if let Some(name) = path.strip_prefix(b"filter_state\0") {
+            return match name {
+                b"" if self.stream().is_some() => Err(Status::SerializationFailure),
+                name if name.contains(&0) => Err(Status::NotFound),
+                name => self.stored(name).ok_or(Status::NotFound),
+            };
+        }
         if let Some(value) = self.stream().and_then(|stream| stream_attribute(stream, &segments)) {
             return value;
         }
@@ -30,8 +40,17 @@ impl VmContext {
         Ok(())
     }
 
+    /// Names of one segment only (rule `PROP-6`).
     fn filter_state(&self, path: &[u8]) -> Option<Vec<u8>> {
-        lock(&self.stream()?.exchange).filter_state.get(&state_key(path)).cloned()
+        if path.contains(&0) {
+            return None;
+        }
+        self.stored(&state_key(path))
+    }
+
+    /// By its whole key, as the attribute `filter_state` has it.
+    fn stored(&self, key: &[u8]) -> Option<Vec<u8>> {
+        lock(&self.stream()?.exchange).filter_state.get(key).cloned()
     }
 }
 
@@ -53,7 +72,12 @@ fn plugin_token(plugin: &Plugin, segments: &[&str]) -> Option<Vec<u8>> {
 fn stream_attribute(stream: &StreamContext, segments: &[&str]) -> Option<Result<Vec<u8>, Status>> {
     let exchange = lock(&stream.exchange);
     match segments {
-        ["request" | "response"] => Some(Err(Status::SerializationFailure)),
+        // A root as a whole has no wire form (rule PROP-2).
+        ["request" | "response" | "connection" | "upstream" | "source" | "destination" | "filter_state"] => {
+            Some(Err(Status::SerializationFailure))
+        }
+        ["connection", "mtls"] => Some(Ok(vec![0])),
+        ["connection", "requested_server_name"] => Some(Ok(Vec::new())),
         ["request", rest @ ..] => Some(request(&exchange, stream.visible, rest).ok_or(Status::NotFound)),
         ["response", rest @ ..] => Some(response(&exchange, stream.visible, rest).ok_or(Status::NotFound)),
         ["source", rest @ ..] => Some(address(&exchange.attributes.source, rest).ok_or(Status::NotFound)),

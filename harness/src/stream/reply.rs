@@ -9,7 +9,8 @@ pub(super) fn response(reply: &LocalReply, request: Option<&HeaderMap>) -> WireM
         return grpc(reply);
     }
     let mut headers = HeaderMap::default();
-    headers.add(b":status", reply.status.to_string().as_bytes());
+    // Sixteen bits are all that Envoy keeps of it (rule LR-1).
+    headers.add(b":status", (reply.status & 0xffff).to_string().as_bytes());
     for (name, value) in &reply.headers {
         headers.add(name, value);
     }

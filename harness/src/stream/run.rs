@@ -116,6 +116,8 @@ impl Run<'_> {
     fn response(&self, reply: &LocalReply) -> WireMessage {
         let mut exchange = lock(&self.state.exchange);
         exchange.attributes.response_code_details.clone_from(&reply.details);
+        // Known before the response is seen (rule PROP-5).
+        exchange.attributes.response_code = Some(u64::from(reply.status & 0xffff));
         reply::response(reply, exchange.request.headers.as_ref())
     }
 

@@ -2,9 +2,13 @@
 
 use wasmtime::{Linker, Result};
 
-use super::{DENIED, Guest, give, word};
+use super::{DENIED, Guest, give, known, word};
 use crate::abi::{HostCalls, VmState};
 use crate::cost::HostCall::{Returning, Scalar, Writing};
+
+/// The last header map that has a number.
+const LAST_MAP: u32 = 7;
+
 pub(super) fn link_headers(linker: &mut Linker<VmState>) -> Result<()> {
     linker.func_wrap(
         "env",
@@ -13,7 +17,9 @@ pub(super) fn link_headers(linker: &mut Linker<VmState>) -> Result<()> {
             if c.enter("proxy_get_header_map_value", Returning)? {
                 return DENIED;
             }
-            let value = c.read(key, key_size).and_then(|(key, context)| context.header_value(map, key));
+            let map = known(map, LAST_MAP);
+            let value =
+                map.and_then(|map| c.read(key, key_size).and_then(|(key, context)| context.header_value(map, key)));
             give(&mut c, value, at, size)
         },
     )?;
@@ -42,8 +48,11 @@ pub(super) fn link_headers(linker: &mut Linker<VmState>) -> Result<()> {
             if c.enter("proxy_add_header_map_value", Writing)? {
                 return DENIED;
             }
-            let read = c.read2((key, key_size), (value, value_size));
-            Ok(word(read.and_then(|(key, value, context)| context.add_header(map, key, value))))
+            let map = known(map, LAST_MAP);
+            Ok(word(map.and_then(|map| {
+                let (key, value, context) = c.read2((key, key_size), (value, value_size))?;
+                context.add_header(map, key, value)
+            })))
         },
     )?;
     linker.func_wrap(
@@ -53,8 +62,11 @@ pub(super) fn link_headers(linker: &mut Linker<VmState>) -> Result<()> {
             if c.enter("proxy_replace_header_map_value", Writing)? {
                 return DENIED;
             }
-            let read = c.read2((key, key_size), (value, value_size));
-            Ok(word(read.and_then(|(key, value, context)| context.set_header(map, key, value))))
+            let map = known(map, LAST_MAP);
+            Ok(word(map.and_then(|map| {
+                let (key, value, context) = c.read2((key, key_size), (value, value_size))?;
+                context.set_header(map, key, value)
+            })))
         },
     )?;
     linker.func_wrap(
@@ -64,7 +76,11 @@ pub(super) fn link_headers(linker: &mut Linker<VmState>) -> Result<()> {
             if c.enter("proxy_remove_header_map_value", Writing)? {
                 return DENIED;
             }
-            Ok(word(c.read(key, key_size).and_then(|(key, context)| context.remove_header(map, key))))
+            let map = known(map, LAST_MAP);
+            Ok(word(map.and_then(|map| {
+                let (key, context) = c.read(key, key_size)?;
+                context.remove_header(map, key)
+            })))
         },
     )?;
     linker.func_wrap(
@@ -74,7 +90,11 @@ pub(super) fn link_headers(linker: &mut Linker<VmState>) -> Result<()> {
             if c.enter("proxy_set_header_map_pairs", Writing)? {
                 return DENIED;
             }
-            Ok(word(c.read(at, size).and_then(|(pairs, context)| context.set_header_pairs(map, pairs))))
+            let map = known(map, LAST_MAP);
+            Ok(word(map.and_then(|map| {
+                let (pairs, context) = c.read(at, size)?;
+                context.set_header_pairs(map, pairs)
+            })))
         },
     )?;
     Ok(())
@@ -111,7 +131,12 @@ pub(super) fn link_buffers(linker: &mut Linker<VmState>) -> Result<()> {
             if c.enter("proxy_set_buffer_bytes", Writing)? {
                 return DENIED;
             }
-            Ok(word(c.read(at, size).and_then(|(new, context)| context.set_buffer(buffer, start, length, new))))
+            // Whether there is such a buffer is asked before the bytes are looked at (rule BUF-5).
+            let there = c.data().context.buffer_length(buffer).map(drop);
+            Ok(word(there.and_then(|()| {
+                let (new, context) = c.read(at, size)?;
+                context.set_buffer(buffer, start, length, new)
+            })))
         },
     )?;
     Ok(())

@@ -47,8 +47,11 @@ pub(super) fn link_streams(linker: &mut Linker<VmState>) -> Result<()> {
         }
         let context = &mut c.data_mut().context;
         match kind {
-            0 => context.defer(Action::ContinueRequest),
-            1 => context.defer(Action::ContinueResponse),
+            0 | 1 => {
+                // The request is out of reach at once, whichever of the two goes on (rule HDR-2).
+                context.forget_request();
+                context.defer(if kind == 0 { Action::ContinueRequest } else { Action::ContinueResponse });
+            }
             2 => {}
             3 => return Ok(Status::Unimplemented.word()),
             _ => return Ok(Status::BadArgument.word()),
@@ -60,10 +63,12 @@ pub(super) fn link_streams(linker: &mut Linker<VmState>) -> Result<()> {
             return DENIED;
         }
         Ok(match kind {
-            0..=3 => {
+            0 | 1 => {
                 c.data_mut().context.defer(Action::Close);
                 Status::Ok.word()
             }
+            // Connections: an HTTP stream does not mind (rule LR-10).
+            2 | 3 => Status::Ok.word(),
             _ => Status::BadArgument.word(),
         })
     })?;
