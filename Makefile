@@ -17,12 +17,12 @@ TOOLS := $(TAMIS_CACHE)/tools/bin
 # On a developer's machine a missing Envoy or registry is a line; in CI it is a failure.
 SKIP := $(if $(filter true,$(CI)),,--skip-missing)
 
-MODULES := -p transformation -p hello -p path-echo
+MODULES := -p transformation -p hello -p path-echo -p probe
 # A filter on the plain `proxy-wasm` crate says by hand which phases it has.
 PLAIN := -p plain-crate --phases request_headers,response_headers
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint modules setup fmt figures cost rules tamis
+.PHONY: help demo test lint modules setup fmt figures conformance cost rules tamis
 .SILENT:
 # `make -j lint test` would have two cargos wait for each other.
 .NOTPARALLEL:
@@ -31,6 +31,7 @@ help:
 	echo "make demo [ENGINE=harness|envoy]  a filter in front of traffic, before and after"
 	echo "make test                         everything that must hold, set-up included"
 	echo "make lint                         formatting, clippy, licences, advisories, spelling, documentation"
+	echo "make conformance [ALL=1]          the harness and real Envoys side by side, call by call"
 	echo "make modules                      the wasm modules, in target/tamis"
 	echo "make setup                        what all of these need, in $(TAMIS_CACHE)"
 	echo "make fmt                          format the code"
@@ -109,3 +110,9 @@ cost: modules
 
 rules: tamis
 	$(TAMIS) rules $(if $(BLESS),--bless)
+
+# All versions in full with ALL=1, which also writes docs/conformance.md; else the newest in full and a sample of the others.
+ENVOYS := 1.36.4 1.37.0 1.38.2 1.39.3 1.40.0
+conformance: modules
+	for version in $(ENVOYS); do $(TAMIS) setup envoy --envoy-version $$version || exit 1; done
+	$(TAMIS) conformance $(if $(ALL),--all)

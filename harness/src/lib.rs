@@ -18,6 +18,7 @@
 //! | [`scenario`] | what goes in and what must be seen, as a file, for every engine |
 //! | [`envoy`] | the driver for a real Envoy |
 //! | [`gateway`] | HTTP/1.1 on loopback around a chain of filters |
+//! | [`conformance`] | the harness and real Envoys side by side, call by call |
 //! | [`check`], [`describe`] | what a module says of a configuration, and of itself |
 //! | [`document`] | YAML and JSON with line and column |
 //! | [`cost`] | exact counters |
@@ -42,6 +43,7 @@
 
 pub mod abi;
 pub mod check;
+pub mod conformance;
 pub mod context;
 pub mod cost;
 pub mod describe;

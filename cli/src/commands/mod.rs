@@ -3,6 +3,7 @@
 mod build;
 mod check;
 mod common;
+mod conformance;
 mod cost;
 mod demo;
 mod figures;
@@ -33,6 +34,9 @@ pub enum Command {
     /// Show the way of one filter, from its module to traffic
     #[command(hide = true)]
     Demo(demo::Demo),
+    /// Compare the harness with real Envoys, call by call
+    #[command(hide = true)]
+    Conformance(conformance::Conformance),
     /// Rewrite docs/figures.md
     #[command(hide = true)]
     Figures(figures::Figures),
@@ -65,6 +69,7 @@ impl Command {
             Self::Test(command) => command.run(),
             Self::Serve(command) => command.run(),
             Self::Demo(command) => command.run(),
+            Self::Conformance(command) => command.run(),
             Self::Figures(command) => command.run(),
             Self::Cost(command) => command.run(),
             Self::Rules(command) => command.run(),

@@ -10,12 +10,13 @@ use crate::repository::{files, root};
 
 /// Who may depend on whom of us: the package, its dependencies, what its tests may have beside them. A name that ends in
 /// `/` is every package in that folder.
-const MAY: [(&str, &[&str], &[&str]); 9] = [
+const MAY: [(&str, &[&str], &[&str]); 10] = [
     ("tamis-core", &[], &[]),
     ("tamis-macros", &[], &[]),
     ("tamis-module", &[], &[]),
     ("tamis", &["tamis-core", "tamis-macros"], &[]),
     ("tamis-harness", &["tamis-module"], &[]),
+    ("probe", &[], &[]),
     ("tamis-oci", &["tamis-module"], &[]),
     ("tamis-cli", &["tamis-harness", "tamis-oci", "tamis-module"], &[]),
     ("filters/", &["tamis"], &["tamis-harness"]),

@@ -9,6 +9,7 @@
     reason = "tests"
 )]
 
+mod conformance;
 mod envoy;
 mod gate;
 mod gateway;

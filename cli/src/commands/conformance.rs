@@ -1,0 +1,131 @@
+//! `tamis conformance`: the harness and real Envoys side by side; what `make conformance` runs.
+
+use std::path::PathBuf;
+
+use tamis_harness::conformance::{self, Batch, Known, Outcome, compare};
+use tamis_harness::document::parse_as;
+use tamis_harness::envoy::EnvoyBinary;
+use tamis_harness::envoy::binary::DEFAULT_VERSION;
+
+use super::common::write_whole;
+use crate::failure::Failure;
+
+/// Every version that is compared; the newest one in full, the others by a sample unless all is asked for.
+const VERSIONS: [&str; 5] = ["1.36.4", "1.37.0", "1.38.2", "1.39.3", DEFAULT_VERSION];
+
+/// Of a sample, one batch in so many is taken.
+const SAMPLE: usize = 4;
+
+/// `tamis conformance`
+#[derive(clap::Args)]
+pub struct Conformance {
+    /// Run all batches in all versions, and write the table's page
+    #[arg(long)]
+    all: bool,
+
+    /// Only these versions of Envoy, in full
+    #[arg(long, value_delimiter = ',', value_name = "VERSION,...")]
+    envoy: Vec<String>,
+
+    /// Only batches whose names begin so
+    #[arg(long, value_delimiter = ',', value_name = "NAME,...")]
+    batch: Vec<String>,
+
+    /// Which sample of the older versions is taken
+    #[arg(long, default_value_t = 0)]
+    seed: usize,
+
+    /// The most differences that are printed for one version
+    #[arg(long, default_value_t = 20)]
+    print: usize,
+
+    /// The probe
+    #[arg(long, default_value = "target/tamis/probe.wasm")]
+    probe: PathBuf,
+
+    /// The differences that are known
+    #[arg(long, default_value = "harness/conformance/known.yaml")]
+    known: PathBuf,
+
+    /// The table's page
+    #[arg(long, default_value = "docs/conformance.md")]
+    out: PathBuf,
+}
+
+impl Conformance {
+    /// Compares, prints, and writes the page when everything was run.
+    ///
+    /// # Errors
+    /// When something cannot be run, or a difference is not in the list.
+    pub fn run(self) -> Result<(), Failure> {
+        let known = self.known()?;
+        let mut outcomes = Vec::new();
+        for version in VERSIONS.iter().filter(|version| self.is_wanted(version)) {
+            let binary = EnvoyBinary::find_version(version).map_err(|error| {
+                Failure::environment(error)
+                    .hint(format_args!("`tamis setup envoy --envoy-version {version}` installs it"))
+            })?;
+            let all = conformance::batches();
+            let batches = self.batches(version, &all);
+            let mut outcome = conformance::run(&binary, &self.probe, &batches, &known)
+                .map_err(|error| Failure::environment(error).hint("`make modules` builds the probe"))?;
+            outcome.batches.1 = all.len();
+            print(&outcome, self.print);
+            outcomes.push(outcome);
+        }
+        print!("{}", compare::table(&outcomes));
+        let unused =
+            compare::explained(&outcomes, &known).into_iter().zip(&known).filter(|(counts, _)| counts.is_empty());
+        if self.all {
+            for (_, entry) in unused {
+                println!(
+                    "explains nothing any more, remove it from {}: {} ({})",
+                    self.known.display(),
+                    entry.calls.join(", "),
+                    entry.rule
+                );
+            }
+            write_whole(&self.out, compare::page(&outcomes, &known).as_bytes())?;
+            println!("==> {}", self.out.display());
+        }
+        let different: usize = outcomes.iter().map(|outcome| outcome.unexplained().count()).sum();
+        if different > 0 {
+            return Err(Failure::user(format_args!("{different} differences that nothing explains"))
+                .hint(format_args!("Envoy is right: mend the harness, or say why not in {}", self.known.display())));
+        }
+        Ok(())
+    }
+
+    fn known(&self) -> Result<Vec<Known>, Failure> {
+        let text = std::fs::read_to_string(&self.known)
+            .map_err(|error| Failure::user(format_args!("cannot read {}: {error}", self.known.display())))?;
+        parse_as(&text).map_err(|error| {
+            let at = error.place.map(|place| format!("{place}:")).unwrap_or_default();
+            Failure::user(format_args!("{}:{at} {}", self.known.display(), error.message))
+        })
+    }
+
+    fn is_wanted(&self, version: &str) -> bool {
+        self.envoy.is_empty() || self.envoy.iter().any(|wanted| wanted == version)
+    }
+
+    /// Which batches a version gets.
+    fn batches(&self, version: &str, all: &[Batch]) -> Vec<Batch> {
+        let full = self.all || version == DEFAULT_VERSION || !self.envoy.is_empty() || !self.batch.is_empty();
+        let offset = VERSIONS.iter().position(|other| *other == version).unwrap_or_default() + self.seed;
+        let named =
+            |batch: &Batch| self.batch.is_empty() || self.batch.iter().any(|begin| batch.name.starts_with(begin));
+        let chosen = all.iter().enumerate().filter(|(place, _)| full || (place + offset).is_multiple_of(SAMPLE));
+        chosen.map(|(_, batch)| batch).filter(|batch| named(batch)).cloned().collect()
+    }
+}
+
+fn print(outcome: &Outcome, most: usize) {
+    for difference in outcome.unexplained().take(most) {
+        println!("{} {difference}", outcome.version);
+    }
+    let more = outcome.unexplained().count().saturating_sub(most);
+    if more > 0 {
+        println!("{} and {more} more", outcome.version);
+    }
+}

@@ -1,0 +1,66 @@
+//! Is the harness what Envoy is? One guest, the probe, makes thousands of host calls in both, and what it logs is compared
+//! line by line.
+//!
+//! The probe (`harness/probe`) reads its program from its configuration: which calls, in which phases, of which stream. A
+//! [`Batch`] is one such program with a VM of its own, so that batches disturb nobody but themselves; [`batches`] makes all
+//! of them from tables. [`run`] sends the same requests through each in the harness and in one Envoy process, and says where
+//! the two differ; differences that are understood stand in a short list ([`Known`]), each with its reason.
+//!
+//! | module | idea |
+//! |---|---|
+//! | [`batch`] | a program, the exchanges it sees, and what is logged about them |
+//! | [`cases`] | the tables from which all programs are made |
+//! | [`emulated`], [`real`] | a batch in the harness, and in Envoy |
+//! | [`normal`] | what two processes may number differently |
+//! | [`compare`] | differences, those that are known, and the table |
+
+pub mod batch;
+pub mod cases;
+pub mod compare;
+pub mod emulated;
+pub mod normal;
+pub mod real;
+mod streams;
+
+pub use batch::{Batch, Exchange, Line, Lines};
+pub use cases::batches;
+pub use compare::{Difference, Known, Outcome, run};
+
+/// Why a comparison could not be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConformanceError {
+    /// The harness does not load the probe.
+    #[error("batch `{batch}` does not load in the harness: {error}")]
+    Harness {
+        /// The batch.
+        batch: String,
+        /// Why.
+        error: crate::stream::LoadError,
+    },
+    /// Envoy does not run.
+    #[error(transparent)]
+    Envoy(#[from] crate::envoy::EnvoyError),
+    /// A stream did not come to its end in Envoy.
+    #[error("batch `{batch}`: stream {stream} does not end within {seconds} s in Envoy {version}{log}")]
+    NoEnd {
+        /// The batch.
+        batch: String,
+        /// The stream, from 1.
+        stream: usize,
+        /// The limit.
+        seconds: u64,
+        /// Envoy's version.
+        version: String,
+        /// The last lines of its log.
+        log: String,
+    },
+    /// A file, a socket or a thread.
+    #[error("{what}: {error}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// What the system said.
+        error: std::io::Error,
+    },
+}
