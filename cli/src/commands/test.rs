@@ -175,11 +175,16 @@ fn run(scenarios: &[Scenario], engine: Engine) -> Result<Vec<Result<Report, Fail
     })
 }
 
-/// Why a scenario was not run: with line and column, when a filter refuses its configuration.
+/// Why a scenario was not run: with line and column, when a module is missing or refuses its configuration.
 fn explained(scenario: &Scenario, modules: &mut Modules, error: &dyn std::fmt::Display) -> Failure {
     for entry in &scenario.filters {
+        let filter = match modules.filter(entry, &scenario.file) {
+            Ok(filter) => filter,
+            Err(error) => {
+                return Failure::user(format_args!("{}:{}: {error}", scenario.file.display(), entry.module.place));
+            }
+        };
         let Some(config) = &entry.config else { continue };
-        let Ok(filter) = modules.filter(entry, &scenario.file) else { continue };
         let file = match &entry.config_file {
             Some(file) => scenario.file.with_file_name(file),
             None => scenario.file.clone(),

@@ -111,7 +111,7 @@ impl Ledger {
             for filter in &scenario.filters {
                 let path = modules::path(&filter.module, &scenario.file);
                 let module = |error| LedgerError::Module { file: path.display().to_string(), error };
-                ledger.modules.insert(filter.module.clone(), std::fs::metadata(&path).map_err(module)?.len());
+                ledger.modules.insert(filter.module.value.clone(), std::fs::metadata(&path).map_err(module)?.len());
             }
         }
         Ok(ledger)

@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
 use super::cases::Case;
-use crate::document::Document;
+use crate::document::{Document, Placed};
 use crate::stream::FailurePolicy;
 
 pub use super::budget::Budget;
@@ -39,7 +39,7 @@ pub struct Scenario {
 #[serde(deny_unknown_fields)]
 pub struct FilterEntry {
     /// The module: the name of one that was built (`transformation`), or a `.wasm` file relative to this one.
-    pub module: String,
+    pub module: Placed<String>,
     /// The plugin's name in logs; the module's when it is left out.
     #[serde(default)]
     pub name: Option<String>,

@@ -93,7 +93,7 @@ impl FilterEntry {
     fn read_config(&mut self, scenario: &Path) -> Result<(), ScenarioError> {
         let Some(file) = &self.config_file else { return Ok(()) };
         if self.config.is_some() {
-            return Err(ScenarioError::TwoConfigs { file: scenario.to_owned(), module: self.module.clone() });
+            return Err(ScenarioError::TwoConfigs { file: scenario.to_owned(), module: self.module.value.clone() });
         }
         let file = scenario.parent().unwrap_or(Path::new(".")).join(file);
         let text = text(&file)?;

@@ -54,7 +54,7 @@ fn scenarios_pass_agree_with_the_harness_and_fail_alone() {
     let Some(binary) = find_or_skip("scenarios in a real Envoy") else { return };
     let removes = r#"{"rules":[{"request":{"headers":{"remove":["x-a"]}}}]}"#;
     let mut no_module = transformation("no module", "{}");
-    no_module.filters[0].module = "nothing-of-this-name".to_owned();
+    no_module.filters[0].module.value = "nothing-of-this-name".to_owned();
     let mut unsendable = transformation("unsendable", removes);
     unsendable.exchanges[0].upstream.headers.0.push(("x-a".to_owned(), "s3cret\r\nx-b: 1".into()));
     let scenarios = [
