@@ -8,6 +8,7 @@ mod error;
 mod pull;
 mod push;
 mod session;
+mod sign_in;
 
 use std::time::Duration;
 

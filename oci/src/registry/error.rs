@@ -153,8 +153,11 @@ impl Asked {
         RegistryError::Unreachable { host, reason, hint }
     }
 
+    pub(super) fn protocol(&self, reason: &'static str) -> RegistryError {
+        RegistryError::Protocol { host: self.reference.host().to_owned(), reason }
+    }
+
     pub(super) fn client(&self, error: OciDistributionError) -> RegistryError {
-        let protocol = |reason| RegistryError::Protocol { host: self.reference.host().to_owned(), reason };
         match error {
             OciDistributionError::RequestError(error) => match error.status() {
                 Some(status) => self.status(status.as_u16()),
@@ -164,10 +167,10 @@ impl Asked {
                 self.status(401)
             }
             OciDistributionError::ServerError { code, .. } => self.status(code),
-            OciDistributionError::RegistryTokenDecodeError(_) => protocol("its token service sent no token"),
-            OciDistributionError::RegistryNoLocationError => protocol("it gave no address for the upload"),
-            OciDistributionError::SpecViolationError(_) => protocol("it answered an upload with the wrong status"),
-            _ => protocol("an upload failed"),
+            OciDistributionError::RegistryTokenDecodeError(_) => self.protocol("its token service sent no token"),
+            OciDistributionError::RegistryNoLocationError => self.protocol("it gave no address for the upload"),
+            OciDistributionError::SpecViolationError(_) => self.protocol("it answered an upload with the wrong status"),
+            _ => self.protocol("an upload failed"),
         }
     }
 }

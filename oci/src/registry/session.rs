@@ -12,6 +12,7 @@ use reqwest::{Method, Response, StatusCode};
 use crate::reference::RegistryRef;
 use crate::registry::RegistryOptions;
 use crate::registry::error::{Asked, RegistryError, innermost};
+use crate::registry::sign_in::{self, Challenge};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_REDIRECTS: usize = 5;
@@ -51,25 +52,32 @@ impl Session {
         let scheme = if is_plain { "http" } else { "https" };
         let base = format!("{scheme}://{}/v2/{}", target.resolve_registry(), reference.repository());
 
-        let mut uploads = upload_client(is_plain, options.timeout)?;
-        let token = uploads.auth(&target, &found.auth, operation).await.map_err(|error| asked.client(error))?;
-        let authorization = match (token, found.auth) {
-            (Some(token), _) => {
-                let broken = RegistryError::Protocol {
-                    host: reference.host().to_owned(),
-                    reason: "its token service sent no usable token",
+        let uploads = upload_client(is_plain, options.timeout)?;
+        let registry = format!("{scheme}://{}/v2/", target.resolve_registry());
+        let authorization = match sign_in::challenge(&http, &registry, &asked).await? {
+            Challenge::Open => None,
+            Challenge::Basic => match found.auth {
+                RegistryAuth::Basic(user, password) => {
+                    let auth = RegistryAuth::Basic(user.clone(), password.clone());
+                    uploads.store_auth_if_needed(target.resolve_registry(), &auth).await;
+                    Some(Authorization::Basic(user, password))
+                }
+                _ => return Err(asked.status(StatusCode::UNAUTHORIZED.as_u16())),
+            },
+            Challenge::Token { realm, service } => {
+                let credentials = match &found.auth {
+                    RegistryAuth::Basic(user, password) => Some((user.as_str(), password.as_str())),
+                    _ => None,
                 };
-                let header = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| broken)?;
-                uploads = upload_client(is_plain, options.timeout)?;
+                let actions = if matches!(operation, RegistryOperation::Push) { "pull,push" } else { "pull" };
+                let scope = format!("repository:{}:{actions}", reference.repository());
+                let service = (realm.as_str(), service.as_deref());
+                let token = sign_in::token(&http, service, &scope, credentials, is_plain, &asked).await?;
+                let header = HeaderValue::from_str(&format!("Bearer {token}"))
+                    .map_err(|_| asked.protocol("its token service sent no usable token"))?;
                 // The client puts the token into a header without a check of its own, so it only gets one that was checked.
                 uploads.store_auth_if_needed(target.resolve_registry(), &RegistryAuth::Bearer(token)).await;
                 Some(Authorization::Bearer(header))
-            }
-            (None, RegistryAuth::Basic(user, password)) => Some(Authorization::Basic(user, password)),
-            (None, _) => {
-                // Without a stored sign-in it asks for none again.
-                uploads = upload_client(is_plain, options.timeout)?;
-                None
             }
         };
         Ok(Self { uploads, target, asked, http, base, authorization })
@@ -118,7 +126,7 @@ impl Session {
 }
 
 /// Makes ring the cryptography of this process, unless the process has chosen already.
-fn install_tls() {
+pub(super) fn install_tls() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         // An error means that another one is in place, which serves as well.
@@ -126,7 +134,7 @@ fn install_tls() {
     });
 }
 
-fn http_client(is_plain: bool) -> reqwest::Result<reqwest::Client> {
+pub(super) fn http_client(is_plain: bool) -> reqwest::Result<reqwest::Client> {
     reqwest::Client::builder()
         .user_agent(USER_AGENT)
         .connect_timeout(CONNECT_TIMEOUT)
