@@ -56,27 +56,27 @@ impl VmContext {
     }
 
     /// `proxy_get_header_map_size` (rule `HDR-11`)
-    pub(crate) fn header_size(&self, map: u32) -> Result<u32, Status> {
+    pub(crate) fn header_size(&mut self, map: u32) -> Result<u32, Status> {
         self.with_writable(map, |map| u32::try_from(map.bytes()).unwrap_or(u32::MAX))
     }
 
     /// `proxy_add_header_map_value`
-    pub(crate) fn add_header(&self, map: u32, name: &[u8], value: &[u8]) -> Result<(), Status> {
+    pub(crate) fn add_header(&mut self, map: u32, name: &[u8], value: &[u8]) -> Result<(), Status> {
         self.with_writable(map, |map| map.add(name, value))
     }
 
     /// `proxy_replace_header_map_value`
-    pub(crate) fn set_header(&self, map: u32, name: &[u8], value: &[u8]) -> Result<(), Status> {
+    pub(crate) fn set_header(&mut self, map: u32, name: &[u8], value: &[u8]) -> Result<(), Status> {
         self.with_writable(map, |map| map.set(name, value))
     }
 
     /// `proxy_remove_header_map_value`: no error when it is absent (rule `HDR-8`).
-    pub(crate) fn remove_header(&self, map: u32, name: &[u8]) -> Result<(), Status> {
+    pub(crate) fn remove_header(&mut self, map: u32, name: &[u8]) -> Result<(), Status> {
         self.with_writable(map, |map| map.remove(name))
     }
 
     /// `proxy_set_header_map_pairs`: takes everything away first, pseudo headers too (rule `HDR-8`).
-    pub(crate) fn set_header_pairs(&self, map: u32, wire: &[u8]) -> Result<(), Status> {
+    pub(crate) fn set_header_pairs(&mut self, map: u32, wire: &[u8]) -> Result<(), Status> {
         self.with_writable(map, |map| map.replace_all(decode(wire)))
     }
 
@@ -90,30 +90,35 @@ impl VmContext {
         }
         let map = MapType::from_word(map)?;
         let stream = self.stream().ok_or(Status::BadArgument)?;
-        // The log phase has a snapshot of every map but the request's trailers.
-        let in_snapshot = stream.visible.log && map != MapType::RequestTrailers;
-        if !in_snapshot && !self.is_visible(map) {
+        // The log phase reads from a snapshot, which has every map but the request's trailers.
+        let readable = if stream.visible.log { map != MapType::RequestTrailers } else { self.is_visible(map) };
+        if !readable {
             return Err(Status::BadArgument);
         }
         map.of(&mut lock(&stream.exchange)).map(|map| read(map)).ok_or(Status::BadArgument)
     }
 
-    fn with_writable<T>(&self, map: u32, write: impl FnOnce(&mut HeaderMap) -> T) -> Result<T, Status> {
+    fn with_writable<T>(&mut self, map: u32, write: impl FnOnce(&mut HeaderMap) -> T) -> Result<T, Status> {
         let map = MapType::from_word(map)?;
-        let stream = self.stream().ok_or(Status::BadArgument)?;
-        let mut exchange = lock(&stream.exchange);
-        // At the end of a body the first look at the trailers for writing makes them (rule HDR-12).
-        let made = match map {
-            MapType::RequestTrailers if stream.visible.request_end => Some(exchange.request.trailers_mut()),
-            MapType::ResponseTrailers if stream.visible.response_end => Some(exchange.response.trailers_mut()),
-            _ => None,
-        };
-        if let Some(made) = made {
-            return Ok(write(made));
+        let active = self.active();
+        let stream = self.streams.get_mut(&active).ok_or(Status::BadArgument)?;
+        // At the end of a body the first look at the trailers for writing makes them; they stay in reach (rule HDR-12).
+        match map {
+            MapType::RequestTrailers if stream.visible.request_end => {
+                lock(&stream.exchange).request.trailers_mut();
+                stream.visible.request_trailers = true;
+            }
+            MapType::ResponseTrailers if stream.visible.response_end => {
+                lock(&stream.exchange).response.trailers_mut();
+                stream.visible.response_trailers = true;
+            }
+            _ => {}
         }
         if !self.is_visible(map) {
             return Err(Status::BadArgument);
         }
+        let stream = self.stream().ok_or(Status::BadArgument)?;
+        let mut exchange = lock(&stream.exchange);
         map.of(&mut exchange).map(write).ok_or(Status::BadArgument)
     }
 

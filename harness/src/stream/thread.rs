@@ -13,7 +13,7 @@ use super::vms::Vms;
 use super::whole::Collector;
 use super::{Frame, Passed};
 use crate::abi::Callback;
-use crate::context::{Attributes, Exchange, Process, Visible};
+use crate::context::{Attributes, Exchange, Process};
 use crate::cost::Cost;
 
 /// A thread of the proxy.
@@ -113,8 +113,7 @@ impl Thread {
             if filter.created {
                 for callback in [Callback::Log, Callback::Done, Callback::Delete] {
                     let log = callback == Callback::Log;
-                    self.vms
-                        .see(filter.handle.vm, filter.id, |visible| *visible = Visible { log, ..Visible::default() });
+                    self.vms.see(filter.handle.vm, filter.id, |visible| visible.log = log);
                     // A trap here fails the VM; this stream has been answered.
                     if self.vms.call(filter.handle.vm, filter.id, callback).is_err() {
                         break;

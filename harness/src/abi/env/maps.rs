@@ -38,7 +38,7 @@ pub(super) fn link_headers(linker: &mut Linker<VmState>) -> Result<()> {
         if c.enter("proxy_get_header_map_size", Scalar)? {
             return DENIED;
         }
-        let size = c.data().context.header_size(map);
+        let size = c.data_mut().context.header_size(map);
         Ok(word(size.and_then(|size| c.write(out, &size.to_le_bytes()))))
     })?;
     linker.func_wrap(
