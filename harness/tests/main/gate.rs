@@ -8,6 +8,9 @@ use tamis_harness::envoy::{EnvoyBinary, EnvoyError, EnvoyProcess, find_or_skip};
 use tamis_module::gate;
 use tamis_module::plugin_config::{FailurePolicy, PluginConfig};
 
+/// A module's text, and the chain that loads it.
+type Named = (String, Chain);
+
 /// What the gate says it knows from a run.
 const VERSIONS: [&str; 5] = ["1.36.4", "1.37.0", "1.38.2", "1.39.3", "1.40.0"];
 
@@ -111,24 +114,32 @@ fn abi_3_abi_4_abi_5_mem_8_the_gate_and_every_installed_envoy_agree() {
     let folder = tempfile::tempdir().unwrap();
     let quiet = chains(folder.path(), "quiet", &quiet());
     let fatal = chains(folder.path(), "fatal", &fatal());
-    for version in VERSIONS {
-        // `make test` installs one of them; the others are compared where somebody has installed them.
-        let Ok(binary) = EnvoyBinary::find_version(version) else { continue };
-        let file = folder.path().join("listeners.json");
-        let whole = quiet.iter().map(|(_, chain)| chain.clone()).collect::<Vec<_>>();
-        std::fs::write(&file, listeners(&whole).to_string()).unwrap();
-        let envoy = EnvoyProcess::start(&binary, &bootstrap(&whole, &file)).unwrap();
+    std::thread::scope(|scope| {
+        for version in VERSIONS {
+            // `make test` installs one of them; the others are compared where somebody has installed them.
+            let Ok(binary) = EnvoyBinary::find_version(version) else { continue };
+            let (quiet, fatal, folder) = (&quiet, &fatal, folder.path());
+            scope.spawn(move || agree(version, &binary, (quiet, fatal), folder));
+        }
+    });
+}
+
+/// A process for each module: all of them in one take Envoy down at times, which none of them does alone.
+fn agree(version: &str, binary: &EnvoyBinary, (quiet, fatal): (&[Named], &[Named]), folder: &Path) {
+    let file = folder.join(format!("listeners-{version}.json"));
+    let start = |chain: &Chain| {
+        let chain = std::slice::from_ref(chain);
+        std::fs::write(&file, listeners(chain).to_string()).unwrap();
+        EnvoyProcess::start(binary, &bootstrap(chain, &file))
+    };
+    for (text, chain) in quiet {
+        let envoy = start(chain).unwrap_or_else(|error| panic!("Envoy {version}: {text}: {error}"));
         let rejected = envoy.rejected_listeners().unwrap();
-        for (text, chain) in &quiet {
-            assert_eq!(loads(version, chain), !rejected.contains_key(&chain.name), "Envoy {version}: {text}");
-        }
-        drop(envoy);
-        for (text, chain) in &fatal {
-            assert!(!loads(version, chain), "Envoy {version}: {text}");
-            std::fs::write(&file, listeners(std::slice::from_ref(chain)).to_string()).unwrap();
-            let ended = EnvoyProcess::start(&binary, &bootstrap(std::slice::from_ref(chain), &file));
-            assert!(matches!(ended, Err(EnvoyError::Ended { .. })), "Envoy {version} lives: {text}");
-        }
+        assert_eq!(loads(version, chain), !rejected.contains_key(&chain.name), "Envoy {version}: {text}");
+    }
+    for (text, chain) in fatal {
+        assert!(!loads(version, chain), "Envoy {version}: {text}");
+        assert!(matches!(start(chain), Err(EnvoyError::Ended { .. })), "Envoy {version} lives: {text}");
     }
 }
 
@@ -140,7 +151,7 @@ fn loads(version: &str, chain: &Chain) -> bool {
 }
 
 /// One chain per module, with the module's text.
-fn chains(folder: &Path, kind: &str, modules: &[String]) -> Vec<(String, Chain)> {
+fn chains(folder: &Path, kind: &str, modules: &[String]) -> Vec<Named> {
     let chain = |(index, text): (usize, &String)| {
         let name = format!("{kind}-{index}");
         let file = folder.join(format!("{name}.wasm"));
