@@ -5,6 +5,7 @@
 //! * Fuel is always on: it is exact, so it is both the cost figure and the bound that an endless loop meets.
 //! * Compiled modules are cached on disk by wasmtime itself, so that the second run of a test starts in milliseconds.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
@@ -32,11 +33,15 @@ pub fn engine() -> wasmtime::Result<&'static Engine> {
 /// Where this project keeps what can be made again: `$TAMIS_CACHE`, else `tamis` in the user's cache folder.
 #[must_use]
 pub fn cache_dir() -> Option<PathBuf> {
-    let named = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    named("TAMIS_CACHE").or_else(|| {
-        let base = named("XDG_CACHE_HOME").or_else(|| Some(named("HOME")?.join(".cache")))?;
-        Some(base.join("tamis"))
-    })
+    cache_dir_in(|name| std::env::var_os(name))
+}
+
+fn cache_dir_in(env: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    let set = |name| env(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    set("TAMIS_CACHE")
+        // The XDG specification has relative paths ignored.
+        .or_else(|| set("XDG_CACHE_HOME").filter(|path| path.is_absolute()).map(|path| path.join("tamis")))
+        .or_else(|| set("HOME").map(|home| home.join(".cache/tamis")))
 }
 
 fn config() -> Config {
@@ -63,4 +68,23 @@ fn cache() -> Option<Cache> {
     let mut config = CacheConfig::new();
     config.with_directory(cache_dir()?.join("wasmtime"));
     Cache::new(config).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn root_of(pairs: &[(&str, &str)]) -> Option<PathBuf> {
+        cache_dir_in(|name| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| OsString::from(value)))
+    }
+
+    #[test]
+    fn the_folder_is_ours_then_xdg_then_home() {
+        let all = [("TAMIS_CACHE", "/c"), ("XDG_CACHE_HOME", "/x"), ("HOME", "/h")];
+        assert_eq!(root_of(&all), Some("/c".into()));
+        assert_eq!(root_of(&all[1..]), Some("/x/tamis".into()));
+        assert_eq!(root_of(&[("XDG_CACHE_HOME", "relative"), ("HOME", "/h")]), Some("/h/.cache/tamis".into()));
+        assert_eq!(root_of(&[("TAMIS_CACHE", ""), ("HOME", "/h")]), Some("/h/.cache/tamis".into()));
+        assert_eq!(root_of(&[]), None);
+    }
 }

@@ -3,10 +3,11 @@
 //! `ROOT/KIND/KEY` is one installation. It is filled under a temporary name beside its place, marked as complete, and only
 //! then renamed, so what has a marker is whole. One lock file per kind makes concurrent runs take turns.
 
-use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+
+use tamis_harness::engine::cache_dir;
 
 use crate::failure::Failure;
 
@@ -31,7 +32,7 @@ impl Cache {
     /// # Errors
     /// When neither `TAMIS_CACHE`, `XDG_CACHE_HOME` nor `HOME` says where that is.
     pub fn from_env() -> Result<Self, Failure> {
-        let root = root(|name| std::env::var_os(name)).ok_or_else(|| {
+        let root = cache_dir().ok_or_else(|| {
             Failure::environment("no folder to install into: TAMIS_CACHE, XDG_CACHE_HOME and HOME are all unset")
                 .hint("set TAMIS_CACHE to a folder of yours")
         })?;
@@ -117,31 +118,9 @@ fn is_staging(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(STAGING.as_bytes()))
 }
 
-fn root(env: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
-    let set = |name| env(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    set("TAMIS_CACHE")
-        // The XDG specification has relative paths ignored.
-        .or_else(|| set("XDG_CACHE_HOME").filter(|path| path.is_absolute()).map(|path| path.join("tamis")))
-        .or_else(|| set("HOME").map(|home| home.join(".cache/tamis")))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn root_of(pairs: &[(&str, &str)]) -> Option<PathBuf> {
-        root(|name| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| OsString::from(value)))
-    }
-
-    #[test]
-    fn the_folder_is_ours_then_xdg_then_home() {
-        let all = [("TAMIS_CACHE", "/c"), ("XDG_CACHE_HOME", "/x"), ("HOME", "/h")];
-        assert_eq!(root_of(&all), Some("/c".into()));
-        assert_eq!(root_of(&all[1..]), Some("/x/tamis".into()));
-        assert_eq!(root_of(&[("XDG_CACHE_HOME", "relative"), ("HOME", "/h")]), Some("/h/.cache/tamis".into()));
-        assert_eq!(root_of(&[("TAMIS_CACHE", ""), ("HOME", "/h")]), Some("/h/.cache/tamis".into()));
-        assert_eq!(root_of(&[]), None);
-    }
 
     #[test]
     fn an_installation_appears_whole_or_not_at_all() {

@@ -119,10 +119,8 @@ pub fn explore(
 fn exchange(thread: &mut Thread, request: WireMessage, response: WireMessage) -> (Passed, Option<Passed>) {
     let key = thread.open(Attributes::default());
     let mut pass = |direction, message: WireMessage| {
-        let frames = message.into_frames();
-        let last = frames.len();
-        for (i, frame) in frames.into_iter().enumerate() {
-            thread.send(key, direction, frame, i + 1 == last);
+        for (frame, end) in message.into_frames() {
+            thread.send(key, direction, frame, end);
         }
         thread.passed(key, direction)
     };

@@ -74,11 +74,12 @@ impl WireMessage {
         self.chunks.concat()
     }
 
-    /// Its frames; the last one ends the message.
-    fn into_frames(self) -> Vec<Frame> {
+    /// Its frames, each with whether it ends the message.
+    fn into_frames(self) -> impl Iterator<Item = (Frame, bool)> {
         let mut frames = vec![Frame::Headers(self.headers)];
         frames.extend(self.chunks.into_iter().map(Frame::Data));
         frames.extend(self.trailers.map(Frame::Trailers));
-        frames
+        let last = frames.len();
+        frames.into_iter().enumerate().map(move |(i, frame)| (frame, i + 1 == last))
     }
 }

@@ -55,7 +55,6 @@ pub enum FailurePolicy {
 #[derive(Debug)]
 pub struct Proxy {
     process: Arc<Process>,
-    filters: Vec<Arc<FilterSpec>>,
     /// The main thread first, then the workers.
     threads: Vec<Thread>,
 }
@@ -151,7 +150,7 @@ impl Proxy {
         let threads = (0..=options.workers.max(1))
             .map(|index| Thread::start(&filters, &process, index, options.buffer_limit))
             .collect::<Result<_, _>>()?;
-        let mut proxy = Self { process, filters, threads };
+        let mut proxy = Self { process, threads };
         proxy.settle();
         Ok(proxy)
     }
@@ -168,7 +167,6 @@ impl Proxy {
         for thread in &mut self.threads {
             thread.reload(&filters)?;
         }
-        self.filters = filters;
         self.settle();
         Ok(())
     }

@@ -197,7 +197,7 @@ impl Run<'_> {
                 }
             }
         }
-        self.resume_if_asked(direction, index, &returned.actions);
+        self.resume_if_asked(index, &returned.actions);
     }
 
     fn data(&mut self, direction: Direction, index: usize, data: &[u8], end: bool) {
@@ -252,7 +252,7 @@ impl Run<'_> {
             }
             Some(_) => side.hold = if headers_held { Hold::HeadersOnly } else { Hold::Drop },
         }
-        self.resume_if_asked(direction, index, &returned.actions);
+        self.resume_if_asked(index, &returned.actions);
     }
 
     fn trailers(&mut self, direction: Direction, index: usize) {
@@ -276,12 +276,12 @@ impl Run<'_> {
             side.hold = Hold::Trailers;
             side.trailers_wait = true;
         }
-        self.resume_if_asked(direction, index, &returned.actions);
+        self.resume_if_asked(index, &returned.actions);
     }
 
     /// Continues a message that this filter holds (rules `BODY-2`, `BODY-9`).
     fn resume(&mut self, direction: Direction, index: usize) {
-        self.forget_request(direction, index);
+        self.forget_request(index);
         let Some(side) = self.state.side(direction, index) else { return };
         match std::mem::take(&mut side.hold) {
             Hold::No => {}
@@ -311,7 +311,7 @@ impl Run<'_> {
     }
 
     /// Continuing either direction makes the request's maps and body unreachable, and never the response's (rule `HDR-2`).
-    fn forget_request(&mut self, _: Direction, index: usize) {
+    fn forget_request(&mut self, index: usize) {
         if let Some(filter) = self.state.filters.get(index) {
             self.vms.see(filter.handle.vm, filter.id, |visible| {
                 (visible.request_headers, visible.request_body, visible.request_trailers) = (false, false, false);
@@ -337,12 +337,12 @@ impl Run<'_> {
         self.deliver(direction, place + 1, piece, end);
     }
 
-    fn resume_if_asked(&mut self, direction: Direction, index: usize, actions: &[Action]) {
+    fn resume_if_asked(&mut self, index: usize, actions: &[Action]) {
         for action in actions {
-            match (direction, action) {
-                (_, Action::ContinueRequest(_)) => self.resume(Direction::Request, index),
-                (_, Action::ContinueResponse(_)) => self.resume(Direction::Response, index),
-                _ => {}
+            match action {
+                Action::ContinueRequest(_) => self.resume(Direction::Request, index),
+                Action::ContinueResponse(_) => self.resume(Direction::Response, index),
+                Action::Close(_) | Action::Reply(..) => {}
             }
         }
     }
@@ -386,7 +386,6 @@ impl Run<'_> {
             return None;
         }
         let Ok(returned) = self.vms.call(filter.handle.vm, filter.id, callback) else {
-            filter.failed = true;
             self.state.end_by(Ending::Reply(LocalReply::failed_stream()));
             return None;
         };

@@ -46,8 +46,6 @@ pub(super) struct FilterState {
     pub id: u32,
     /// The VM knows the stream (rule `LIFE-8`).
     pub created: bool,
-    /// The 503 of a failed VM is given once per stream (rule `FAIL-3`).
-    pub failed: bool,
     pub request: Side,
     pub response: Side,
 }

@@ -27,6 +27,7 @@ pub(super) struct Thread {
     /// There are plugins that the chain no longer has.
     retiring: bool,
 }
+
 /// A filter of the chain on one thread.
 #[derive(Debug, Clone)]
 pub(super) struct Handle {
@@ -34,6 +35,7 @@ pub(super) struct Handle {
     pub root: u32,
     pub filter: Arc<FilterSpec>,
 }
+
 impl Thread {
     /// Starts the VMs and plugins of a chain.
     pub(super) fn start(
@@ -83,7 +85,7 @@ impl Thread {
             let Some(id) = self.vms.add_stream(handle.vm, handle.root, &exchange) else { continue };
             let handle = handle.clone();
             let (request, response) = Default::default();
-            state.filters.push(FilterState { handle, id, created: false, failed: false, request, response });
+            state.filters.push(FilterState { handle, id, created: false, request, response });
         }
         let key = self.next_stream;
         self.next_stream += 1;
@@ -196,11 +198,10 @@ impl Thread {
 
     /// Loads VMs anew that failed long enough ago, where the policy says so (rule `FAIL-7`).
     fn revive(&mut self) {
-        for index in 0..self.chain.len() {
-            let Some(handle) = self.chain.get(index).cloned() else { continue };
-            if handle.filter.failure_policy == FailurePolicy::Reload && self.vms.failed(handle.vm) {
-                self.vms.revive(handle.vm, &mut self.chain);
-            }
+        let reloads = self.chain.iter().filter(|handle| handle.filter.failure_policy == FailurePolicy::Reload);
+        let failed = reloads.map(|handle| handle.vm).filter(|vm| self.vms.failed(*vm)).collect::<Vec<_>>();
+        for vm in failed {
+            self.vms.revive(vm, &mut self.chain);
         }
     }
 

@@ -42,6 +42,7 @@ struct Slot {
     filter: Arc<FilterSpec>,
     loaded: Duration,
 }
+
 /// A root context's timer (rule `TICK-1`).
 #[derive(Debug)]
 struct Tick {
@@ -50,6 +51,7 @@ struct Tick {
     period: Duration,
     next: Duration,
 }
+
 /// When a gRPC call is given up.
 #[derive(Debug)]
 struct Deadline {
@@ -58,6 +60,7 @@ struct Deadline {
     root: u32,
     token: u32,
 }
+
 /// A callout that has no answer yet.
 #[derive(Debug)]
 pub(super) struct Waiting {
@@ -67,6 +70,7 @@ pub(super) struct Waiting {
     /// It has been shown to whoever answers.
     pub taken: bool,
 }
+
 impl Vms {
     /// No VMs yet, on the thread of this number.
     pub(super) fn new(process: Arc<Process>, index: usize) -> Self {
@@ -347,6 +351,7 @@ impl Vms {
         }
     }
 }
+
 /// Whether two filters share a VM on a thread (rule `LIFE-1`; what Envoy 1.39 added is part of it).
 fn same_vm(a: &FilterSpec, b: &FilterSpec) -> bool {
     let key = |filter: &FilterSpec| {

@@ -86,10 +86,8 @@ impl Whole {
     }
 
     pub(crate) fn send(&mut self, proxy: &mut Proxy, direction: Direction, message: WireMessage) {
-        let frames = message.into_frames();
-        let last = frames.len();
-        for (i, frame) in frames.into_iter().enumerate() {
-            proxy.send(self.key, direction, frame, i + 1 == last);
+        for (frame, end) in message.into_frames() {
+            proxy.send(self.key, direction, frame, end);
         }
     }
 

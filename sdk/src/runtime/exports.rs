@@ -48,11 +48,8 @@ impl<F: Filter> Runtime<F> {
             self.plugins.borrow_mut().create(id);
         } else if self.keeps {
             self.kept.borrow_mut().create(id, parent);
-        } else {
-            let several = self.plugins.borrow().several();
-            if several {
-                self.unkept.borrow_mut().create(id, parent, several, self.later);
-            }
+        } else if self.plugins.borrow().several() {
+            self.unkept.borrow_mut().create(id, parent, self.later);
         }
     }
 

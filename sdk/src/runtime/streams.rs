@@ -65,11 +65,11 @@ impl Unkept {
         self.created.0
     }
 
-    /// Remembers whose stream this is. `several`: whether the VM has had more than one plugin; `later`: whether the filter
-    /// has phases after `request_headers`.
-    pub(super) fn create(&mut self, stream: u32, root: RootId, several: bool, later: bool) {
+    /// Remembers whose stream this is, once the VM has had more than one plugin. `later`: whether the filter has phases after
+    /// `request_headers`.
+    pub(super) fn create(&mut self, stream: u32, root: RootId, later: bool) {
         self.created = (stream, root);
-        if several && later {
+        if later {
             let kept = self.property(stream).is_some_and(|name| sys::set_property(&name, &root.to_le_bytes()).is_ok());
             if !kept && !self.refused {
                 self.refused = true;
