@@ -42,8 +42,8 @@
 //! * **Nothing here panics** on what a host returns or a client sends: a status word is a [`Status`], a header value is
 //!   bytes.
 //!
-//! On other targets than wasm32 no export is emitted and every host call answers [`Status::UNIMPLEMENTED`], so a filter
-//! is an ordinary library for unit tests, debuggers and fuzzers.
+//! On other targets than wasm32 no export is emitted, so a filter is an ordinary library for unit tests, debuggers and
+//! fuzzers. Every host call answers [`Status::UNIMPLEMENTED`], unless a host runs the filter [natively](native).
 //!
 //! | module | idea |
 //! |---|---|
@@ -53,10 +53,13 @@
 //! | [`config`] | from JSON to a checked type, errors with a path |
 //! | [`log`] | lines in the proxy's log |
 //! | [`sys`] | the ABI: the only module with `unsafe` |
+//! | [`native`] | the filter on the machine's own processor |
 //! | [`runtime`] | what the attribute calls; not for filters |
 
 pub mod config;
 pub mod log;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod native;
 pub mod runtime;
 pub mod sys;
 

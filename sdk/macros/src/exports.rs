@@ -4,6 +4,8 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::Type;
 
+use crate::native;
+
 /// The exports for `filter`, which implements `phases`; with `keeps`, it is told when a stream ends.
 pub(crate) fn exports(filter: &Type, phases: &[String], keeps: bool) -> TokenStream {
     let implemented = PHASES.iter().filter(|phase| phases.iter().any(|name| name == phase.name)).collect::<Vec<_>>();
@@ -18,19 +20,37 @@ pub(crate) fn exports(filter: &Type, phases: &[String], keeps: bool) -> TokenStr
             }
         }
     });
+    let functions = quote! {
+        #[unsafe(no_mangle)]
+        extern "C" fn proxy_on_context_create(id: u32, parent: u32) {
+            RUNTIME.with(|runtime| runtime.context_create(id, parent));
+        }
+
+        #[unsafe(no_mangle)]
+        extern "C" fn proxy_on_configure(root: u32, size: u32) -> u32 {
+            RUNTIME.with(|runtime| runtime.configure(root, size))
+        }
+
+        #delete
+        #(#callbacks)*
+    };
+    let about = quote! {
+        const ABOUT: ::tamis::runtime::About = ::tamis::runtime::About {
+            name: env!("CARGO_PKG_NAME"),
+            version: env!("CARGO_PKG_VERSION"),
+            summary: env!("CARGO_PKG_DESCRIPTION"),
+            phases: &[#(#names),*],
+        };
+    };
+    let runtime = quote!(::tamis::runtime::Runtime::new(ABOUT, #keeps, #later));
+    let native = native::native(filter, &functions, &about, &runtime);
     quote! {
         #[cfg(target_arch = "wasm32")]
         const _: () = {
-            const ABOUT: ::tamis::runtime::About = ::tamis::runtime::About {
-                name: env!("CARGO_PKG_NAME"),
-                version: env!("CARGO_PKG_VERSION"),
-                summary: env!("CARGO_PKG_DESCRIPTION"),
-                phases: &[#(#names),*],
-            };
-
+            #about
             ::std::thread_local! {
                 static RUNTIME: ::tamis::runtime::Runtime<#filter> =
-                    const { ::tamis::runtime::Runtime::new(ABOUT, #keeps, #later) };
+                    const { #runtime };
             }
 
             #[unsafe(no_mangle)]
@@ -41,16 +61,6 @@ pub(crate) fn exports(filter: &Type, phases: &[String], keeps: bool) -> TokenStr
                 ::tamis::sys::allocate(size)
             }
 
-            #[unsafe(no_mangle)]
-            extern "C" fn proxy_on_context_create(id: u32, parent: u32) {
-                RUNTIME.with(|runtime| runtime.context_create(id, parent));
-            }
-
-            #[unsafe(no_mangle)]
-            extern "C" fn proxy_on_configure(root: u32, size: u32) -> u32 {
-                RUNTIME.with(|runtime| runtime.configure(root, size))
-            }
-
             /// Runs once, when the module is built; the post-link step drops it.
             #[unsafe(no_mangle)]
             extern "C" fn tamis_describe() -> i64 {
@@ -59,9 +69,10 @@ pub(crate) fn exports(filter: &Type, phases: &[String], keeps: bool) -> TokenStr
                 )
             }
 
-            #delete
-            #(#callbacks)*
+            #functions
         };
+
+        #native
     }
 }
 

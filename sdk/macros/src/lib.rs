@@ -1,9 +1,10 @@
 //! The attribute `#[tamis::filter]`.
 //!
 //! It reads an `impl Filter for …` block, keeps it as it is (but for a missing `type Stream`), and adds the exports of the
-//! phases that the block implements, on wasm32 only. Use it through the crate `tamis`, which documents it.
+//! phases that the block implements, on wasm32 only; elsewhere the filter can be entered natively instead. Use it through the crate `tamis`, which documents it.
 
 mod exports;
+mod native;
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
@@ -80,9 +81,9 @@ mod tests {
     const ALWAYS: [&str; 5] = [
         "proxy_abi_version_0_2_1",
         "proxy_on_memory_allocate",
+        "tamis_describe",
         "proxy_on_context_create",
         "proxy_on_configure",
-        "tamis_describe",
     ];
 
     #[test]
@@ -105,6 +106,17 @@ mod tests {
         assert_eq!(exported(said), ALWAYS);
         let left_out = expand(&TokenStream::new(), parse_quote! { impl Filter for F {} }).unwrap().to_string();
         assert!(left_out.contains("type Stream = () ;"), "{left_out}");
+    }
+
+    #[test]
+    fn natively_the_same_callbacks_stand_in_a_table() {
+        let block = parse_quote! { impl Filter for F { type Stream = u8; fn request_headers() {} } };
+        let text = expand(&TokenStream::new(), block).unwrap().to_string();
+        let (_, table) = text.split_once("const EXPORTS").unwrap();
+        let names = table.split("name : \"").skip(1).map(|rest| rest.split_once('"').unwrap().0).collect::<Vec<_>>();
+        let expected = ["proxy_on_context_create", "proxy_on_configure", "proxy_on_delete", "proxy_on_request_headers"];
+        assert_eq!(names, expected);
+        assert!(table.contains("Call :: P3R (proxy_on_request_headers)"), "{table}");
     }
 
     #[test]

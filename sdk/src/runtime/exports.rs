@@ -148,6 +148,8 @@ fn respond(response: &Response) -> u32 {
 /// A panic's message may hold a value that a client sent, so only its place is logged. What happens next is the failure
 /// policy of the proxy.
 fn install_panic_hook() {
+    #[cfg(not(target_arch = "wasm32"))]
+    sys::native::install_panic_hook();
     #[cfg(target_arch = "wasm32")]
     std::panic::set_hook(Box::new(|panic| match panic.location() {
         Some(place) => crate::log::critical(format_args!("panic at {}:{}", place.file(), place.line())),

@@ -1,7 +1,7 @@
 //! The host's functions as the ABI has them: one table.
 //!
-//! On wasm32 it becomes the imports, of which a module has only those that something calls. Elsewhere there is no host to
-//! link against: every function exists and answers "unimplemented" (12).
+//! On wasm32 it becomes the imports, of which a module has only those that something calls. Elsewhere each function hands
+//! its arguments to whoever has entered this thread ([`super::native`]), and answers "unimplemented" (12) when nobody has.
 #![allow(unsafe_code, reason = "the ABI's own declarations; `calls` wraps each of them")]
 #![allow(dead_code, clippy::too_many_arguments, reason = "the table is the whole ABI, as it stands there")]
 
@@ -16,16 +16,30 @@ macro_rules! functions {
     )*};
 }
 
-/// Makes of the table a function each, for a place where there is no host.
+/// Makes of the table a function each, and the list by which a host links them.
 #[cfg(not(target_arch = "wasm32"))]
 macro_rules! functions {
-    ($($module:literal: $(fn $name:ident($($argument:ident: $type:ty),* $(,)?);)*)*) => {$($(
-        pub unsafe fn $name($($argument: $type),*) -> u32 {
-            $(let _ = $argument;)*
-            12
+    ($($module:literal: $(fn $name:ident($($argument:ident: $type:ty),* $(,)?);)*)*) => {
+        #[allow(non_camel_case_types, reason = "names of the ABI")]
+        enum Number {
+            $($($name,)*)*
         }
-    )*)*};
+
+        /// What a guest imports, by number.
+        pub const TABLE: &[Import] = &[
+            $($(Import { module: $module, name: stringify!($name), parameters: &[$(<$type as Word>::LETTER),*] },)*)*
+        ];
+
+        $($(
+            pub unsafe fn $name($($argument: $type),*) -> u32 {
+                call(Number::$name as u32, &[$($argument.word()),*])
+            }
+        )*)*
+    };
 }
+
+#[cfg(not(target_arch = "wasm32"))]
+use super::native::{Import, Word, call};
 
 functions! {
     "env":

@@ -6,11 +6,16 @@
 //!   then ours, as a `Vec` (rule `MEM-2`).
 //! * The exports themselves are emitted by [`#[tamis::filter]`](crate::filter) and call [`crate::runtime`].
 //!
-//! On other targets than wasm32 there is no host: every call answers [`Status::UNIMPLEMENTED`].
+//! On other targets than wasm32 the host is whoever enters the filter natively; where nobody has, every call answers
+//! [`Status::UNIMPLEMENTED`].
 
+#[cfg(not(target_arch = "wasm32"))]
+mod border;
 mod calls;
 mod imports;
 mod memory;
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) mod native;
 mod status;
 
 pub(crate) use calls::PLUGIN_CONFIGURATION;

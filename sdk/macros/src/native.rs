@@ -1,0 +1,66 @@
+//! The filter's native side: the same callbacks, as ordinary functions in a table.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote};
+use syn::{Item, ItemFn, ReturnType, Type};
+
+/// The impl of `tamis::native::Native`, made of the `functions` that a module exports. They call `RUNTIME`, as `runtime`
+/// makes it of the constant in `about`.
+pub(crate) fn native(
+    filter: &Type,
+    functions: &TokenStream,
+    about: &TokenStream,
+    runtime: &TokenStream,
+) -> TokenStream {
+    let functions = match syn::parse2::<syn::File>(functions.clone()) {
+        Ok(file) => file.items.into_iter().filter_map(ordinary).collect::<Vec<_>>(),
+        Err(error) => return error.into_compile_error(),
+    };
+    let names = functions.iter().map(|function| function.sig.ident.to_string());
+    let calls = functions.iter().map(call);
+    let idents = functions.iter().map(|function| &function.sig.ident);
+    quote! {
+        #[cfg(not(target_arch = "wasm32"))]
+        #[allow(unexpected_cfgs, reason = "the cfg below comes from the command that loads the library")]
+        const _: () = {
+            #about
+
+            static RUNTIME: ::tamis::native::Current<::tamis::runtime::Runtime<#filter>> =
+                ::tamis::native::Current::new();
+
+            impl ::tamis::native::Native for #filter {
+                const NAME: &'static str = ABOUT.name;
+                const EXPORTS: &'static [::tamis::native::Export] = &[
+                    #(::tamis::native::Export { name: #names, call: ::tamis::native::Call::#calls(#idents) }),*
+                ];
+
+                fn instance() -> ::std::rc::Rc<dyn ::std::any::Any> {
+                    let runtime: ::tamis::runtime::Runtime<#filter> = #runtime;
+                    ::std::rc::Rc::new(runtime)
+                }
+            }
+
+            /// What `tamis test --engine native` looks for. Only a library that the command builds has it, so any number
+            /// of filters can be linked into one program.
+            #[cfg(tamis_native)]
+            #[unsafe(no_mangle)]
+            pub static TAMIS_NATIVE_GUEST: ::tamis::native::Entry = ::tamis::native::of::<#filter>;
+
+            #(#functions)*
+        };
+    }
+}
+
+/// The function without what makes an export of it.
+fn ordinary(item: Item) -> Option<ItemFn> {
+    let Item::Fn(mut function) = item else { return None };
+    function.attrs.retain(|attribute| !attribute.path().is_ident("unsafe"));
+    function.sig.abi = None;
+    Some(function)
+}
+
+/// The variant of `tamis::native::Call` for a function.
+fn call(function: &ItemFn) -> Ident {
+    let result = if matches!(function.sig.output, ReturnType::Default) { "" } else { "R" };
+    format_ident!("P{}{result}", function.sig.inputs.len())
+}
