@@ -23,6 +23,7 @@
 //! | [`document`] | YAML and JSON with line and column |
 //! | [`cost`] | exact counters |
 //! | [`engine`] | the one configuration of wasmtime |
+//! | [`native`] | a filter that was compiled for this machine, in the place of a module |
 //!
 //! # In a test of your own
 //!
@@ -51,5 +52,6 @@ pub mod document;
 pub mod engine;
 pub mod envoy;
 pub mod gateway;
+pub mod native;
 pub mod scenario;
 pub mod stream;

@@ -117,6 +117,13 @@ fn unsafe_code_of_guests_is_in_sys() {
 }
 
 #[test]
+fn both_sides_of_the_native_border_say_the_same() {
+    let sides = ["sdk/src/sys/border.rs", "harness/src/native/border.rs"];
+    let [guest, host] = sides.map(|side| std::fs::read_to_string(root().join(side)).unwrap());
+    assert!(guest == host, "{sides:?} differ: neither crate knows the other, so each has the whole of it");
+}
+
+#[test]
 fn no_file_names_a_folder_of_somebodys_machine() {
     // In two pieces, so that this file is no exception.
     let folders = [concat!("/ro", "ot/"), concat!("/ho", "me/")];

@@ -1,5 +1,7 @@
 //! A million streams: memory stays flat, and each stream sees the configuration that it was made with.
 //!
+//! Besides: its scenario, natively as in wasm.
+//!
 //! `path-echo` has state per stream, so it is told when a stream ends; `transformation` has none, so it is not, and must not
 //! need to be (the essay of `tamis::runtime` says how).
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
@@ -7,8 +9,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use path_echo::PathEcho;
 use tamis_harness::context::{Attributes, HeaderMap, Plugin, Process};
-use tamis_harness::scenario::modules;
+use tamis_harness::native::{Native, disagreements};
+use tamis_harness::scenario::{Modules, Scenario, modules, run};
 use tamis_harness::stream::{FailurePolicy, FilterSpec, LoadedModule, Passed, Proxy, WireMessage};
 
 const STREAMS: usize = 1_000_000;
@@ -17,7 +21,10 @@ const STREAMS: usize = 1_000_000;
 fn proxy(module: &str, configurations: &[&str]) -> Proxy {
     let file = modules::built(module, Path::new(env!("CARGO_MANIFEST_DIR")));
     let bytes = std::fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}; run `make modules`", file.display()));
-    let module = LoadedModule::new(&bytes).unwrap();
+    chain(&LoadedModule::new(&bytes).unwrap(), configurations)
+}
+
+fn chain(module: &LoadedModule, configurations: &[&str]) -> Proxy {
     let filters = configurations.iter().map(|configuration| FilterSpec {
         module: module.clone(),
         plugin: Plugin {
@@ -105,4 +112,30 @@ fn a_filter_without_state_twice_in_a_vm() {
         assert_eq!(values(request, "x-seen"), [b"one".as_slice(), b"two"]);
         assert_eq!(values(response, "x-seen"), [b"two".as_slice(), b"one"]);
     });
+}
+
+#[test]
+fn the_scenario_passes_natively_as_in_wasm() {
+    let scenario = Scenario::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("scenario.yaml")).unwrap();
+    let native = Native::linked(tamis::native::of::<PathEcho>).unwrap();
+    let native = run(&scenario, &mut Modules::native([native])).unwrap();
+    assert!(native.passed(), "{native}");
+    let wasm = run(&scenario, &mut Modules::default()).unwrap();
+    assert_eq!(disagreements(&wasm, &native), "");
+}
+
+#[test]
+fn natively_too_each_plugin_of_a_vm_has_its_streams() {
+    let module = LoadedModule::native(Native::linked(tamis::native::of::<PathEcho>).unwrap());
+    let mut proxy = chain(&module, &[r#"{"served_by": "one"}"#, r#"{"served_by": "two"}"#]);
+    assert_eq!(proxy.vm_count(), 1);
+    for _ in 0..100 {
+        let (_, response) = exchange(&mut proxy);
+        assert_eq!(values(&response, "x-served-by"), [b"two", b"one"]);
+        assert_eq!(values(&response, "x-path"), [b"/items"]);
+    }
+    // A proxy beside it knows nothing of its plugins.
+    let mut other = chain(&module, &[r#"{"served_by": "three"}"#]);
+    assert_eq!(values(&exchange(&mut other).1, "x-served-by"), [b"three"]);
+    assert_eq!(values(&exchange(&mut proxy).1, "x-served-by"), [b"two", b"one"]);
 }

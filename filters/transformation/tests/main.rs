@@ -1,10 +1,12 @@
-//! The filter as a module: every scenario, in the harness and in a real Envoy.
+//! Every scenario: on the module in the harness and in a real Envoy, and on the filter as it is linked here.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::path::Path;
 
 use tamis_harness::envoy::{disagreements, find_or_skip, run_all};
+use tamis_harness::native::{self, Native};
 use tamis_harness::scenario::{Modules, Scenario, run};
+use transformation::Transformation;
 
 fn scenarios() -> Vec<Scenario> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
@@ -21,6 +23,18 @@ fn every_scenario_passes_in_the_harness() {
         let report = run(&scenario, &mut modules).unwrap_or_else(|error| panic!("{error}"));
         assert!(report.passed(), "{report}");
         println!("{report}");
+    }
+}
+
+#[test]
+fn every_scenario_looks_and_costs_the_same_natively() {
+    let filter = Native::linked(tamis::native::of::<Transformation>).unwrap();
+    let (mut modules, mut natives) = (Modules::default(), Modules::native([filter]));
+    for scenario in scenarios() {
+        let wasm = run(&scenario, &mut modules).unwrap_or_else(|error| panic!("{error}"));
+        let natively = run(&scenario, &mut natives).unwrap_or_else(|error| panic!("{error}"));
+        assert!(natively.passed(), "{natively}");
+        assert_eq!(native::disagreements(&wasm, &natively), "");
     }
 }
 

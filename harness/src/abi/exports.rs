@@ -1,6 +1,6 @@
 //! A guest's callbacks, looked up once.
 
-use wasmtime::{AsContextMut, Instance, TypedFunc, WasmParams, WasmResults};
+use wasmtime::{AsContextMut, Func, Instance, TypedFunc, WasmParams, WasmResults};
 
 /// The callbacks that a guest has. An absent one is skipped; one with another signature keeps the module from loading
 /// (rule `ABI-4`).
@@ -23,6 +23,24 @@ pub(super) struct Exports {
     pub delete: Option<TypedFunc<u32, ()>>,
 }
 
+/// Where callbacks are found by their names.
+pub(super) trait Functions {
+    fn function(&self, store: impl AsContextMut, name: &str) -> Option<Func>;
+}
+
+impl Functions for Instance {
+    fn function(&self, store: impl AsContextMut, name: &str) -> Option<Func> {
+        self.get_func(store, name)
+    }
+}
+
+/// A native filter's.
+impl Functions for Vec<(String, Func)> {
+    fn function(&self, _: impl AsContextMut, name: &str) -> Option<Func> {
+        self.iter().find(|(own, _)| own == name).map(|(_, function)| *function)
+    }
+}
+
 /// Root context, token, number of headers, size of the body, number of trailers.
 type HttpCallResponse = (u32, u32, u32, u32, u32);
 
@@ -36,8 +54,8 @@ pub(super) enum Headers {
 }
 
 impl Headers {
-    fn find(mut store: impl AsContextMut, instance: &Instance, name: &str) -> wasmtime::Result<Self> {
-        if instance.get_func(&mut store, "proxy_abi_version_0_1_0").is_some() {
+    fn find(mut store: impl AsContextMut, instance: &impl Functions, name: &str) -> wasmtime::Result<Self> {
+        if instance.function(&mut store, "proxy_abi_version_0_1_0").is_some() {
             return Ok(Self::WithoutEnd(optional(store, instance, name)?));
         }
         Ok(Self::WithEnd(optional(store, instance, name)?))
@@ -45,7 +63,7 @@ impl Headers {
 }
 
 impl Exports {
-    pub fn find(mut store: impl AsContextMut, instance: &Instance) -> wasmtime::Result<Self> {
+    pub fn find(mut store: impl AsContextMut, instance: &impl Functions) -> wasmtime::Result<Self> {
         Ok(Self {
             context_create: optional(&mut store, instance, "proxy_on_context_create")?,
             vm_start: optional(&mut store, instance, "proxy_on_vm_start")?,
@@ -79,10 +97,10 @@ impl Exports {
 /// A function that may be absent.
 pub(super) fn optional<P: WasmParams, R: WasmResults>(
     mut store: impl AsContextMut,
-    instance: &Instance,
+    instance: &impl Functions,
     name: &str,
 ) -> wasmtime::Result<Option<TypedFunc<P, R>>> {
-    match instance.get_func(&mut store, name) {
+    match instance.function(&mut store, name) {
         None => Ok(None),
         Some(function) => match function.typed(&store) {
             Ok(function) => Ok(Some(function)),

@@ -7,6 +7,7 @@ use wasmtime::{Caller, Memory, StoreLimits, StoreLimitsBuilder, TypedFunc};
 use super::Status;
 use crate::context::VmContext;
 use crate::cost::{Cost, HostCall};
+use crate::native::Linked;
 use crate::stream::Baton;
 
 /// Linear memory cannot grow beyond this (rule `MEM-8`).
@@ -21,6 +22,8 @@ pub struct VmState {
     pub(super) memory: Option<Memory>,
     pub(super) allocate: Option<TypedFunc<u32, u32>>,
     pub(super) limits: StoreLimits,
+    /// The filter, where it is no module.
+    pub(crate) native: Option<Linked>,
     pub(super) restriction: Restriction,
     /// Whom a host call waits for, where workers run at the same time.
     pub(super) baton: Option<(Arc<Baton>, usize)>,
@@ -54,6 +57,7 @@ impl VmState {
             memory: None,
             allocate: None,
             limits: StoreLimitsBuilder::new().memory_size(MAX_MEMORY_BYTES).build(),
+            native: None,
             restriction: Restriction::None,
             baton: None,
             handed_before: 0,

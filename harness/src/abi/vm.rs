@@ -9,13 +9,15 @@ use super::exports::{Exports, Headers, optional};
 use super::{Restriction, VmState, linker};
 use crate::context::{Action, Incoming, VmContext};
 use crate::cost::Cost;
-use crate::engine::FUEL_PER_CALLBACK;
+use crate::engine::{self, FUEL_PER_CALLBACK};
+use crate::native::{self, Native};
 use crate::stream::Baton;
 
 /// A module's instance. After a trap nothing in it is called any more (rule `FAIL-1`).
 pub struct Vm {
     store: Store<VmState>,
-    instance: Instance,
+    /// The module's; a native filter has none.
+    instance: Option<Instance>,
     exports: Exports,
     failed: bool,
 }
@@ -72,6 +74,15 @@ impl Vm {
     /// When an import is missing, a signature is wrong, or a start function traps.
     pub fn start(module: &Module, context: VmContext) -> Result<Self, Trap> {
         Self::try_start(module, context).map_err(|error| trap("start", &error))
+    }
+
+    /// The same for a filter that was compiled for this machine.
+    ///
+    /// # Errors
+    ///
+    /// When an import is missing or a signature is wrong.
+    pub fn start_native(native: &Native, context: VmContext) -> Result<Self, Trap> {
+        Self::try_start_native(native, context).map_err(|error| trap("start", &error))
     }
 
     /// Calls the guest; a callback that it does not have is not called and costs nothing.
@@ -185,11 +196,22 @@ impl Vm {
         store.data_mut().restriction = Restriction::None;
         let state = store.data_mut();
         (state.cost, state.handed_before) = (Cost::default(), 0);
-        Ok(Self { store, instance, exports, failed: false })
+        Ok(Self { store, instance: Some(instance), exports, failed: false })
+    }
+
+    fn try_start_native(native: &Native, context: VmContext) -> wasmtime::Result<Self> {
+        let mut store = Store::new(engine::engine()?, VmState::new(context));
+        store.limiter(|state| &mut state.limits);
+        store.set_fuel(FUEL_PER_CALLBACK)?;
+        let functions = native::link(&mut store, native)?;
+        let exports = Exports::find(&mut store, &functions.exports)?;
+        let state = store.data_mut();
+        (state.memory, state.allocate) = (Some(functions.memory), Some(functions.allocate));
+        Ok(Self { store, instance: None, exports, failed: false })
     }
 
     fn try_read_packed(&mut self, export: &str) -> wasmtime::Result<Option<Vec<u8>>> {
-        let instance = self.instance;
+        let Some(instance) = self.instance else { return Ok(None) };
         let Some(function) = optional::<(), i64>(&mut self.store, &instance, export)? else { return Ok(None) };
         self.store.set_fuel(FUEL_PER_CALLBACK)?;
         let packed = function.call(&mut self.store, ())?.cast_unsigned();

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::model::FilterEntry;
 use crate::context::Plugin;
+use crate::native::Native;
 use crate::stream::{FilterSpec, LoadError, LoadedModule};
 
 /// The folder below a workspace's `target` where `tamis build` puts modules.
@@ -14,6 +15,8 @@ const BUILT: &str = "target/tamis";
 #[derive(Debug, Default)]
 pub struct Modules {
     loaded: HashMap<PathBuf, LoadedModule>,
+    /// The only filters there are, by name, where they run natively.
+    natives: Option<HashMap<String, LoadedModule>>,
 }
 
 /// A filter that cannot be used.
@@ -28,6 +31,12 @@ pub enum FilterError {
         /// Why.
         error: std::io::Error,
     },
+    /// Filters run natively, and this one has no native form here.
+    #[error("there is no native filter `{name}`")]
+    NotNative {
+        /// The filter's name.
+        name: String,
+    },
     /// The module cannot be loaded.
     #[error("{}: {error}", .file.display())]
     Load {
@@ -39,6 +48,13 @@ pub enum FilterError {
 }
 
 impl Modules {
+    /// Filters that were compiled for this machine, in the place of the modules of the same names. There are no others.
+    #[must_use]
+    pub fn native(filters: impl IntoIterator<Item = Native>) -> Self {
+        let named = |native: Native| (native.name().to_owned(), LoadedModule::native(native));
+        Self { natives: Some(filters.into_iter().map(named).collect()), ..Self::default() }
+    }
+
     /// A filter of a scenario, loaded.
     ///
     /// # Errors
@@ -63,6 +79,10 @@ impl Modules {
     }
 
     fn load(&mut self, file: &Path) -> Result<LoadedModule, FilterError> {
+        if let Some(natives) = &self.natives {
+            let name = file.file_stem().unwrap_or_default().to_string_lossy();
+            return natives.get(&*name).cloned().ok_or_else(|| FilterError::NotNative { name: name.into_owned() });
+        }
         if let Some(module) = self.loaded.get(file) {
             return Ok(module.clone());
         }

@@ -11,10 +11,11 @@ use super::side::Direction;
 use super::state::Out;
 use super::thread::Thread;
 use super::{Frame, Stream};
-use crate::abi::Trap;
-use crate::context::{Attributes, LogLine, Plugin, Process, lock};
+use crate::abi::{Trap, Vm};
+use crate::context::{Attributes, LogLine, Plugin, Process, VmContext, lock};
 use crate::cost::Cost;
 use crate::engine;
+use crate::native::Native;
 
 /// The proxy's limit on what it buffers for one message (rule `BODY-6`).
 pub const DEFAULT_BUFFER_LIMIT: usize = 1 << 20;
@@ -23,7 +24,13 @@ pub const DEFAULT_BUFFER_LIMIT: usize = 1 << 20;
 #[derive(Clone)]
 pub struct LoadedModule {
     bytes: Arc<[u8]>,
-    compiled: Module,
+    code: Code,
+}
+
+#[derive(Clone)]
+enum Code {
+    Wasm(Module),
+    Native(Native),
 }
 
 /// One filter of a chain.
@@ -108,17 +115,36 @@ impl LoadedModule {
         tamis_module::gate::check(bytes)?;
         let compile = |error: wasmtime::Error| LoadError::Compile(format!("{error:#}"));
         let compiled = Module::new(engine::engine().map_err(compile)?, bytes).map_err(compile)?;
-        Ok(Self { bytes: bytes.into(), compiled })
+        Ok(Self { bytes: bytes.into(), code: Code::Wasm(compiled) })
     }
 
-    /// The module's bytes.
+    /// A filter that was compiled for this machine, in the place of a module; see [`crate::native`].
+    #[must_use]
+    pub fn native(native: Native) -> Self {
+        Self { bytes: Arc::default(), code: Code::Native(native) }
+    }
+
+    /// The module's bytes; a native filter has none.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    pub(crate) fn compiled(&self) -> &Module {
-        &self.compiled
+    /// A VM of it.
+    pub(crate) fn start(&self, context: VmContext) -> Result<Vm, Trap> {
+        match &self.code {
+            Code::Wasm(module) => Vm::start(module, context),
+            Code::Native(native) => Vm::start_native(native, context),
+        }
+    }
+
+    /// Whether both are the same code.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        match (&self.code, &other.code) {
+            (Code::Native(a), Code::Native(b)) => a.is(b),
+            (Code::Wasm(_), Code::Wasm(_)) => self.bytes == other.bytes,
+            _ => false,
+        }
     }
 }
 
@@ -344,7 +370,10 @@ fn canaries(filters: &[Arc<FilterSpec>], process: &Arc<Process>) -> Result<(), L
 
 impl fmt::Debug for LoadedModule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "LoadedModule({} bytes)", self.bytes.len())
+        match &self.code {
+            Code::Wasm(_) => write!(f, "LoadedModule({} bytes)", self.bytes.len()),
+            Code::Native(native) => write!(f, "LoadedModule({native:?})"),
+        }
     }
 }
 

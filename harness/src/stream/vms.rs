@@ -166,7 +166,7 @@ impl Vms {
 
     fn start(&self, filter: &FilterSpec, vm: usize) -> Result<Vm, LoadError> {
         let context = VmContext::new(self.process.clone(), &filter.plugin, (self.index, vm));
-        Ok(Vm::start(filter.module.compiled(), context)?)
+        Ok(filter.module.start(context)?)
     }
 
     /// Creates, starts and configures a plugin. The same plugin twice has one root context.
@@ -358,5 +358,5 @@ fn same_vm(a: &FilterSpec, b: &FilterSpec) -> bool {
         let plugin = &filter.plugin;
         (plugin.vm_id.clone(), plugin.vm_configuration.clone(), plugin.environment.clone())
     };
-    key(a) == key(b) && a.module.bytes() == b.module.bytes()
+    key(a) == key(b) && a.module.is(&b.module)
 }

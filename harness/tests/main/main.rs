@@ -14,5 +14,6 @@ mod envoy;
 mod gate;
 mod gateway;
 mod guests;
+mod native;
 mod scenario;
 mod threads;
