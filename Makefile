@@ -71,6 +71,7 @@ test:
 	$(STAGE) "modules" $(MAKE) --no-print-directory modules
 	$(STAGE) "tests, compiled" $(CARGO) test --workspace --no-run
 	$(STAGE) "tests" $(CARGO) test -q --workspace
+	$(STAGE) "tests, regular expressions" $(CARGO) test -q -p tamis-core --features regex
 	$(STAGE) --table
 
 lint: export TAMIS_STAGES := target/stages-lint.txt
@@ -96,10 +97,10 @@ docs:
 fmt:
 	$(CARGO) fmt --all
 
-# Four targets, one after the other. A failure prints the seed that repeats it: ARBTEST_SEED=... make fuzz
+# Six targets, one after the other. A failure prints the seed that repeats it: ARBTEST_SEED=... make fuzz
 fuzz:
-	$(CARGO) test -q -p tamis-module -p tamis-oci --test main --no-run
-	ARBTEST_BUDGET_MS=$$(($(TIME) * 250)) $(CARGO) test -q -p tamis-module -p tamis-oci --test main fuzz:: -- --test-threads 1
+	$(CARGO) test -q -p tamis-module -p tamis-oci -p tamis-core --test main --no-run
+	ARBTEST_BUDGET_MS=$$(($(TIME) * 1000 / 6)) $(CARGO) test -q -p tamis-module -p tamis-oci -p tamis-core --test main fuzz:: -- --test-threads 1
 
 figures: modules
 	$(TAMIS) figures

@@ -67,6 +67,7 @@ mod filter;
 mod headers;
 mod outcome;
 mod phases;
+mod subject;
 
 pub use config::ConfigError;
 pub use filter::Filter;

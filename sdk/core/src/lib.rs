@@ -1,4 +1,4 @@
-//! What a filter needs besides a host: byte views, checked names and values, edits.
+//! What a filter needs besides a host: byte views, checked names and values, matching.
 //!
 //! Everything here is plain data and pure functions. There is no host call, no `unsafe`, no input/output, so the
 //! same code runs in a wasm module, in a native test, under a fuzzer, and could run in another kind of host. The crate
@@ -10,17 +10,23 @@
 //! * **Parse, don't validate.** A [`HeaderName`] or [`HeaderValue`] that exists is a good one: what was checked once,
 //!   when the configuration was read, is never checked again while a request waits.
 //!
+//! The feature `regex` adds regular expressions to [`matching`]; without it no engine is linked.
+//!
 //! | module | idea |
 //! |---|---|
 //! | [`name`] | header names: tokens in lower case |
 //! | [`value`] | header values: bytes without CR, LF and NUL |
 //! | [`pairs`] | the wire form in which a proxy hands over a whole header map, read without a copy |
 //! | [`map`] | what can be asked of a header map, and one that lives in memory |
+//! | [`views`] | paths, queries, cookies, content types, authorities, addresses: typed, borrowed, not decoded |
+//! | [`matching`] | which requests a rule is for: one language for all filters |
 
 pub mod map;
+pub mod matching;
 pub mod name;
 pub mod pairs;
 pub mod value;
+pub mod views;
 
 pub use map::{HeaderMap, MemoryHeaders};
 pub use name::{HeaderName, InvalidHeaderName};

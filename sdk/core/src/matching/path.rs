@@ -1,0 +1,123 @@
+//! Paths.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, de};
+
+use super::Pattern;
+use crate::views::RequestPath;
+
+/// A condition on the path, without the query; with its case, and not decoded: see [`RequestPath`].
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PathMatch {
+    /// The path is this one, to the byte: `/v1` is not `/v1/`.
+    Exact(PathPattern),
+    /// The path is below this one, by whole segments: `/v1` has `/v1`, `/v1/` and `/v1/a`, and not `/v10`. A slash at the
+    /// end makes no difference; `/` has all paths.
+    Prefix(PathPattern),
+    /// The whole path matches this regular expression.
+    Regex(Pattern),
+}
+
+impl PathMatch {
+    /// Whether a path meets the condition.
+    #[must_use]
+    pub fn holds(&self, path: &RequestPath<'_>) -> bool {
+        match self {
+            Self::Exact(exact) => path.path() == exact.as_bytes(),
+            Self::Prefix(prefix) => path.below(prefix.as_bytes()).is_some(),
+            Self::Regex(pattern) => pattern.is_match(path.path()),
+        }
+    }
+
+    /// An exact path goes before a regular expression, and that before a prefix; within a kind the longer one.
+    pub(super) fn rank(&self) -> (u8, usize) {
+        match self {
+            Self::Exact(path) => (3, path.as_bytes().len()),
+            Self::Regex(pattern) => (2, pattern.source().len()),
+            Self::Prefix(path) => (1, path.as_bytes().strip_suffix(b"/").unwrap_or(path.as_bytes()).len()),
+        }
+    }
+}
+
+/// A path as the Gateway API lets a configuration have it: it begins with `/`, and has nothing that a proxy may have
+/// rewritten before anybody compares.
+///
+/// ```
+/// use tamis_core::matching::PathPattern;
+///
+/// assert!(PathPattern::parse("/v1/items").is_ok());
+/// assert!(PathPattern::parse("/v1/../admin").is_err());
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PathPattern(String);
+
+impl PathPattern {
+    /// Reads a path as a configuration has it.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidPath`] when it does not begin with a slash, or has one of `//`, `/./`, `/../`, `%2f`, `?`, `#`, white
+    /// space or a control character.
+    pub fn parse(text: &str) -> Result<Self, InvalidPath> {
+        let Some(rest) = text.strip_prefix('/') else { return Err(InvalidPath::Start) };
+        if text.contains(['?', '#']) {
+            return Err(InvalidPath::Query);
+        }
+        if text.bytes().any(|byte| byte <= b' ' || byte == 0x7f) {
+            return Err(InvalidPath::Character);
+        }
+        let dots = rest.split('/').any(|segment| matches!(segment, "." | ".."));
+        if dots || text.contains("//") || text.to_ascii_lowercase().contains("%2f") {
+            return Err(InvalidPath::Ambiguous);
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The path's bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+/// Why a text is no path to compare with.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidPath {
+    /// It does not begin with a slash.
+    #[error("a path begins with a slash")]
+    Start,
+    /// It has a query or a fragment.
+    #[error("a path has no `?` and no `#`: conditions on the query are in `query`")]
+    Query,
+    /// It has a character that no request line carries.
+    #[error("a path has no white space and no control character: a request has them percent-encoded")]
+    Character,
+    /// It has what normalising takes away.
+    #[error("a path cannot have `//`, `/./`, `/../` or an encoded slash; to look for one, use `regex`")]
+    Ambiguous,
+}
+
+impl<'de> Deserialize<'de> for PathPattern {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        Self::parse(&text).map_err(de::Error::custom)
+    }
+}
+
+impl JsonSchema for PathPattern {
+    fn schema_name() -> Cow<'static, str> {
+        "Path".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "description": "A path: begins with a slash, has no query.",
+            "pattern": "^/[^?#\\s]*$",
+        })
+    }
+}

@@ -1,0 +1,194 @@
+//! Regular expressions over bytes.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, de};
+
+/// The longest regular expression, in bytes.
+pub const MAX_PATTERN_BYTES: usize = 1024;
+
+/// A regular expression that a whole value must match.
+///
+/// It matches **bytes**, whatever they are: `.` is one byte (no line feed), `\xe4` is the byte E4, `\w`, `\d`, `\s` and `(?i)`
+/// know ASCII. A letter outside of ASCII stands for its bytes in UTF-8, and cannot be in a class (`[ä]`): write `(?:ä|ö)`.
+/// The syntax is that of the crate [`regex-lite`](https://docs.rs/regex-lite): no look-around and no back-references, so
+/// time is linear in the length of a value for each expression.
+///
+/// It exists in a filter that is built with the feature `regex` of the SDK. In one that is not, a configuration that has
+/// one is refused, and the module carries no engine.
+///
+/// ```
+/// use tamis_core::matching::Pattern;
+///
+/// # #[cfg(feature = "regex")] {
+/// let pattern = Pattern::parse(r"v[0-9]+(?:-(?:ä|\xff))?").unwrap();
+/// assert!(pattern.is_match(b"v12"));
+/// assert!(pattern.is_match("v12-ä".as_bytes()) && pattern.is_match(b"v12-\xff"));
+/// assert!(!pattern.is_match(b"xv12"), "the whole value, not a part");
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Pattern {
+    source: String,
+    #[cfg(feature = "regex")]
+    regex: regex_lite::Regex,
+}
+
+impl Pattern {
+    /// Reads a regular expression as a configuration has it.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidPattern`] when it is none, is longer than [`MAX_PATTERN_BYTES`], becomes too large, or when this module
+    /// has no engine for it.
+    pub fn parse(source: &str) -> Result<Self, InvalidPattern> {
+        if source.len() > MAX_PATTERN_BYTES {
+            return Err(InvalidPattern::TooLong);
+        }
+        Self::compile(source)
+    }
+
+    /// The expression as it was written.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+}
+
+#[cfg(feature = "regex")]
+impl Pattern {
+    /// What the compiled form may take, in bytes; with it, matching a byte has a bound.
+    const MAX_COMPILED_BYTES: usize = 64 * 1024;
+
+    /// How deep groups may nest.
+    const MAX_NESTING: u32 = 32;
+
+    fn compile(source: &str) -> Result<Self, InvalidPattern> {
+        let bytes = as_bytes(source)?;
+        // By itself first: what is no expression must not become one by the group around it.
+        Self::build(&bytes)?;
+        let regex = Self::build(&format!(r"\A(?:{bytes})\z"))?;
+        Ok(Self { source: source.to_owned(), regex })
+    }
+
+    fn build(pattern: &str) -> Result<regex_lite::Regex, InvalidPattern> {
+        regex_lite::RegexBuilder::new(pattern)
+            .size_limit(Self::MAX_COMPILED_BYTES)
+            .nest_limit(Self::MAX_NESTING)
+            .build()
+            .map_err(|error| InvalidPattern::Syntax { message: error.to_string() })
+    }
+
+    /// Whether all of `value` matches.
+    #[must_use]
+    pub fn is_match(&self, value: &[u8]) -> bool {
+        self.regex.is_match(&latin1(value))
+    }
+}
+
+#[cfg(not(feature = "regex"))]
+impl Pattern {
+    fn compile(_: &str) -> Result<Self, InvalidPattern> {
+        Err(InvalidPattern::NoEngine)
+    }
+
+    /// Whether all of `value` matches. There is no `Pattern` in a module without the engine.
+    #[must_use]
+    pub fn is_match(&self, _: &[u8]) -> bool {
+        false
+    }
+}
+
+/// Every byte as the character of its number.
+#[cfg(feature = "regex")]
+fn latin1(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) if text.is_ascii() => Cow::Borrowed(text),
+        _ => Cow::Owned(bytes.iter().copied().map(char::from).collect()),
+    }
+}
+
+/// The expression with its letters outside of ASCII as groups of their bytes.
+#[cfg(feature = "regex")]
+fn as_bytes(source: &str) -> Result<Cow<'_, str>, InvalidPattern> {
+    if source.is_ascii() {
+        return Ok(Cow::Borrowed(source));
+    }
+    let mut out = String::with_capacity(source.len() * 4);
+    let mut classes: u32 = 0;
+    let mut escaped = false;
+    for character in source.chars() {
+        if !character.is_ascii() && classes > 0 {
+            return Err(InvalidPattern::Class);
+        }
+        if !character.is_ascii() {
+            let mut utf8 = [0; 4];
+            out.push_str("(?:");
+            out.extend(character.encode_utf8(&mut utf8).bytes().map(char::from));
+            out.push(')');
+            // An escape before it would now be one of the bracket.
+            if escaped {
+                return Err(InvalidPattern::Syntax { message: "unrecognized escape sequence".to_owned() });
+            }
+            continue;
+        }
+        match character {
+            '[' if !escaped => classes += 1,
+            ']' if !escaped => classes = classes.saturating_sub(1),
+            _ => {}
+        }
+        escaped = character == '\\' && !escaped;
+        out.push(character);
+    }
+    Ok(Cow::Owned(out))
+}
+
+/// Why a text is no regular expression that can be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidPattern {
+    /// It is too long.
+    #[error("a regular expression has at most 1024 bytes")]
+    TooLong,
+    /// A letter outside of ASCII is in a class, where its bytes would be alternatives.
+    #[error("a class in a regular expression has ASCII only: write (?:ä|ö) for [äö]")]
+    Class,
+    /// The engine refuses it.
+    #[error("no valid regular expression: {message}")]
+    Syntax {
+        /// What the engine says; it repeats nothing of the expression.
+        message: String,
+    },
+    /// The module was built without the engine.
+    #[error("this module was built without regular expressions: use the full image of the filter")]
+    NoEngine,
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.source == other.source
+    }
+}
+
+impl<'de> Deserialize<'de> for Pattern {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        Self::parse(&text).map_err(de::Error::custom)
+    }
+}
+
+impl JsonSchema for Pattern {
+    fn schema_name() -> Cow<'static, str> {
+        "Regex".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "description": "A regular expression that the whole value must match, without look-around and \
+                back-references. It matches bytes.",
+            "maxLength": MAX_PATTERN_BYTES,
+        })
+    }
+}

@@ -1,0 +1,172 @@
+//! Addresses, and blocks of them.
+//!
+//! An IPv4 address that comes as IPv6 (`::ffff:192.0.2.1`) is the IPv4 address, here as in blocks: whoever lists
+//! `192.0.2.0/24` means the same machines on a socket of both kinds.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// Reads an address: IPv4 or IPv6, without port, brackets and zone.
+///
+/// ```
+/// let mapped = tamis_core::views::address::parse(b"::ffff:192.0.2.1");
+/// assert_eq!(mapped, tamis_core::views::address::parse(b"192.0.2.1"));
+/// ```
+#[must_use]
+pub fn parse(text: &[u8]) -> Option<IpAddr> {
+    let address: IpAddr = std::str::from_utf8(text).ok()?.parse().ok()?;
+    Some(address.to_canonical())
+}
+
+/// Reads an address with a port, as Envoy's attribute `source.address` has it: `192.0.2.1:80`, `[2001:db8::1]:80`.
+/// An address alone will do, with or without brackets.
+#[must_use]
+pub fn parse_with_port(text: &[u8]) -> Option<IpAddr> {
+    if let Some(address) = parse(text) {
+        return Some(address);
+    }
+    if let [b'[', inner @ .., b']'] = text {
+        return parse(inner).filter(|_| inner.contains(&b':'));
+    }
+    let address: SocketAddr = std::str::from_utf8(text).ok()?.parse().ok()?;
+    Some(address.ip().to_canonical())
+}
+
+/// A block of addresses: `10.0.0.0/8`, `2001:db8::/32`, or one address.
+///
+/// IPv4 and IPv6 are apart: `::/0` has every IPv6 address and no IPv4 address.
+///
+/// ```
+/// use tamis_core::views::{Cidr, address};
+///
+/// let private = Cidr::parse("10.0.0.0/8").unwrap();
+/// assert!(private.contains(address::parse(b"::ffff:10.1.2.3").unwrap()));
+/// assert_eq!(
+///     Cidr::parse("10.1.2.3/8").unwrap_err().to_string(),
+///     "this block begins at 10.0.0.0: write 10.0.0.0/8, or an address alone"
+/// );
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Cidr {
+    first: IpAddr,
+    bits: u8,
+}
+
+impl Cidr {
+    /// Reads a block as a configuration has it.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidCidr`] when it is no address, the number of bits is not one, or the address has bits behind them.
+    pub fn parse(text: &str) -> Result<Self, InvalidCidr> {
+        let (address, bits) = match text.split_once('/') {
+            Some((address, bits)) => (address, Some(bits)),
+            None => (text, None),
+        };
+        let written: IpAddr = address.parse().map_err(|_| InvalidCidr::Address)?;
+        let bits = match bits {
+            None => width(written),
+            Some(bits) => length(bits, width(written))?,
+        };
+        let first = masked(written, bits);
+        if first != written {
+            return Err(InvalidCidr::Beyond { first, bits });
+        }
+        Ok(match (written.to_canonical(), bits.checked_sub(96)) {
+            (IpAddr::V4(mapped), Some(bits)) if written.is_ipv6() => Self { first: IpAddr::V4(mapped), bits },
+            _ => Self { first, bits },
+        })
+    }
+
+    /// Whether an address is in the block.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        masked(address.to_canonical(), self.bits) == self.first
+    }
+}
+
+/// Why a text is no block of addresses.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidCidr {
+    /// What is in front of the slash is no address.
+    #[error("expected an address such as 192.0.2.1 or 2001:db8::1, or a block of them such as 10.0.0.0/8")]
+    Address,
+    /// What is behind the slash is no number of bits.
+    #[error("expected a number of bits from 0 to {most} behind the slash")]
+    Bits {
+        /// As many as the address has.
+        most: u8,
+    },
+    /// The address is not the first one of its block.
+    #[error("this block begins at {first}: write {first}/{bits}, or an address alone")]
+    Beyond {
+        /// The first address of the block.
+        first: IpAddr,
+        /// How many bits all its addresses share.
+        bits: u8,
+    },
+}
+
+impl fmt::Display for Cidr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.first, self.bits)
+    }
+}
+
+impl<'de> Deserialize<'de> for Cidr {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        Self::parse(&text).map_err(de::Error::custom)
+    }
+}
+
+impl Serialize for Cidr {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl JsonSchema for Cidr {
+    fn schema_name() -> Cow<'static, str> {
+        "Cidr".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "description": "An IPv4 or IPv6 address, or a block of them.",
+            "examples": ["10.0.0.0/8", "2001:db8::/32", "192.0.2.1"],
+        })
+    }
+}
+
+const fn width(address: IpAddr) -> u8 {
+    match address {
+        IpAddr::V4(_) => 32,
+        IpAddr::V6(_) => 128,
+    }
+}
+
+fn length(bits: &str, most: u8) -> Result<u8, InvalidCidr> {
+    let number = bits.parse().ok().filter(|number| *number <= most && bits.bytes().all(|b| b.is_ascii_digit()));
+    number.ok_or(InvalidCidr::Bits { most })
+}
+
+/// The first address of the block. More bits than an address has are all it has.
+fn masked(address: IpAddr, bits: u8) -> IpAddr {
+    match address {
+        IpAddr::V4(address) => {
+            let mask = u32::MAX.checked_shl(32_u32.saturating_sub(bits.into())).unwrap_or(0);
+            IpAddr::V4(Ipv4Addr::from_bits(address.to_bits() & mask))
+        }
+        IpAddr::V6(address) => {
+            let mask = u128::MAX.checked_shl(128_u32.saturating_sub(bits.into())).unwrap_or(0);
+            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & mask))
+        }
+    }
+}

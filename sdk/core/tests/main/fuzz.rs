@@ -1,0 +1,124 @@
+//! Inputs that nobody wrote: nothing panics, and what is promised of every input holds.
+//!
+//! `make test` runs fixed seeds; with ARBTEST_BUDGET_MS, as `make fuzz` sets it, every target looks for new ones for that
+//! long, and a failure prints the seed that repeats it (ARBTEST_SEED).
+
+use arbtest::arbitrary::{Result, Unstructured};
+use arbtest::arbtest;
+use serde_json::{Value, json};
+use tamis_core::matching::{Match, Request, most_specific};
+use tamis_core::views::{Authority, ContentType, Cookies, Query, RequestPath, address, forwarded, percent_decoded};
+
+#[test]
+fn views() {
+    fuzz(400, |u| {
+        let raw = bytes(u, b"/?#&=%+;:,.@[]\" \t\\2ea\xff")?;
+        let path = RequestPath::new(&raw);
+        let mut whole = path.path().to_vec();
+        if let Some(query) = path.query() {
+            whole.push(b'?');
+            whole.extend_from_slice(query.raw());
+        }
+        if let Some(fragment) = path.fragment() {
+            whole.push(b'#');
+            whole.extend_from_slice(fragment);
+        }
+        assert_eq!(whole, raw, "a part of the path is lost");
+        if raw.starts_with(b"/") {
+            assert_eq!(path.segments().flat_map(|s| [b"/", s].concat()).collect::<Vec<_>>(), path.path());
+        }
+        let pairs = Query::new(&raw).pairs().map(|pair| match pair.value {
+            Some(value) => [pair.name, b"=", value].concat(),
+            None => pair.name.to_vec(),
+        });
+        let parts = raw.split(|byte| *byte == b'&').filter(|part| !part.is_empty());
+        assert!(pairs.eq(parts.map(<[u8]>::to_vec)), "a part of the query is lost");
+        assert!(percent_decoded(&raw).len() <= raw.len());
+        for (name, value) in Cookies::new(&raw).pairs() {
+            assert!(Cookies::new(&raw).get_all(name).count() > 0, "{name:?} {value:?}");
+        }
+        if let Ok(view) = ContentType::parse(&raw) {
+            assert!(view.parameters().all(|(name, value)| !name.is_empty() && value.len() <= raw.len()));
+        }
+        if let Ok(view) = Authority::parse(&raw) {
+            assert!(raw.starts_with(view.host()) && !view.host().is_empty());
+        }
+        let lines = [raw.as_slice(), &raw];
+        if let Some(address) = forwarded::client(lines, u.int_in_range(0..=4)?) {
+            assert_eq!(address::parse(address.to_string().as_bytes()), Some(address));
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn matcher() {
+    fuzz(400, |u| {
+        let condition = condition(u, 3)?;
+        let rule: Match = serde_json::from_value(condition.clone()).unwrap();
+        let request = Request {
+            headers: (0..u.int_in_range(0..=3)?)
+                .map(|_| Ok((*u.choose(&["x-a", "x-b", "cookie"])?, bytes(u, b"ab=;, \"\xff")?)))
+                .collect::<Result<_>>()?,
+            source: u.choose(&[None, Some([10, 0, 0, 1].into()), Some([11, 0, 0, 1].into())]).copied()?,
+            ..Request::new(*u.choose(&["GET", "a"])?, bytes(u, b"a.:")?, bytes(u, b"/ab?=&%61#")?)
+        };
+        let holds = rule.holds(&request).unwrap();
+        let not: Match = serde_json::from_value(json!({"not": condition})).unwrap();
+        assert_eq!(not.holds(&request), Ok(!holds), "{condition} {request:?}");
+        assert_eq!(most_specific([&rule], &request).unwrap().is_some(), holds);
+        // One who sends more is no further in: `all` holds for fewer requests than `any`.
+        let any: Match = serde_json::from_str(r#"{"headers": {"x-a": {"contains": "a", "of": "any"}}}"#).unwrap();
+        let all: Match = serde_json::from_str(r#"{"headers": {"x-a": {"contains": "a", "of": "all"}}}"#).unwrap();
+        assert!(any.holds(&request).unwrap() || !all.holds(&request).unwrap());
+        Ok(())
+    });
+}
+
+/// A valid condition.
+fn condition(u: &mut Unstructured<'_>, depth: usize) -> Result<Value> {
+    let mut conditions = serde_json::Map::new();
+    let fields = ["methods", "hosts", "paths", "headers", "query", "cookies", "sources", "all", "any", "not"];
+    for _ in 0..u.int_in_range(0..=3)? {
+        let field = *u.choose(&fields[..if depth > 0 { fields.len() } else { 7 }])?;
+        let value = match field {
+            "methods" => json!([*u.choose(&["GET", "a"])?]),
+            "hosts" => json!([*u.choose(&["a", "*.a", "a.a"])?]),
+            "paths" => json!([{*u.choose(&["exact", "prefix"])?: *u.choose(&["/", "/a", "/a/b"])?}]),
+            "headers" => json!({*u.choose(&["x-a", "x-b"])?: value(u)?}),
+            "query" | "cookies" => json!({*u.choose(&["a", "b"])?: value(u)?}),
+            "sources" => json!(["10.0.0.0/8"]),
+            "all" | "any" => json!([condition(u, depth - 1)?, condition(u, depth - 1)?]),
+            _ => condition(u, depth - 1)?,
+        };
+        conditions.insert(field.to_owned(), value);
+    }
+    Ok(Value::Object(conditions))
+}
+
+fn value(u: &mut Unstructured<'_>) -> Result<Value> {
+    let test = *u.choose(&["exact", "prefix", "suffix", "contains"])?;
+    let text = *u.choose(&["a", "ab", "aab", "b,"])?;
+    let of = *u.choose(&["any", "all", "first"])?;
+    Ok(json!({test: text, "of": of, "ignore_case": u.arbitrary::<bool>()?, "comma_separated": u.arbitrary::<bool>()?}))
+}
+
+/// Bytes, most of them from those that mean something.
+fn bytes(u: &mut Unstructured<'_>, alphabet: &[u8]) -> Result<Vec<u8>> {
+    let length = u.int_in_range(0..=40)?;
+    (0..length).map(|_| if u.ratio(1, 20)? { u.arbitrary() } else { u.choose(alphabet).copied() }).collect()
+}
+
+/// Fixed seeds, as many as take about a second; or new ones, for as long as the environment says.
+fn fuzz(seeds: u64, mut target: impl FnMut(&mut Unstructured<'_>) -> Result<()>) {
+    // That the bytes do not suffice is no finding.
+    let mut target = |u: &mut Unstructured<'_>| target(u).or(Ok(()));
+    if ["ARBTEST_BUDGET_MS", "ARBTEST_SEED"].iter().any(|name| std::env::var_os(name).is_some()) {
+        arbtest(target).run();
+        return;
+    }
+    for seed in 1..=seeds {
+        let size = 64 + seed * 8;
+        arbtest(&mut target).seed(seed.wrapping_mul(0x9e37_79b9) << 32 | size).run();
+    }
+}
