@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tamis_module::gate::{self, EnvoyVersion};
 use wasmtime::Module;
 
 use super::callout::{Callout, CalloutAnswer, CalloutId, GrpcAnswer, GrpcEvent, GrpcId};
@@ -64,6 +65,7 @@ pub struct Proxy {
     process: Arc<Process>,
     /// The main thread first, then the workers.
     threads: Vec<Thread>,
+    options: Options,
 }
 
 /// How a proxy is set up.
@@ -73,6 +75,8 @@ pub struct Options {
     pub workers: usize,
     /// The limit on what is buffered for one message, in bytes (rule `BODY-6`).
     pub buffer_limit: usize,
+    /// Which Envoy it behaves like. Those before 1.36 were read and never run.
+    pub envoy: EnvoyVersion,
 }
 
 /// Names a stream that is under way.
@@ -88,7 +92,7 @@ pub struct StreamKey {
 pub enum LoadError {
     /// No Envoy would load the module.
     #[error("{0}")]
-    Refused(#[from] tamis_module::gate::Refusal),
+    Refused(#[from] gate::Refusal),
     /// wasmtime could not compile it.
     #[error("the module does not compile: {0}")]
     Compile(String),
@@ -112,7 +116,22 @@ impl LoadedModule {
     ///
     /// [`LoadError::Refused`] and [`LoadError::Compile`].
     pub fn new(bytes: &[u8]) -> Result<Self, LoadError> {
-        tamis_module::gate::check(bytes)?;
+        gate::check(bytes)?;
+        Self::compile(bytes)
+    }
+
+    /// The same for one Envoy alone, whatever others would say: a module may then import what only that one offers. Features
+    /// of WebAssembly above those of every supported Envoy are refused all the same, because the engine has none of them.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError::Refused`] and [`LoadError::Compile`].
+    pub fn for_envoy(bytes: &[u8], envoy: EnvoyVersion) -> Result<Self, LoadError> {
+        gate::check_for(bytes, envoy)?;
+        Self::compile(bytes)
+    }
+
+    fn compile(bytes: &[u8]) -> Result<Self, LoadError> {
         let compile = |error: wasmtime::Error| LoadError::Compile(format!("{error:#}"));
         let compiled = Module::new(engine::engine().map_err(compile)?, bytes).map_err(compile)?;
         Ok(Self { bytes: bytes.into(), code: Code::Wasm(compiled) })
@@ -150,7 +169,7 @@ impl LoadedModule {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { workers: 1, buffer_limit: DEFAULT_BUFFER_LIMIT }
+        Self { workers: 1, buffer_limit: DEFAULT_BUFFER_LIMIT, envoy: EnvoyVersion::NEWEST }
     }
 }
 
@@ -172,11 +191,11 @@ impl Proxy {
     /// [`LoadError`] of the first filter that cannot be loaded; nothing runs then.
     pub fn load_with(filters: &[FilterSpec], process: Arc<Process>, options: Options) -> Result<Self, LoadError> {
         let filters = filters.iter().cloned().map(Arc::new).collect::<Vec<_>>();
-        canaries(&filters, &process)?;
+        canaries(&filters, &process, options)?;
         let threads = (0..=options.workers.max(1))
-            .map(|index| Thread::start(&filters, &process, index, options.buffer_limit))
+            .map(|index| Thread::start(&filters, &process, index, options))
             .collect::<Result<_, _>>()?;
-        let mut proxy = Self { process, threads };
+        let mut proxy = Self { process, threads, options };
         proxy.settle();
         Ok(proxy)
     }
@@ -189,7 +208,7 @@ impl Proxy {
     /// [`LoadError`] of the first filter that cannot be loaded; the old chain goes on then.
     pub fn reload(&mut self, filters: &[FilterSpec]) -> Result<(), LoadError> {
         let filters = filters.iter().cloned().map(Arc::new).collect::<Vec<_>>();
-        canaries(&filters, &self.process)?;
+        canaries(&filters, &self.process, self.options)?;
         for thread in &mut self.threads {
             thread.reload(&filters)?;
         }
@@ -361,9 +380,9 @@ impl Proxy {
 }
 
 /// Tries every filter out (rule `LIFE-3`). What a canary has registered is gone with it, its timers and callouts too.
-fn canaries(filters: &[Arc<FilterSpec>], process: &Arc<Process>) -> Result<(), LoadError> {
+fn canaries(filters: &[Arc<FilterSpec>], process: &Arc<Process>, options: Options) -> Result<(), LoadError> {
     for filter in filters {
-        Thread::start(std::slice::from_ref(filter), process, usize::MAX, DEFAULT_BUFFER_LIMIT)?;
+        Thread::start(std::slice::from_ref(filter), process, usize::MAX, options)?;
     }
     Ok(())
 }

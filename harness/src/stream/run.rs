@@ -36,13 +36,15 @@ impl Run<'_> {
                     if direction == Direction::Response {
                         self.state.response_begun = true;
                         exchange.attributes.response_code = status_code(&headers);
+                        exchange.attributes.response_code_details = Some("via_upstream".to_owned());
+                        exchange.progress.upstream_connected = true;
                     }
                     message_of(&mut exchange, direction).headers = Some(headers);
                     Piece::Headers
                 }
                 Frame::Data(data) => Piece::Data(data),
                 Frame::Trailers(trailers) => {
-                    message_of(&mut exchange, direction).trailers = Some(trailers);
+                    message_of(&mut exchange, direction).trailers = Some(trailers.into_trailers());
                     Piece::Trailers
                 }
             }
@@ -51,6 +53,11 @@ impl Run<'_> {
             && let Piece::Data(data) = &piece
         {
             lock(&self.state.exchange).attributes.request_bytes += data.len() as u64;
+        }
+        if direction == Direction::Request {
+            lock(&self.state.exchange).progress.request_ended |= end;
+        } else if end {
+            lock(&self.state.exchange).progress.upstream_ended(self.vms.clock().elapsed());
         }
         self.deliver(direction, 0, piece, end);
         self.finish();
@@ -73,13 +80,19 @@ impl Run<'_> {
             None => {}
             Some(Ending::Reset) => self.reset(),
             // Headers that are on their way cannot be taken back (rule LR-7).
-            Some(Ending::Reply(_)) if self.state.response_sent => self.reset(),
+            Some(Ending::Reply(reply)) if self.state.response_sent => {
+                lock(&self.state.exchange).attributes.response_code_details = Some(reply.details);
+                self.reset();
+            }
             Some(Ending::Reply(reply)) if self.state.response_begun => self.reply_directly(&reply),
             Some(Ending::Reply(reply)) => self.reply_through_the_chain(&reply),
         }
     }
 
     fn reset(&mut self) {
+        let mut exchange = lock(&self.state.exchange);
+        exchange.attributes.response_code_details.get_or_insert_with(|| "wasm_close_stream".to_owned());
+        drop(exchange);
         self.state.out.push(Out::Reset);
         self.state.over = true;
     }
@@ -115,19 +128,27 @@ impl Run<'_> {
 
     fn response(&self, reply: &LocalReply) -> WireMessage {
         let mut exchange = lock(&self.state.exchange);
-        exchange.attributes.response_code_details.clone_from(&reply.details);
+        exchange.attributes.response_code_details = Some(reply.details.clone());
         // Known before the response is seen (rule PROP-5).
         exchange.attributes.response_code = Some(u64::from(reply.status & 0xffff));
         reply::response(reply, exchange.request.headers.as_ref())
     }
 
     fn emit(&mut self, direction: Direction, frame: Frame, end: bool) {
-        if direction == Direction::Response
-            && let Frame::Headers(headers) = &frame
-        {
-            self.state.response_sent = true;
-            lock(&self.state.exchange).attributes.response_code = status_code(headers);
+        let mut exchange = lock(&self.state.exchange);
+        match (direction, &frame) {
+            (Direction::Response, Frame::Headers(headers)) => {
+                self.state.response_sent = true;
+                exchange.attributes.response_code = status_code(headers);
+                exchange.response_leaves(self.vms.clock());
+            }
+            (Direction::Response, Frame::Data(data)) => exchange.progress.response_bytes += data.len() as u64,
+            (Direction::Request, Frame::Headers(_)) => {
+                exchange.progress.upstream_chosen = Some(self.vms.clock().elapsed());
+            }
+            _ => {}
         }
+        drop(exchange);
         self.state.out.push(match direction {
             Direction::Request => Out::Request(frame, end),
             Direction::Response => Out::Response(frame, end),
