@@ -11,6 +11,10 @@ use crate::{HeaderMap, HeaderName, Pairs};
 /// borrow from that copy. A change goes straight through to the proxy, and reads after it see it. Repeated names and the
 /// map's order are kept. Values are bytes.
 ///
+/// A value with CR, LF or NUL is refused with [`Status::BAD_ARGUMENT`](crate::Status::BAD_ARGUMENT) and never reaches the
+/// proxy, which would not look at it (rule `HDR-17`). Some names have one slot only: a second value is joined to the first
+/// by the proxy with a comma, so that `get_all` then gives one value (rule `HDR-9`).
+///
 /// It lives for one phase: what a phase read is never stale in the next.
 #[derive(Debug)]
 pub struct Headers {
@@ -51,6 +55,13 @@ impl Headers {
         Ok(self.iter()?.find_map(|(key, value)| (key == name.as_bytes()).then_some(value)))
     }
 
+    /// Sets any header, a pseudo header as well.
+    pub(crate) fn replace(&mut self, name: &[u8], value: &[u8]) -> Result<(), HostError> {
+        self.wire.take();
+        sendable("proxy_replace_header_map_value", value)?;
+        sys::replace_header(self.map, name, value)
+    }
+
     fn pairs(&self) -> Result<Pairs<'_>, HostError> {
         let wire = match self.wire.get() {
             Some(wire) => wire,
@@ -71,12 +82,12 @@ impl HeaderMap for Headers {
     }
 
     fn set(&mut self, name: &HeaderName, value: &[u8]) -> Result<(), HostError> {
-        self.wire.take();
-        sys::replace_header(self.map, name.as_bytes(), value)
+        self.replace(name.as_bytes(), value)
     }
 
     fn add(&mut self, name: &HeaderName, value: &[u8]) -> Result<(), HostError> {
         self.wire.take();
+        sendable("proxy_add_header_map_value", value)?;
         sys::add_header(self.map, name.as_bytes(), value)
     }
 
@@ -84,4 +95,13 @@ impl HeaderMap for Headers {
         self.wire.take();
         sys::remove_header(self.map, name.as_bytes())
     }
+}
+
+/// Whether a value can stand in a message: without CR, LF and NUL.
+pub(crate) fn is_sendable(value: &[u8]) -> bool {
+    !value.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0))
+}
+
+fn sendable(function: &'static str, value: &[u8]) -> Result<(), HostError> {
+    if is_sendable(value) { Ok(()) } else { Err(HostError::new(function, sys::Status::BAD_ARGUMENT)) }
 }

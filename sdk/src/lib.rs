@@ -6,7 +6,7 @@
 //! ```
 //! use schemars::JsonSchema;
 //! use serde::Deserialize;
-//! use tamis::{ConfigError, Filter, HeaderMap, HeaderName, Outcome, ResponseHeaders};
+//! use tamis::{ConfigError, Filter, HeaderMap, HeaderName, Outcome, PluginContext, ResponseHeaders};
 //!
 //! /// Says hello in a response header.
 //! #[derive(Deserialize, JsonSchema)]
@@ -24,7 +24,7 @@
 //! impl Filter for Hello {
 //!     type Config = Config;
 //!
-//!     fn new(config: Config) -> Result<Self, ConfigError> {
+//!     fn new(config: Config, _: &PluginContext) -> Result<Self, ConfigError> {
 //!         Ok(Self(config))
 //!     }
 //!
@@ -63,17 +63,27 @@ pub mod native;
 pub mod runtime;
 pub mod sys;
 
+mod body;
+mod direction;
 mod filter;
+mod handle;
 mod headers;
 mod outcome;
 mod phases;
+mod plugin;
+mod response;
 mod subject;
 
-pub use config::ConfigError;
+pub use body::{Body, BodyError, BodyMode, OverLimit};
+pub use config::{ConfigError, Configuration, NoConfig};
+pub(crate) use direction::Direction;
 pub use filter::Filter;
+pub use handle::{RequestHandle, ResponseHandle, StreamError};
 pub use headers::Headers;
-pub use outcome::{Outcome, Response};
-pub use phases::{Log, RequestHeaders, ResponseHeaders};
+pub use outcome::{LastOutcome, LateOutcome, Outcome, Paused, Replacement};
+pub use phases::{Log, RequestBody, RequestHeaders, RequestTrailers, ResponseBody, ResponseHeaders, ResponseTrailers};
+pub use plugin::{PluginContext, Shutdown};
+pub use response::{GrpcStatus, Response};
 pub use sys::{HostError, Status};
 pub use tamis_core::*;
 /// Turns `impl Filter for …` into a Proxy-Wasm module: see the [crate's first page](crate) for a whole filter.

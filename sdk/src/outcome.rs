@@ -1,32 +1,102 @@
 //! What a phase can decide.
 
-use crate::{HeaderName, HostError};
+use crate::{BodyError, HostError, Response};
 
-/// A phase's decision. The SDK performs it; the phase itself calls nothing.
+/// A phase's decision, in a request and at the headers of a response. The SDK performs it; the phase itself calls nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "the phase returns it"]
 pub enum Outcome {
     /// Go on to the next filter.
     Continue,
-    /// Answer the request here; it goes no further.
+    /// Stop here until a handle lets the message go on: see [`RequestHeaders::pause`](crate::RequestHeaders::pause).
+    Pause(Paused),
+    /// Answer the request here; it goes no further. From a response's headers, the answer takes the response's place and
+    /// passes the other filters by (rule `LR-7`).
     Respond(Response),
+    /// Reset the stream. The client sees a closed connection (HTTP/1) or a reset stream (HTTP/2), rule `LR-10`.
+    Close,
 }
 
-/// A host call's result as a decision: go on, or answer 500 when the proxy refused what was asked.
+/// A decision in the body of a response, whose headers may have left.
 ///
-/// The client sees no reason; the proxy's log has the status ([`HostError`]) and response code details say
-/// `tamis_host_error`.
-impl From<Result<(), HostError>> for Outcome {
-    fn from(result: Result<(), HostError>) -> Self {
-        match result {
-            Ok(()) => Self::Continue,
-            Err(error) => {
-                crate::log::error(format_args!("{error}; answering 500"));
-                Self::Respond(Response::new(500).details("tamis_host_error"))
+/// There is no answer to give then: the proxy would reset the stream (rule `LR-7`). While the headers are held there is:
+/// [`ResponseBody::respond`](crate::ResponseBody::respond) makes a [`LateOutcome::Respond`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use = "the phase returns it"]
+pub enum LateOutcome {
+    /// Go on to the next filter.
+    Continue,
+    /// Stop here until a handle lets the message go on.
+    Pause(Paused),
+    /// Send another response in the place of this one, whose headers are held.
+    Respond(Replacement),
+    /// Reset the stream; the client sees that the response was cut short.
+    Close,
+}
+
+/// A decision at the trailers of a response, where everything else has left. Resetting the stream there would end the
+/// whole proxy (rule `LR-12`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use = "the phase returns it"]
+pub enum LastOutcome {
+    /// Let the message end.
+    Continue,
+    /// Stop here until a handle lets the message end.
+    Pause(Paused),
+}
+
+/// The mark of a message that was paused: whoever has it has a handle too, so that somebody can let the message go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paused(pub(crate) ());
+
+/// A response that can still take the place of another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replacement(pub(crate) Response);
+
+/// Makes decisions of the results of host calls and of bodies.
+macro_rules! decisions {
+    ($($error:ty),*) => {$(
+        /// A result as a decision: go on, or answer 500 when the proxy refused what was asked.
+        ///
+        /// The client sees no reason; the proxy's log has the error and response code details say `tamis_host_error`.
+        impl From<Result<(), $error>> for Outcome {
+            fn from(result: Result<(), $error>) -> Self {
+                match result {
+                    Ok(()) => Self::Continue,
+                    Err(error) => {
+                        crate::log::error(format_args!("{error}; answering 500"));
+                        Self::Respond(Response::new(500).details("tamis_host_error"))
+                    }
+                }
             }
         }
-    }
+
+        /// A result as a decision: go on, or reset the stream when the proxy refused what was asked.
+        impl From<Result<(), $error>> for LateOutcome {
+            fn from(result: Result<(), $error>) -> Self {
+                match result {
+                    Ok(()) => Self::Continue,
+                    Err(error) => {
+                        crate::log::error(format_args!("{error}; closing the stream"));
+                        Self::Close
+                    }
+                }
+            }
+        }
+
+        /// A result as a decision: go on, and say in the log what the proxy refused.
+        impl From<Result<(), $error>> for LastOutcome {
+            fn from(result: Result<(), $error>) -> Self {
+                if let Err(error) = result {
+                    crate::log::error(format_args!("{error}"));
+                }
+                Self::Continue
+            }
+        }
+    )*};
 }
+
+decisions!(HostError, BodyError);
 
 impl From<Response> for Outcome {
     fn from(response: Response) -> Self {
@@ -34,47 +104,20 @@ impl From<Response> for Outcome {
     }
 }
 
-/// A response that the proxy makes itself, without the upstream.
-///
-/// ```
-/// use tamis::{HeaderName, Outcome, Response};
-///
-/// const X_REASON: HeaderName = HeaderName::from_static("x-reason");
-/// let refused: Outcome = Response::new(403).header(X_REASON, "no key").body("no entry\n").into();
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Response {
-    pub(crate) status: u16,
-    pub(crate) details: &'static str,
-    pub(crate) headers: Vec<(HeaderName, Vec<u8>)>,
-    pub(crate) body: Vec<u8>,
+impl From<Paused> for Outcome {
+    fn from(paused: Paused) -> Self {
+        Self::Pause(paused)
+    }
 }
 
-impl Response {
-    /// A response with this status, no headers of its own and no body.
-    #[must_use]
-    pub fn new(status: u16) -> Self {
-        Self { status, details: "tamis", headers: Vec::new(), body: Vec::new() }
+impl From<Paused> for LateOutcome {
+    fn from(paused: Paused) -> Self {
+        Self::Pause(paused)
     }
+}
 
-    /// Adds a header.
-    #[must_use]
-    pub fn header(mut self, name: HeaderName, value: impl Into<Vec<u8>>) -> Self {
-        self.headers.push((name, value.into()));
-        self
-    }
-
-    /// Sets the body. The proxy adds `content-length`, and `content-type: text/plain` unless there is one (rule `LR-4`).
-    #[must_use]
-    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
-        self.body = body.into();
-        self
-    }
-
-    /// Sets the response code details, a word for access logs (`%RESPONSE_CODE_DETAILS%`) that no client sees.
-    #[must_use]
-    pub fn details(mut self, details: &'static str) -> Self {
-        self.details = details;
-        self
+impl From<Paused> for LastOutcome {
+    fn from(paused: Paused) -> Self {
+        Self::Pause(paused)
     }
 }

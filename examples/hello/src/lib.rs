@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use tamis::{ConfigError, Filter, HeaderMap, HeaderName, HeaderValue, Outcome, ResponseHeaders};
+use tamis::{ConfigError, Filter, HeaderMap, HeaderName, HeaderValue, Outcome, PluginContext, ResponseHeaders};
 
 const X_HELLO: HeaderName = HeaderName::from_static("x-hello");
 
@@ -22,7 +22,7 @@ pub struct Hello(Config);
 impl Filter for Hello {
     type Config = Config;
 
-    fn new(config: Config) -> Result<Self, ConfigError> {
+    fn new(config: Config, _: &PluginContext) -> Result<Self, ConfigError> {
         Ok(Self(config))
     }
 

@@ -5,7 +5,9 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use tamis::{ConfigError, Filter, HeaderMap, HeaderName, HeaderValue, Outcome, RequestHeaders, ResponseHeaders};
+use tamis::{
+    ConfigError, Filter, HeaderMap, HeaderName, HeaderValue, Outcome, PluginContext, RequestHeaders, ResponseHeaders,
+};
 
 const X_PATH: HeaderName = HeaderName::from_static("x-path");
 const X_SERVED_BY: HeaderName = HeaderName::from_static("x-served-by");
@@ -33,7 +35,7 @@ impl Filter for PathEcho {
     type Config = Config;
     type Stream = Asked;
 
-    fn new(config: Config) -> Result<Self, ConfigError> {
+    fn new(config: Config, _: &PluginContext) -> Result<Self, ConfigError> {
         Ok(Self(config))
     }
 

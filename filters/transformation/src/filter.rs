@@ -1,6 +1,6 @@
 //! The phases.
 
-use tamis::{ConfigError, Filter, Outcome, RequestHeaders, ResponseHeaders};
+use tamis::{ConfigError, Filter, Outcome, PluginContext, RequestHeaders, ResponseHeaders};
 
 use crate::config::{Config, Edits, Rule};
 
@@ -14,7 +14,7 @@ pub struct Transformation {
 impl Filter for Transformation {
     type Config = Config;
 
-    fn new(config: Config) -> Result<Self, ConfigError> {
+    fn new(config: Config, _: &PluginContext) -> Result<Self, ConfigError> {
         if config.rules.is_empty() {
             return Err(ConfigError::new("rules", "expected at least one rule"));
         }

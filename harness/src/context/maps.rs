@@ -135,24 +135,22 @@ impl VmContext {
 impl Message {
     /// Creates empty trailers, for a guest that adds some at the end of a body (rule `HDR-12`).
     pub fn trailers_mut(&mut self) -> &mut HeaderMap {
-        self.trailers.get_or_insert_with(|| HeaderMap::default().into_trailers())
+        self.trailers.get_or_insert_default()
     }
 }
 
 /// The wire form of a map; an empty one is no bytes at all (rules `MEM-4`, `MEM-6`).
 pub(crate) fn encode(map: &HeaderMap) -> Vec<u8> {
-    if map.is_empty() { Vec::new() } else { encode_pairs(map.iter()) }
-}
-
-/// The wire form of pairs; of none it is a count of 0.
-pub(super) fn encode_pairs<'p>(pairs: impl Iterator<Item = (&'p [u8], &'p [u8])> + Clone) -> Vec<u8> {
+    if map.is_empty() {
+        return Vec::new();
+    }
     let word = |size: usize| u32::try_from(size).unwrap_or(u32::MAX).to_le_bytes();
-    let mut wire = word(pairs.clone().count()).to_vec();
-    for (name, value) in pairs.clone() {
+    let mut wire = word(map.len()).to_vec();
+    for (name, value) in map.iter() {
         wire.extend_from_slice(&word(name.len()));
         wire.extend_from_slice(&word(value.len()));
     }
-    for (name, value) in pairs {
+    for (name, value) in map.iter() {
         wire.extend_from_slice(name);
         wire.push(0);
         wire.extend_from_slice(value);

@@ -43,7 +43,7 @@ enum Job {
     /// With the way by which its response comes back.
     Request {
         message: WireMessage,
-        attributes: Box<Attributes>,
+        attributes: Attributes,
         sent: oneshot::Sender<Sent>,
         back: Sender<Job>,
     },
@@ -88,7 +88,7 @@ impl Worker {
     pub(super) async fn request(&self, message: WireMessage, attributes: Attributes) -> Result<Sent, Gone> {
         let (sent, outcome) = oneshot::channel();
         let back = self.0.clone();
-        self.0.send(Job::Request { message, attributes: Box::new(attributes), sent, back }).map_err(|_| Gone)?;
+        self.0.send(Job::Request { message, attributes, sent, back }).map_err(|_| Gone)?;
         outcome.await.map_err(|_| Gone)
     }
 }
@@ -115,7 +115,7 @@ impl Filters {
             // The client left while the request was waiting: no filter has to see it.
             Job::Request { sent, .. } if sent.is_closed() => {}
             Job::Request { message, attributes, sent, back } => {
-                let mut whole = Whole::new(self.proxy.open_on(0, *attributes));
+                let mut whole = Whole::new(self.proxy.open_on(0, attributes));
                 whole.send(&mut self.proxy, Direction::Request, message);
                 self.streams.insert(whole.key(), (whole, Waiting::Request(sent, back)));
             }

@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tamis_module::gate::{self, EnvoyVersion};
 use wasmtime::Module;
 
 use super::callout::{Callout, CalloutAnswer, CalloutId, GrpcAnswer, GrpcEvent, GrpcId};
@@ -65,7 +64,6 @@ pub struct Proxy {
     process: Arc<Process>,
     /// The main thread first, then the workers.
     threads: Vec<Thread>,
-    options: Options,
 }
 
 /// How a proxy is set up.
@@ -75,8 +73,6 @@ pub struct Options {
     pub workers: usize,
     /// The limit on what is buffered for one message, in bytes (rule `BODY-6`).
     pub buffer_limit: usize,
-    /// Which Envoy it behaves like. Those before 1.36 were read and never run.
-    pub envoy: EnvoyVersion,
 }
 
 /// Names a stream that is under way.
@@ -92,7 +88,7 @@ pub struct StreamKey {
 pub enum LoadError {
     /// No Envoy would load the module.
     #[error("{0}")]
-    Refused(#[from] gate::Refusal),
+    Refused(#[from] tamis_module::gate::Refusal),
     /// wasmtime could not compile it.
     #[error("the module does not compile: {0}")]
     Compile(String),
@@ -116,22 +112,7 @@ impl LoadedModule {
     ///
     /// [`LoadError::Refused`] and [`LoadError::Compile`].
     pub fn new(bytes: &[u8]) -> Result<Self, LoadError> {
-        gate::check(bytes)?;
-        Self::compile(bytes)
-    }
-
-    /// The same for one Envoy alone, whatever others would say: a module may then import what only that one offers. Features
-    /// of WebAssembly above those of every supported Envoy are refused all the same, because the engine has none of them.
-    ///
-    /// # Errors
-    ///
-    /// [`LoadError::Refused`] and [`LoadError::Compile`].
-    pub fn for_envoy(bytes: &[u8], envoy: EnvoyVersion) -> Result<Self, LoadError> {
-        gate::check_for(bytes, envoy)?;
-        Self::compile(bytes)
-    }
-
-    fn compile(bytes: &[u8]) -> Result<Self, LoadError> {
+        tamis_module::gate::check(bytes)?;
         let compile = |error: wasmtime::Error| LoadError::Compile(format!("{error:#}"));
         let compiled = Module::new(engine::engine().map_err(compile)?, bytes).map_err(compile)?;
         Ok(Self { bytes: bytes.into(), code: Code::Wasm(compiled) })
@@ -169,7 +150,7 @@ impl LoadedModule {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { workers: 1, buffer_limit: DEFAULT_BUFFER_LIMIT, envoy: EnvoyVersion::NEWEST }
+        Self { workers: 1, buffer_limit: DEFAULT_BUFFER_LIMIT }
     }
 }
 
@@ -191,11 +172,11 @@ impl Proxy {
     /// [`LoadError`] of the first filter that cannot be loaded; nothing runs then.
     pub fn load_with(filters: &[FilterSpec], process: Arc<Process>, options: Options) -> Result<Self, LoadError> {
         let filters = filters.iter().cloned().map(Arc::new).collect::<Vec<_>>();
-        canaries(&filters, &process, options)?;
+        canaries(&filters, &process)?;
         let threads = (0..=options.workers.max(1))
-            .map(|index| Thread::start(&filters, &process, index, options))
+            .map(|index| Thread::start(&filters, &process, index, options.buffer_limit))
             .collect::<Result<_, _>>()?;
-        let mut proxy = Self { process, threads, options };
+        let mut proxy = Self { process, threads };
         proxy.settle();
         Ok(proxy)
     }
@@ -208,7 +189,7 @@ impl Proxy {
     /// [`LoadError`] of the first filter that cannot be loaded; the old chain goes on then.
     pub fn reload(&mut self, filters: &[FilterSpec]) -> Result<(), LoadError> {
         let filters = filters.iter().cloned().map(Arc::new).collect::<Vec<_>>();
-        canaries(&filters, &self.process, self.options)?;
+        canaries(&filters, &self.process)?;
         for thread in &mut self.threads {
             thread.reload(&filters)?;
         }
@@ -380,9 +361,9 @@ impl Proxy {
 }
 
 /// Tries every filter out (rule `LIFE-3`). What a canary has registered is gone with it, its timers and callouts too.
-fn canaries(filters: &[Arc<FilterSpec>], process: &Arc<Process>, options: Options) -> Result<(), LoadError> {
+fn canaries(filters: &[Arc<FilterSpec>], process: &Arc<Process>) -> Result<(), LoadError> {
     for filter in filters {
-        Thread::start(std::slice::from_ref(filter), process, usize::MAX, options)?;
+        Thread::start(std::slice::from_ref(filter), process, usize::MAX, DEFAULT_BUFFER_LIMIT)?;
     }
     Ok(())
 }

@@ -36,15 +36,13 @@ impl Run<'_> {
                     if direction == Direction::Response {
                         self.state.response_begun = true;
                         exchange.attributes.response_code = status_code(&headers);
-                        exchange.attributes.response_code_details = Some("via_upstream".to_owned());
-                        exchange.progress.upstream_connected = true;
                     }
                     message_of(&mut exchange, direction).headers = Some(headers);
                     Piece::Headers
                 }
                 Frame::Data(data) => Piece::Data(data),
                 Frame::Trailers(trailers) => {
-                    message_of(&mut exchange, direction).trailers = Some(trailers.into_trailers());
+                    message_of(&mut exchange, direction).trailers = Some(trailers);
                     Piece::Trailers
                 }
             }
@@ -53,11 +51,6 @@ impl Run<'_> {
             && let Piece::Data(data) = &piece
         {
             lock(&self.state.exchange).attributes.request_bytes += data.len() as u64;
-        }
-        if direction == Direction::Request {
-            lock(&self.state.exchange).progress.request_ended |= end;
-        } else if end {
-            lock(&self.state.exchange).progress.upstream_ended(self.vms.clock().elapsed());
         }
         self.deliver(direction, 0, piece, end);
         self.finish();
@@ -80,19 +73,13 @@ impl Run<'_> {
             None => {}
             Some(Ending::Reset) => self.reset(),
             // Headers that are on their way cannot be taken back (rule LR-7).
-            Some(Ending::Reply(reply)) if self.state.response_sent => {
-                lock(&self.state.exchange).attributes.response_code_details = Some(reply.details);
-                self.reset();
-            }
+            Some(Ending::Reply(_)) if self.state.response_sent => self.reset(),
             Some(Ending::Reply(reply)) if self.state.response_begun => self.reply_directly(&reply),
             Some(Ending::Reply(reply)) => self.reply_through_the_chain(&reply),
         }
     }
 
     fn reset(&mut self) {
-        let mut exchange = lock(&self.state.exchange);
-        exchange.attributes.response_code_details.get_or_insert_with(|| "wasm_close_stream".to_owned());
-        drop(exchange);
         self.state.out.push(Out::Reset);
         self.state.over = true;
     }
@@ -128,27 +115,19 @@ impl Run<'_> {
 
     fn response(&self, reply: &LocalReply) -> WireMessage {
         let mut exchange = lock(&self.state.exchange);
-        exchange.attributes.response_code_details = Some(reply.details.clone());
+        exchange.attributes.response_code_details.clone_from(&reply.details);
         // Known before the response is seen (rule PROP-5).
         exchange.attributes.response_code = Some(u64::from(reply.status & 0xffff));
         reply::response(reply, exchange.request.headers.as_ref())
     }
 
     fn emit(&mut self, direction: Direction, frame: Frame, end: bool) {
-        let mut exchange = lock(&self.state.exchange);
-        match (direction, &frame) {
-            (Direction::Response, Frame::Headers(headers)) => {
-                self.state.response_sent = true;
-                exchange.attributes.response_code = status_code(headers);
-                exchange.response_leaves(self.vms.clock());
-            }
-            (Direction::Response, Frame::Data(data)) => exchange.progress.response_bytes += data.len() as u64,
-            (Direction::Request, Frame::Headers(_)) => {
-                exchange.progress.upstream_chosen = Some(self.vms.clock().elapsed());
-            }
-            _ => {}
+        if direction == Direction::Response
+            && let Frame::Headers(headers) = &frame
+        {
+            self.state.response_sent = true;
+            lock(&self.state.exchange).attributes.response_code = status_code(headers);
         }
-        drop(exchange);
         self.state.out.push(match direction {
             Direction::Request => Out::Request(frame, end),
             Direction::Response => Out::Response(frame, end),
@@ -242,6 +221,7 @@ impl Run<'_> {
             (std::mem::take(&mut message.body), end && message.trailers.is_some())
         };
         let Some(side) = self.state.side(direction, index) else { return };
+        side.buffering = returned.word == Some(1);
         match returned.word {
             None | Some(0) => {
                 side.hold = Hold::No;
@@ -283,8 +263,17 @@ impl Run<'_> {
             Direction::Response => Callback::ResponseTrailers { count },
         };
         self.see(direction, index, trailers_of, true);
-        let Some(returned) = self.call(direction, index, callback) else { return };
         let Some(side) = self.state.side(direction, index) else { return };
+        let reachable = side.buffering.then(|| std::mem::take(&mut side.held));
+        if let Some(body) = reachable {
+            message_of(&mut lock(&self.state.exchange), direction).body = body;
+        }
+        let Some(returned) = self.call(direction, index, callback) else { return };
+        let body = std::mem::take(&mut message_of(&mut lock(&self.state.exchange), direction).body);
+        let Some(side) = self.state.side(direction, index) else { return };
+        if side.buffering {
+            side.held = body;
+        }
         if matches!(returned.word, None | Some(0)) {
             let headers_held = side.hold == Hold::HeadersOnly;
             self.see(direction, index, trailers_of, false);

@@ -8,6 +8,9 @@ pub(super) struct Side {
     pub held: Vec<u8>,
     /// The message's end has come to this filter.
     pub ended: bool,
+    /// The last body callback has asked to buffer: what is held can be read and written in later ones, at the trailers too
+    /// (rule `BODY-14`).
+    pub buffering: bool,
     /// Trailers have come to this filter and wait.
     pub trailers_wait: bool,
 }

@@ -1,11 +1,11 @@
 //! One thread of the proxy: its VMs, the streams on it, its timers and callouts.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::callout::{CalloutAnswer, GrpcAnswer, router_reply};
-use super::proxy::{FailurePolicy, FilterSpec, LoadError, Options};
+use super::proxy::{FailurePolicy, FilterSpec, LoadError};
 use super::run::Run;
 use super::side::Direction;
 use super::state::{FilterState, StreamState};
@@ -13,7 +13,7 @@ use super::vms::Vms;
 use super::whole::Collector;
 use super::{Frame, Passed};
 use crate::abi::Callback;
-use crate::context::{Attributes, Exchange, Process, Progress, lock};
+use crate::context::{Attributes, Exchange, Process};
 use crate::cost::Cost;
 
 /// A thread of the proxy.
@@ -23,7 +23,7 @@ pub(super) struct Thread {
     pub chain: Vec<Handle>,
     pub streams: BTreeMap<u64, StreamState>,
     next_stream: u64,
-    options: Options,
+    buffer_limit: usize,
     /// There are plugins that the chain no longer has.
     retiring: bool,
 }
@@ -42,11 +42,11 @@ impl Thread {
         filters: &[Arc<FilterSpec>],
         process: &Arc<Process>,
         index: usize,
-        options: Options,
+        buffer_limit: usize,
     ) -> Result<Self, LoadError> {
-        let mut vms = Vms::new(process.clone(), index, options.envoy);
+        let mut vms = Vms::new(process.clone(), index);
         let chain = filters.iter().map(|filter| vms.load(filter)).collect::<Result<_, _>>()?;
-        let mut thread = Self { vms, chain, streams: BTreeMap::new(), next_stream: 1, options, retiring: false };
+        let mut thread = Self { vms, chain, streams: BTreeMap::new(), next_stream: 1, buffer_limit, retiring: false };
         thread.settle();
         Ok(thread)
     }
@@ -62,14 +62,9 @@ impl Thread {
     }
 
     /// Begins a stream: every filter gets its context's id, before its VM is entered (rule `LIFE-7`).
-    pub(super) fn open(&mut self, mut attributes: Attributes) -> u64 {
+    pub(super) fn open(&mut self, attributes: Attributes) -> u64 {
         self.revive();
-        let clock = self.vms.clock();
-        if attributes.start_nanoseconds == 0 {
-            attributes.start_nanoseconds = clock.wall_nanoseconds();
-        }
-        let progress = Progress { opened: clock.elapsed(), ..Progress::default() };
-        let exchange = Arc::new(Mutex::new(Exchange { attributes, progress, ..Exchange::default() }));
+        let exchange = Arc::new(std::sync::Mutex::new(Exchange { attributes, ..Exchange::default() }));
         let mut state = StreamState {
             exchange: exchange.clone(),
             filters: Vec::new(),
@@ -101,7 +96,7 @@ impl Thread {
     /// Hands a frame to a stream.
     pub(super) fn send(&mut self, key: u64, direction: Direction, frame: Frame, end: bool) {
         if let Some(state) = self.streams.get_mut(&key) {
-            Run { vms: &mut self.vms, state, buffer_limit: self.options.buffer_limit }.send(direction, frame, end);
+            Run { vms: &mut self.vms, state, buffer_limit: self.buffer_limit }.send(direction, frame, end);
         }
         self.settle();
     }
@@ -116,8 +111,6 @@ impl Thread {
     /// Ends a stream: log, done, delete (rule `LIFE-9`). Says what the thread has spent since it began.
     pub(super) fn close(&mut self, key: u64) -> Cost {
         let Some(state) = self.streams.remove(&key) else { return Cost::default() };
-        let now = self.vms.clock().elapsed();
-        lock(&state.exchange).progress.end(now);
         for filter in state.filters.iter().rev() {
             if filter.created {
                 for callback in [Callback::Log, Callback::Done, Callback::Delete] {
@@ -198,7 +191,7 @@ impl Thread {
                 Some((state, index))
             });
             if let Some((state, index)) = found {
-                Run { vms: &mut self.vms, state, buffer_limit: self.options.buffer_limit }.act(index, action);
+                Run { vms: &mut self.vms, state, buffer_limit: self.buffer_limit }.act(index, action);
             }
         }
     }

@@ -1,25 +1,47 @@
 //! The exports that a filter needs.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 use syn::Type;
 
+use crate::kind::Kind;
 use crate::native;
+use Parameter::{Unused, Word};
 
-/// The exports for `filter`, which implements `phases`; with `keeps`, it is told when a stream ends.
-pub(crate) fn exports(filter: &Type, phases: &[String], keeps: bool) -> TokenStream {
-    let implemented = PHASES.iter().filter(|phase| phases.iter().any(|name| name == phase.name)).collect::<Vec<_>>();
-    let names = implemented.iter().map(|phase| phase.name);
-    let later = implemented.iter().any(|phase| phase.name != "request_headers");
-    let callbacks = implemented.iter().map(|phase| (phase.export)());
-    let delete = keeps.then(|| {
-        quote! {
-            #[unsafe(no_mangle)]
-            extern "C" fn proxy_on_delete(id: u32) {
-                RUNTIME.with(|runtime| runtime.delete(id));
-            }
-        }
-    });
+/// What the attribute has found.
+pub(crate) struct Found<'a> {
+    pub filter: &'a Type,
+    pub kind: Kind,
+    /// The methods of the block.
+    pub methods: &'a [String],
+    /// The filter remembers something of each stream.
+    pub keeps: bool,
+    /// It can hold headers.
+    pub held_headers: bool,
+}
+
+impl Found<'_> {
+    fn has(&self, method: &str) -> bool {
+        self.methods.iter().any(|name| name == method)
+    }
+
+    /// The names of the exports, each with the method of the runtime and its parameters.
+    fn exports(&self) -> impl Iterator<Item = &'static Export> {
+        EXPORTS.iter().filter(|export| export.kind.is_none_or(|kind| kind == self.kind)).filter(|export| {
+            export.methods.is_empty() && self.keeps || export.methods.iter().any(|method| self.has(method))
+        })
+    }
+}
+
+/// The filter as the runtime sees it, and on wasm32 the exports by which a proxy enters it.
+pub(crate) fn exports(found: &Found) -> TokenStream {
+    let Found { filter, keeps, held_headers, kind, .. } = found;
+    let used =
+        kind.phases().iter().filter(|(method, _)| found.has(method)).map(|(_, phase)| *phase).collect::<Vec<_>>();
+    let later = used.iter().any(|phase| *phase != kind.first_phase());
+    let (request_body, response_body) = (found.has("request_body"), found.has("response_body"));
+    let of = kind.of();
+    let callbacks = found.exports().map(Export::function);
     let functions = quote! {
         #[unsafe(no_mangle)]
         extern "C" fn proxy_on_context_create(id: u32, parent: u32) {
@@ -31,26 +53,46 @@ pub(crate) fn exports(filter: &Type, phases: &[String], keeps: bool) -> TokenStr
             RUNTIME.with(|runtime| runtime.configure(root, size))
         }
 
-        #delete
         #(#callbacks)*
     };
-    let about = quote! {
-        const ABOUT: ::tamis::runtime::About = ::tamis::runtime::About {
-            name: env!("CARGO_PKG_NAME"),
-            version: env!("CARGO_PKG_VERSION"),
-            summary: env!("CARGO_PKG_DESCRIPTION"),
-            phases: &[#(#names),*],
-        };
-    };
-    let runtime = quote!(::tamis::runtime::Runtime::new(ABOUT, #keeps, #later));
-    let native = native::native(filter, &functions, &about, &runtime);
+    let native = native::native(filter, &functions);
     quote! {
+        impl ::tamis::runtime::Plugin for #filter {
+            type Config = <#filter as #of>::Config;
+            type State = <#filter as #of>::Stream;
+
+            const ABOUT: ::tamis::runtime::About = ::tamis::runtime::About {
+                name: env!("CARGO_PKG_NAME"),
+                version: env!("CARGO_PKG_VERSION"),
+                summary: env!("CARGO_PKG_DESCRIPTION"),
+                phases: &[#(#used),*],
+                held_headers: #held_headers,
+            };
+            const KEEPS: bool = #keeps;
+            const LATER: bool = #later;
+            const HTTP: ::tamis::runtime::HttpBodies =
+                ::tamis::runtime::HttpBodies { request_body: #request_body, response_body: #response_body };
+
+            fn make(
+                config: <#filter as #of>::Config,
+                plugin: &::tamis::PluginContext,
+            ) -> ::std::result::Result<Self, ::tamis::ConfigError> {
+                <#filter as #of>::new(config, plugin)
+            }
+
+            fn tick(&self, plugin: &::tamis::PluginContext) {
+                <#filter as #of>::tick(self, plugin);
+            }
+
+            fn shutdown(&self, plugin: &::tamis::PluginContext) -> ::tamis::Shutdown {
+                <#filter as #of>::shutdown(self, plugin)
+            }
+        }
+
         #[cfg(target_arch = "wasm32")]
         const _: () = {
-            #about
             ::std::thread_local! {
-                static RUNTIME: ::tamis::runtime::Runtime<#filter> =
-                    const { #runtime };
+                static RUNTIME: ::tamis::runtime::Runtime<#filter> = const { ::tamis::runtime::Runtime::new() };
             }
 
             #[unsafe(no_mangle)]
@@ -64,9 +106,7 @@ pub(crate) fn exports(filter: &Type, phases: &[String], keeps: bool) -> TokenStr
             /// Runs once, when the module is built; the post-link step drops it.
             #[unsafe(no_mangle)]
             extern "C" fn tamis_describe() -> i64 {
-                ::tamis::sys::leak_for_host(
-                    ::tamis::runtime::describe::<<#filter as ::tamis::Filter>::Config>(&ABOUT),
-                )
+                ::tamis::sys::leak_for_host(::tamis::runtime::describe::<#filter>())
             }
 
             #functions
@@ -76,43 +116,95 @@ pub(crate) fn exports(filter: &Type, phases: &[String], keeps: bool) -> TokenStr
     }
 }
 
-struct Phase {
+/// An export that a filter may have.
+struct Export {
     name: &'static str,
-    export: fn() -> TokenStream,
+    /// The kind of filter that it belongs to; nothing for every kind.
+    kind: Option<Kind>,
+    /// The methods of a filter that need it, one of which is enough; none for what only a filter with state needs.
+    methods: &'static [&'static str],
+    /// The runtime's method.
+    runtime: &'static str,
+    /// Its parameters besides the context's id: whether each is handed on.
+    parameters: &'static [Parameter],
+    returns: bool,
 }
 
-const PHASES: &[Phase] = &[
-    Phase {
-        name: "request_headers",
-        export: || {
-            quote! {
-                #[unsafe(no_mangle)]
-                extern "C" fn proxy_on_request_headers(id: u32, _count: u32, end_of_stream: u32) -> u32 {
-                    RUNTIME.with(|runtime| runtime.request_headers(id, end_of_stream))
+/// A parameter of an export besides the context's id.
+#[derive(Clone, Copy)]
+enum Parameter {
+    Unused,
+    Word,
+}
+
+impl Export {
+    const fn new(
+        name: &'static str,
+        kind: Option<Kind>,
+        methods: &'static [&'static str],
+        runtime: &'static str,
+        parameters: &'static [Parameter],
+        returns: bool,
+    ) -> Self {
+        Self { name, kind, methods, runtime, parameters, returns }
+    }
+
+    fn function(&self) -> TokenStream {
+        let ident = |name: &str| Ident::new(name, proc_macro2::Span::call_site());
+        let (name, runtime) = (ident(self.name), ident(self.runtime));
+        let (mut taken, mut given) = (Vec::new(), Vec::new());
+        for (i, parameter) in self.parameters.iter().enumerate() {
+            match parameter {
+                Unused => {
+                    let name = ident(&format!("_unused{i}"));
+                    taken.push(quote!(#name: u32));
+                }
+                Word => {
+                    let name = ident(&format!("word{i}"));
+                    taken.push(quote!(#name: u32));
+                    given.push(quote!(#name));
                 }
             }
-        },
-    },
-    Phase {
-        name: "response_headers",
-        export: || {
-            quote! {
-                #[unsafe(no_mangle)]
-                extern "C" fn proxy_on_response_headers(id: u32, _count: u32, end_of_stream: u32) -> u32 {
-                    RUNTIME.with(|runtime| runtime.response_headers(id, end_of_stream))
-                }
+        }
+        let result = self.returns.then(|| quote!(-> u32));
+        let end = (!self.returns).then(|| quote!(;));
+        quote! {
+            #[unsafe(no_mangle)]
+            extern "C" fn #name(id: u32 #(, #taken)*) #result {
+                RUNTIME.with(|runtime| runtime.#runtime(id #(, #given)*))#end
             }
-        },
-    },
-    Phase {
-        name: "log",
-        export: || {
-            quote! {
-                #[unsafe(no_mangle)]
-                extern "C" fn proxy_on_log(id: u32) {
-                    RUNTIME.with(|runtime| runtime.log(id));
-                }
-            }
-        },
-    },
+        }
+    }
+}
+
+const HTTP: Option<Kind> = Some(Kind::Http);
+
+/// In the order in which a module has them.
+const EXPORTS: &[Export] = &[
+    // A filter with bodies remembers where each stands, so its block has a body's method or state of its own.
+    Export::new("proxy_on_delete", None, &[], "delete", &[], false),
+    Export::new("proxy_on_request_headers", HTTP, &["request_headers"], "request_headers", &[Unused, Word], true),
+    Export::new("proxy_on_request_body", HTTP, &["request_body"], "request_body", &[Word, Word], true),
+    // At the trailers a body is complete too.
+    Export::new(
+        "proxy_on_request_trailers",
+        HTTP,
+        &["request_body", "request_trailers"],
+        "request_trailers",
+        &[Unused],
+        true,
+    ),
+    Export::new("proxy_on_response_headers", HTTP, &["response_headers"], "response_headers", &[Unused, Word], true),
+    Export::new("proxy_on_response_body", HTTP, &["response_body"], "response_body", &[Word, Word], true),
+    Export::new(
+        "proxy_on_response_trailers",
+        HTTP,
+        &["response_body", "response_trailers"],
+        "response_trailers",
+        &[Unused],
+        true,
+    ),
+    Export::new("proxy_on_log", None, &["log"], "log", &[], false),
+    Export::new("proxy_on_tick", None, &["tick"], "tick", &[], false),
+    Export::new("proxy_on_done", None, &["shutdown"], "done", &[], true),
 ];

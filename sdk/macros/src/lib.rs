@@ -1,11 +1,15 @@
 //! The attribute `#[tamis::filter]`.
 //!
 //! It reads an `impl Filter for …` block, keeps it as it is (but for a missing `type Stream`), and adds the exports of the
-//! phases that the block implements, on wasm32 only; elsewhere the filter can be entered natively instead. Use it through the crate `tamis`, which documents it.
+//! phases that the block implements, on wasm32 only; elsewhere the filter can be entered natively instead. Use it through
+//! the crate `tamis`, which documents it.
 
 mod exports;
+mod kind;
 mod native;
 
+use exports::Found;
+use kind::Kind;
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::{ImplItem, ItemImpl, Type, parse_quote};
@@ -18,51 +22,90 @@ pub fn filter(arguments: proc_macro::TokenStream, item: proc_macro::TokenStream)
 }
 
 fn expand(arguments: &TokenStream, mut block: ItemImpl) -> syn::Result<TokenStream> {
-    check(arguments, &block)?;
-    let keeps = keeps_state(&block);
-    if stream_type(&block).is_none() {
+    let kind = kind(&block)?;
+    let methods = methods(&block);
+    let held_headers = held_headers(arguments, &block, &methods)?;
+    for (body, headers) in [("request_body", "request_headers"), ("response_body", "response_headers")] {
+        if let (Some(body), false) = (method(&block, body), methods.iter().any(|name| name == headers)) {
+            return Err(syn::Error::new_spanned(
+                &body.sig.ident,
+                format!("`{}` needs `{headers}`, which says how it wants the body", body.sig.ident),
+            ));
+        }
+    }
+    // Where a body stands must be remembered until its stream is gone.
+    let keeps = keeps_state(&block) || methods.iter().any(|name| name == "request_body" || name == "response_body");
+    if associated(&block, "Config").is_none() {
+        block.items.push(parse_quote!(
+            type Config = ::tamis::NoConfig;
+        ));
+    }
+    if associated(&block, "Stream").is_none() {
         block.items.push(parse_quote!(
             type Stream = ();
         ));
     }
-    let phases = block
-        .items
-        .iter()
-        .filter_map(|item| match item {
-            ImplItem::Fn(function) => Some(function.sig.ident.to_string()),
-            _ => None,
-        })
-        .collect::<Vec<_>>();
-    let exports = exports::exports(&block.self_ty, &phases, keeps);
+    let exports = exports::exports(&Found { filter: &block.self_ty, kind, methods: &methods, keeps, held_headers });
     Ok(quote::quote!(#block #exports))
 }
 
-fn check(arguments: &TokenStream, block: &ItemImpl) -> syn::Result<()> {
+fn kind(block: &ItemImpl) -> syn::Result<Kind> {
     let error = |at: &dyn ToTokens, message: &str| Err(syn::Error::new_spanned(at.to_token_stream(), message));
-    if !arguments.is_empty() {
-        return error(arguments, "`#[tamis::filter]` takes no arguments");
-    }
-    let is_filter = |path: &syn::Path| path.segments.last().is_some_and(|segment| segment.ident == "Filter");
-    match &block.trait_ {
-        Some((_, path, _)) if is_filter(path) => {}
-        Some((_, path, _)) => return error(path, "`#[tamis::filter]` goes on an `impl Filter for …` block"),
-        None => return error(&block.self_ty, "`#[tamis::filter]` goes on an `impl Filter for …` block"),
-    }
+    let place = "`#[tamis::filter]` goes on an `impl Filter for …` block";
+    let Some((_, path, _)) = &block.trait_ else { return error(&block.self_ty, place) };
+    let kind = path.segments.last().and_then(|segment| Kind::of_trait(&segment.ident.to_string()));
+    let Some(kind) = kind else { return error(path, place) };
     if block.generics.params.is_empty() {
-        Ok(())
+        Ok(kind)
     } else {
         error(&block.generics, "a module holds one filter, so its type cannot be generic")
     }
 }
 
-/// Whether the filter remembers something per stream: anything but `()`.
-fn keeps_state(block: &ItemImpl) -> bool {
-    stream_type(block).is_some_and(|ty| !matches!(ty, Type::Tuple(tuple) if tuple.elems.is_empty()))
+/// Whether the attribute says `held_headers`; it and the method of this name go together.
+fn held_headers(arguments: &TokenStream, block: &ItemImpl, methods: &[String]) -> syn::Result<bool> {
+    let said = match arguments.to_string().as_str() {
+        "" => false,
+        "held_headers" => true,
+        _ => {
+            return Err(syn::Error::new_spanned(arguments, "`#[tamis::filter]` takes no arguments but `held_headers`"));
+        }
+    };
+    let method = methods.iter().any(|name| name == "held_headers");
+    if said == method {
+        return Ok(said);
+    }
+    let message = if said {
+        "`held_headers` needs the method `held_headers`, which returns the field of the configuration"
+    } else {
+        "the method `held_headers` needs `#[tamis::filter(held_headers)]`, so that the module says it"
+    };
+    Err(syn::Error::new_spanned(&block.self_ty, message))
 }
 
-fn stream_type(block: &ItemImpl) -> Option<&Type> {
+/// Whether the filter remembers something per stream: anything but `()`.
+fn keeps_state(block: &ItemImpl) -> bool {
+    associated(block, "Stream").is_some_and(|ty| !matches!(ty, Type::Tuple(tuple) if tuple.elems.is_empty()))
+}
+
+fn associated<'b>(block: &'b ItemImpl, name: &str) -> Option<&'b Type> {
     block.items.iter().find_map(|item| match item {
-        ImplItem::Type(item) if item.ident == "Stream" => Some(&item.ty),
+        ImplItem::Type(item) if item.ident == name => Some(&item.ty),
+        _ => None,
+    })
+}
+
+fn methods(block: &ItemImpl) -> Vec<String> {
+    let functions = block.items.iter().filter_map(|item| match item {
+        ImplItem::Fn(function) => Some(function.sig.ident.to_string()),
+        _ => None,
+    });
+    functions.collect()
+}
+
+fn method<'b>(block: &'b ItemImpl, name: &str) -> Option<&'b syn::ImplItemFn> {
+    block.items.iter().find_map(|item| match item {
+        ImplItem::Fn(function) if function.sig.ident == name => Some(function),
         _ => None,
     })
 }
@@ -101,6 +144,19 @@ mod tests {
     }
 
     #[test]
+    fn a_body_comes_with_its_trailers_and_its_end() {
+        let block = parse_quote! { impl Filter for F { fn request_headers() {} fn request_body() {} fn tick() {} } };
+        let own = [
+            "proxy_on_delete",
+            "proxy_on_request_headers",
+            "proxy_on_request_body",
+            "proxy_on_request_trailers",
+            "proxy_on_tick",
+        ];
+        assert_eq!(exported(block), [ALWAYS.as_slice(), &own].concat());
+    }
+
+    #[test]
     fn no_state_may_be_said_or_left_out() {
         let said = parse_quote! { impl Filter for F { type Stream = (); } };
         assert_eq!(exported(said), ALWAYS);
@@ -127,7 +183,19 @@ mod tests {
         assert_eq!(error(TokenStream::new(), parse_quote! { impl F {} }), place);
         assert_eq!(
             error(parse_quote!(held), parse_quote! { impl Filter for F {} }),
-            "`#[tamis::filter]` takes no arguments"
+            "`#[tamis::filter]` takes no arguments but `held_headers`"
+        );
+        assert_eq!(
+            error(TokenStream::new(), parse_quote! { impl Filter for F { fn response_body() {} } }),
+            "`response_body` needs `response_headers`, which says how it wants the body"
+        );
+        assert_eq!(
+            error(parse_quote!(held_headers), parse_quote! { impl Filter for F {} }),
+            "`held_headers` needs the method `held_headers`, which returns the field of the configuration"
+        );
+        assert_eq!(
+            error(TokenStream::new(), parse_quote! { impl Filter for F { fn held_headers() {} } }),
+            "the method `held_headers` needs `#[tamis::filter(held_headers)]`, so that the module says it"
         );
         assert_eq!(
             error(TokenStream::new(), parse_quote! { impl<T> Filter for F<T> {} }),

@@ -4,14 +4,8 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 use syn::{Item, ItemFn, ReturnType, Type};
 
-/// The impl of `tamis::native::Native`, made of the `functions` that a module exports. They call `RUNTIME`, as `runtime`
-/// makes it of the constant in `about`.
-pub(crate) fn native(
-    filter: &Type,
-    functions: &TokenStream,
-    about: &TokenStream,
-    runtime: &TokenStream,
-) -> TokenStream {
+/// The impl of `tamis::native::Native`, made of the `functions` that a module exports. They call `RUNTIME`.
+pub(crate) fn native(filter: &Type, functions: &TokenStream) -> TokenStream {
     let functions = match syn::parse2::<syn::File>(functions.clone()) {
         Ok(file) => file.items.into_iter().filter_map(ordinary).collect::<Vec<_>>(),
         Err(error) => return error.into_compile_error(),
@@ -23,19 +17,17 @@ pub(crate) fn native(
         #[cfg(not(target_arch = "wasm32"))]
         #[allow(unexpected_cfgs, reason = "the cfg below comes from the command that loads the library")]
         const _: () = {
-            #about
-
             static RUNTIME: ::tamis::native::Current<::tamis::runtime::Runtime<#filter>> =
                 ::tamis::native::Current::new();
 
             impl ::tamis::native::Native for #filter {
-                const NAME: &'static str = ABOUT.name;
+                const NAME: &'static str = <#filter as ::tamis::runtime::Plugin>::ABOUT.name;
                 const EXPORTS: &'static [::tamis::native::Export] = &[
                     #(::tamis::native::Export { name: #names, call: ::tamis::native::Call::#calls(#idents) }),*
                 ];
 
                 fn instance() -> ::std::rc::Rc<dyn ::std::any::Any> {
-                    let runtime: ::tamis::runtime::Runtime<#filter> = #runtime;
+                    let runtime: ::tamis::runtime::Runtime<#filter> = ::tamis::runtime::Runtime::new();
                     ::std::rc::Rc::new(runtime)
                 }
             }

@@ -11,6 +11,7 @@
 
 mod fault;
 mod key;
+mod kind;
 mod reader;
 mod tree;
 
@@ -18,6 +19,7 @@ use std::fmt;
 
 use serde::de::DeserializeOwned;
 
+pub use self::kind::{Configuration, NoConfig};
 use self::tree::Node;
 
 /// Reads a configuration, as the proxy calls a plugin into being; a filter's own tests may call it too.

@@ -1,43 +1,34 @@
-//! The bodies of the exports.
+//! The bodies of the exports that every kind of filter has.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use super::About;
 use super::plugins::Plugins;
-use super::streams::{Kept, Unkept};
-use crate::sys;
-use crate::{Filter, Log, Outcome, RequestHeaders, Response, ResponseHeaders, config};
-
-/// `Action::Continue` and `Action::Pause` of the ABI.
-const CONTINUE: u32 = 0;
-const PAUSE: u32 = 1;
+use super::streams::{Bodies, Kept, Unkept};
+use super::{Plugin, perform};
+use crate::body::Memory;
+use crate::{Configuration, PluginContext, Response, Shutdown, handle, sys};
 
 /// One filter's plugins and streams in one VM.
 #[derive(Debug)]
-pub struct Runtime<F: Filter> {
-    about: About,
-    /// Whether the module exports `proxy_on_delete`.
-    keeps: bool,
-    /// Whether a phase other than `request_headers` is implemented.
-    later: bool,
+pub struct Runtime<F: Plugin> {
     plugins: RefCell<Plugins<F>>,
-    kept: RefCell<Kept<F::Stream>>,
+    kept: RefCell<Kept<F::State>>,
     unkept: RefCell<Unkept>,
+    /// What the bodies of all streams occupy, in bytes.
+    body_bytes: Cell<usize>,
 }
 
-impl<F: Filter> Runtime<F> {
-    /// A VM's runtime before anything happened. `keeps`: the filter has state per stream; `later`: it has phases after
-    /// `request_headers`.
+impl<F: Plugin> Runtime<F> {
+    /// A VM's runtime before anything happened.
     #[must_use]
-    pub const fn new(about: About, keeps: bool, later: bool) -> Self {
+    #[allow(clippy::new_without_default, reason = "made in a constant")]
+    pub const fn new() -> Self {
         Self {
-            about,
-            keeps,
-            later,
             plugins: RefCell::new(Plugins::new()),
             kept: RefCell::new(Kept::new()),
             unkept: RefCell::new(Unkept::new()),
+            body_bytes: Cell::new(0),
         }
     }
 
@@ -46,19 +37,20 @@ impl<F: Filter> Runtime<F> {
         if parent == 0 {
             install_panic_hook();
             self.plugins.borrow_mut().create(id);
-        } else if self.keeps {
+        } else if F::KEEPS {
             self.kept.borrow_mut().create(id, parent);
         } else if self.plugins.borrow().several() {
-            self.unkept.borrow_mut().create(id, parent, self.later);
+            self.unkept.borrow_mut().create(id, parent, F::LATER);
         }
     }
 
     /// `proxy_on_configure`: reads the configuration and makes the plugin; 0 makes the proxy reject it.
     pub fn configure(&self, root: u32, size: u32) -> u32 {
-        match self.plugin(size) {
+        handle::entered(root);
+        match Self::plugin(size) {
             Ok(plugin) => {
                 self.plugins.borrow_mut().configure(root, plugin);
-                crate::log::info(format_args!("{} {} configured", self.about.name, self.about.version));
+                crate::log::info(format_args!("{} {} configured", F::ABOUT.name, F::ABOUT.version));
                 1
             }
             Err(message) => {
@@ -68,58 +60,75 @@ impl<F: Filter> Runtime<F> {
         }
     }
 
+    /// `proxy_on_tick`
+    pub fn tick(&self, root: u32) {
+        handle::entered(root);
+        if let Some(plugin) = self.get(Some(root)) {
+            plugin.tick(&PluginContext::new());
+        }
+    }
+
+    /// `proxy_on_done`: a stream, whose answer does not count, or a plugin; 0 asks for time.
+    pub fn done(&self, id: u32) -> u32 {
+        handle::entered(id);
+        let is_root = self.plugins.borrow().is_root(id);
+        match self.get(Some(id)).filter(|_| is_root) {
+            Some(plugin) if plugin.shutdown(&PluginContext::new()) == Shutdown::Later => 0,
+            _ => 1,
+        }
+    }
+
     /// `proxy_on_delete`: a stream, or a plugin.
     pub fn delete(&self, id: u32) {
         let mut plugins = self.plugins.borrow_mut();
         if plugins.is_root(id) {
             plugins.delete(id);
         } else {
-            self.kept.borrow_mut().delete(id);
+            let freed = self.kept.borrow_mut().delete(id);
+            self.body_bytes.set(self.body_bytes.get().saturating_sub(freed));
         }
     }
 
-    /// `proxy_on_request_headers`
-    pub fn request_headers(&self, id: u32, end_of_stream: u32) -> u32 {
-        self.phase(id, |filter, stream| filter.request_headers(stream, &mut RequestHeaders::new(end_of_stream != 0)))
-    }
-
-    /// `proxy_on_response_headers`
-    pub fn response_headers(&self, id: u32, end_of_stream: u32) -> u32 {
-        self.phase(id, |filter, stream| filter.response_headers(stream, &mut ResponseHeaders::new(end_of_stream != 0)))
-    }
-
-    /// `proxy_on_log`
-    pub fn log(&self, id: u32) {
-        self.enter(id, |filter, stream| filter.log(stream, &Log::new()));
-    }
-
-    fn plugin(&self, size: u32) -> Result<F, String> {
+    fn plugin(size: u32) -> Result<F, String> {
         let json = if size == 0 {
             Vec::new()
         } else {
             sys::buffer(sys::PLUGIN_CONFIGURATION, 0, size as usize).map_err(|error| error.to_string())?
         };
-        config::parse(&json).and_then(F::new).map_err(|error| error.to_string())
+        let plugin = F::Config::read(&json).and_then(|config| F::make(config, &PluginContext::new()));
+        plugin.map_err(|error| error.to_string())
     }
 
-    fn phase(&self, id: u32, run: impl FnOnce(&F, &mut F::Stream) -> Outcome) -> u32 {
-        let outcome = self.enter(id, run).unwrap_or_else(|| {
+    pub(super) fn memory(&self, max: usize) -> Memory<'_> {
+        Memory { used: &self.body_bytes, max }
+    }
+
+    /// Runs a phase; `stop` is its result that lets nothing go on.
+    pub(super) fn phase(
+        &self,
+        id: u32,
+        stop: u32,
+        run: impl FnOnce(&F, &mut F::State, &mut Option<Box<Bodies>>) -> u32,
+    ) -> u32 {
+        self.enter(id, run).unwrap_or_else(|| {
             crate::log::error(format_args!("stream {id} belongs to no plugin; answering 500"));
-            Outcome::Respond(Response::new(500).details("tamis_unknown_plugin"))
-        });
-        match outcome {
-            Outcome::Continue => CONTINUE,
-            Outcome::Respond(response) => respond(&response),
-        }
+            perform::respond(&Response::new(500).details("tamis_unknown_plugin"));
+            stop
+        })
     }
 
     /// Runs a phase of the stream's own plugin; nothing when it cannot be told. No cell is borrowed meanwhile, so a host
     /// that enters the VM again finds everything in order.
-    fn enter<T>(&self, id: u32, run: impl FnOnce(&F, &mut F::Stream) -> T) -> Option<T> {
-        if self.keeps {
-            let (root, mut state) = self.kept.borrow_mut().take(id)?;
-            let result = self.get(Some(root)).map(|filter| run(&filter, &mut state));
-            self.kept.borrow_mut().put(id, state);
+    pub(super) fn enter<T>(
+        &self,
+        id: u32,
+        run: impl FnOnce(&F, &mut F::State, &mut Option<Box<Bodies>>) -> T,
+    ) -> Option<T> {
+        handle::entered(id);
+        if F::KEEPS {
+            let (root, mut state, mut bodies) = self.kept.borrow_mut().take(id)?;
+            let result = self.get(Some(root)).map(|filter| run(&filter, &mut state, &mut bodies));
+            self.kept.borrow_mut().put(id, state, bodies);
             return result;
         }
         let (several, first) = {
@@ -127,22 +136,12 @@ impl<F: Filter> Runtime<F> {
             (plugins.several(), plugins.first())
         };
         let root = if several { self.unkept.borrow_mut().root(id, first) } else { first };
-        Some(run(&*self.get(root)?, &mut F::Stream::default()))
+        Some(run(&*self.get(root)?, &mut F::State::default(), &mut None))
     }
 
     fn get(&self, root: Option<u32>) -> Option<Rc<F>> {
         self.plugins.borrow().get(root?)
     }
-}
-
-/// Answers the stream. When the host refuses even that, the stream stays paused until the proxy's own timeout: going on
-/// would let pass what the filter wanted to stop.
-fn respond(response: &Response) -> u32 {
-    let headers = response.headers.iter().map(|(name, value)| (name.as_bytes(), value.as_slice()));
-    if let Err(error) = sys::send_local_response(response.status, response.details, headers, &response.body) {
-        crate::log::critical(format_args!("{error}; the stream stays paused"));
-    }
-    PAUSE
 }
 
 /// A panic's message may hold a value that a client sent, so only its place is logged. What happens next is the failure
@@ -159,12 +158,11 @@ fn install_panic_hook() {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
-
+    use super::super::{About, HttpBodies};
     use super::*;
-    use crate::ConfigError;
+    use crate::{ConfigError, Filter, Outcome, RequestHeaders, ResponseHeaders};
 
-    const ABOUT: About = About { name: "f", version: "1", summary: "", phases: &[] };
+    const CONTINUE: u32 = 0;
 
     thread_local! {
         static CREATED: Cell<u32> = const { Cell::new(0) };
@@ -172,13 +170,13 @@ mod tests {
     }
 
     /// A filter whose plugins are numbered, and that tells which one a phase ran in.
-    struct Numbered(u32);
+    struct Numbered<const KEEPS: bool>(u32);
 
-    impl Filter for Numbered {
+    impl<const KEEPS: bool> Filter for Numbered<KEEPS> {
         type Config = std::collections::BTreeMap<String, u32>;
         type Stream = u32;
 
-        fn new(_: Self::Config) -> Result<Self, ConfigError> {
+        fn new(_: Self::Config, _: &PluginContext) -> Result<Self, ConfigError> {
             CREATED.set(CREATED.get() + 1);
             Ok(Self(CREATED.get()))
         }
@@ -196,8 +194,28 @@ mod tests {
         }
     }
 
-    fn runtime(keeps: bool, roots: u32) -> Runtime<Numbered> {
-        let runtime = Runtime::new(ABOUT, keeps, true);
+    impl<const KEEPS: bool> Plugin for Numbered<KEEPS> {
+        type Config = <Self as Filter>::Config;
+        type State = u32;
+
+        const ABOUT: About = About { name: "f", version: "1", summary: "", phases: &[], held_headers: false };
+        const KEEPS: bool = KEEPS;
+        const LATER: bool = true;
+        const HTTP: HttpBodies = HttpBodies { request_body: false, response_body: false };
+
+        fn make(config: <Self as Filter>::Config, plugin: &PluginContext) -> Result<Self, ConfigError> {
+            <Self as Filter>::new(config, plugin)
+        }
+
+        fn tick(&self, _: &PluginContext) {}
+
+        fn shutdown(&self, _: &PluginContext) -> Shutdown {
+            if self.0 == 1 { Shutdown::Later } else { Shutdown::Now }
+        }
+    }
+
+    fn runtime<const KEEPS: bool>(roots: u32) -> Runtime<Numbered<KEEPS>> {
+        let runtime = Runtime::new();
         for root in 1..=roots {
             runtime.context_create(root, 0);
             assert_eq!(runtime.configure(root, 0), 1);
@@ -212,7 +230,7 @@ mod tests {
 
     #[test]
     fn state_and_plugin_follow_the_stream() {
-        let runtime = runtime(true, 2);
+        let runtime = runtime::<true>(2);
         runtime.context_create(3, 1);
         runtime.context_create(4, 2);
         assert_eq!(seen(runtime.request_headers(3, 1)), Some(101));
@@ -225,7 +243,7 @@ mod tests {
 
     #[test]
     fn one_plugin_needs_to_remember_nothing() {
-        let runtime = runtime(false, 1);
+        let runtime = runtime::<false>(1);
         for stream in 2..10 {
             runtime.context_create(stream, 1);
         }
@@ -236,7 +254,7 @@ mod tests {
     #[test]
     fn a_stream_whose_plugin_cannot_be_told_is_refused() {
         // Natively there is no host, so it keeps no property for a stream.
-        let runtime = runtime(false, 2);
+        let runtime = runtime::<false>(2);
         runtime.context_create(3, 1);
         assert_eq!(seen(runtime.request_headers(3, 1)), Some(101), "it was just created");
         runtime.context_create(4, 2);
@@ -245,8 +263,15 @@ mod tests {
     }
 
     #[test]
+    fn only_plugins_can_ask_for_time() {
+        let runtime = runtime::<true>(2);
+        runtime.context_create(3, 1);
+        assert_eq!([1, 2, 3, 9].map(|id| runtime.done(id)), [0, 1, 1, 1]);
+    }
+
+    #[test]
     fn a_new_configuration_is_for_new_phases() {
-        let runtime = runtime(true, 1);
+        let runtime = runtime::<true>(1);
         runtime.context_create(2, 1);
         assert_eq!(runtime.configure(1, 0), 1);
         assert_eq!(seen(runtime.request_headers(2, 1)), Some(201));

@@ -18,8 +18,12 @@
 
 mod describe;
 mod exports;
+mod http;
+mod perform;
+mod plugin;
 mod plugins;
 mod streams;
 
 pub use describe::{About, describe};
 pub use exports::Runtime;
+pub use plugin::{HttpBodies, Plugin};

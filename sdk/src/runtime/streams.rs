@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use super::plugins::RootId;
+use crate::Direction;
+use crate::body::BodyState;
 use crate::sys::{self, HostError};
 
 /// The streams of a filter that remembers something of each: freed in `proxy_on_delete`.
@@ -12,8 +14,37 @@ pub(super) struct Kept<S> {
     streams: Option<Map<S>>,
 }
 
-/// Plugin and state by stream; the state is away during a phase.
-type Map<S> = HashMap<u32, (RootId, Option<S>), BuildHasherDefault<IdHasher>>;
+type Map<S> = HashMap<u32, Entry<S>, BuildHasherDefault<IdHasher>>;
+
+/// A stream's plugin and what is remembered of it, which is away during a phase.
+#[derive(Debug)]
+struct Entry<S> {
+    root: RootId,
+    state: Option<S>,
+    bodies: Option<Box<Bodies>>,
+}
+
+/// What the SDK itself remembers of a stream whose bodies a filter wants.
+#[derive(Debug, Default)]
+pub(super) struct Bodies {
+    request: Option<BodyState>,
+    response: Option<BodyState>,
+    /// Behind the headers there is no message but bytes of another protocol.
+    pub tunnel: bool,
+}
+
+impl Bodies {
+    pub(super) fn of(&mut self, direction: Direction) -> &mut Option<BodyState> {
+        match direction {
+            Direction::Request => &mut self.request,
+            Direction::Response => &mut self.response,
+        }
+    }
+
+    fn charged(&self) -> usize {
+        [&self.request, &self.response].into_iter().flatten().map(BodyState::charged).sum()
+    }
+}
 
 impl<S: Default> Kept<S> {
     pub(super) const fn new() -> Self {
@@ -21,24 +52,24 @@ impl<S: Default> Kept<S> {
     }
 
     pub(super) fn create(&mut self, stream: u32, root: RootId) {
-        self.streams.get_or_insert_default().insert(stream, (root, None));
+        self.streams.get_or_insert_default().insert(stream, Entry { root, state: None, bodies: None });
     }
 
-    pub(super) fn delete(&mut self, stream: u32) {
-        if let Some(streams) = &mut self.streams {
-            streams.remove(&stream);
-        }
+    /// Forgets a stream; says how many bytes its bodies have occupied.
+    pub(super) fn delete(&mut self, stream: u32) -> usize {
+        let entry = self.streams.as_mut().and_then(|streams| streams.remove(&stream));
+        entry.and_then(|entry| entry.bodies).map_or(0, |bodies| bodies.charged())
     }
 
-    /// Takes a stream's state out for the time of a phase; the first phase finds the default.
-    pub(super) fn take(&mut self, stream: u32) -> Option<(RootId, S)> {
-        let (root, state) = self.streams.as_mut()?.get_mut(&stream)?;
-        Some((*root, state.take().unwrap_or_default()))
+    /// Takes what is remembered of a stream out for the time of a phase; the first phase finds the default.
+    pub(super) fn take(&mut self, stream: u32) -> Option<(RootId, S, Option<Box<Bodies>>)> {
+        let entry = self.streams.as_mut()?.get_mut(&stream)?;
+        Some((entry.root, entry.state.take().unwrap_or_default(), entry.bodies.take()))
     }
 
-    pub(super) fn put(&mut self, stream: u32, state: S) {
-        if let Some((_, slot)) = self.streams.as_mut().and_then(|streams| streams.get_mut(&stream)) {
-            *slot = Some(state);
+    pub(super) fn put(&mut self, stream: u32, state: S, bodies: Option<Box<Bodies>>) {
+        if let Some(entry) = self.streams.as_mut().and_then(|streams| streams.get_mut(&stream)) {
+            (entry.state, entry.bodies) = (Some(state), bodies);
         }
     }
 }

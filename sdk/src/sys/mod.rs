@@ -18,10 +18,11 @@ mod memory;
 pub(crate) mod native;
 mod status;
 
-pub(crate) use calls::PLUGIN_CONFIGURATION;
 pub use calls::{
-    LogLevel, MapType, add_header, buffer, header_map_pairs, log, property, random_u64, remove_header, replace_header,
-    send_local_response, set_property,
+    LogLevel, MapType, StreamType, add_header, buffer, close_stream, continue_stream, environment, finished,
+    header_map_pairs, log, property, random_u64, remove_header, replace_header, send_local_response, set_buffer,
+    set_effective_context, set_property,
 };
+pub(crate) use calls::{PLUGIN_CONFIGURATION, VM_CONFIGURATION};
 pub use memory::{allocate, leak_for_host};
 pub use status::{HostError, Status};

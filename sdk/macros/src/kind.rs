@@ -1,0 +1,52 @@
+//! The kinds of filters, each a trait.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+/// What an impl block implements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// `tamis::Filter`
+    Http,
+}
+
+impl Kind {
+    /// The kind whose trait this is.
+    pub(crate) fn of_trait(name: &str) -> Option<Self> {
+        match name {
+            "Filter" => Some(Self::Http),
+            _ => None,
+        }
+    }
+
+    /// The trait's path.
+    pub(crate) fn of(self) -> TokenStream {
+        match self {
+            Self::Http => quote!(::tamis::Filter),
+        }
+    }
+
+    /// The trait's methods that are phases, each with the name that a module's description has for it.
+    pub(crate) const fn phases(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Http => &[
+                ("request_headers", "request_headers"),
+                ("request_body", "request_body"),
+                ("request_trailers", "request_trailers"),
+                ("response_headers", "response_headers"),
+                ("response_body", "response_body"),
+                ("response_trailers", "response_trailers"),
+                ("log", "log"),
+                ("tick", "tick"),
+                ("shutdown", "done"),
+            ],
+        }
+    }
+
+    /// The phase that directly follows a stream's creation.
+    pub(crate) const fn first_phase(self) -> &'static str {
+        match self {
+            Self::Http => "request_headers",
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! What the attribute says of a filter.
+
+use super::About;
+use crate::{ConfigError, Configuration, PluginContext, Shutdown};
+
+/// What every kind of filter is to the runtime. [`#[tamis::filter]`](crate::filter) implements it.
+pub trait Plugin: Sized + 'static {
+    /// What the user writes.
+    type Config: Configuration;
+    /// What is remembered of a stream.
+    type State: Default + 'static;
+
+    /// What the module says of itself.
+    const ABOUT: About;
+    /// Whether the module is told when a stream ends, because something is remembered of it.
+    const KEEPS: bool;
+    /// Whether there are phases after a stream's first.
+    const LATER: bool;
+    /// Which bodies of HTTP it wants.
+    const HTTP: HttpBodies;
+
+    /// Makes the plugin.
+    ///
+    /// # Errors
+    ///
+    /// When the configuration is not accepted.
+    fn make(config: Self::Config, plugin: &PluginContext) -> Result<Self, ConfigError>;
+
+    /// The plugin's timer.
+    fn tick(&self, plugin: &PluginContext);
+
+    /// The plugin's end.
+    fn shutdown(&self, plugin: &PluginContext) -> Shutdown;
+}
+
+/// Which body phases a filter for HTTP has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HttpBodies {
+    /// `request_body`
+    pub request_body: bool,
+    /// `response_body`
+    pub response_body: bool,
+}
