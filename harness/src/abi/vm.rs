@@ -165,9 +165,12 @@ impl Vm {
         self.store.data().cost
     }
 
-    /// The guest's memory, in bytes.
+    /// The guest's memory, in bytes; a native filter has none of its own.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
+        if self.instance.is_none() {
+            return 0;
+        }
         self.store.data().memory.map_or(0, |memory| memory.data_size(&self.store))
     }
 

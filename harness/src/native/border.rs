@@ -18,7 +18,8 @@ pub const PANICKED: u32 = 1;
 /// What [`Guest::enter`] answers: the guest was killed by the answer to a host call.
 pub const KILLED: u32 = 2;
 
-/// Gives a [`Guest`], which lives as long as the library. A library has a static of this type, `TAMIS_NATIVE_GUEST`.
+/// Gives a [`Guest`], which lives as long as the library. A library has a static of this type, `tamis_native_` and the
+/// crate's name.
 pub type Entry = extern "C" fn() -> *const c_void;
 
 /// Text in UTF-8 that lives as long as the library it comes from.

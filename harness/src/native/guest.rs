@@ -46,6 +46,12 @@ pub enum NativeError {
         /// What the system says.
         error: String,
     },
+    /// The library has no filter of this name, or not one of the SDK's.
+    #[error("the library {} has no filter of the SDK", .file.display())]
+    NoFilter {
+        /// The file.
+        file: PathBuf,
+    },
     /// Libraries are not loaded on this system.
     #[error("libraries are loaded on Linux only; a filter's own tests can run it natively everywhere")]
     Unsupported,
@@ -110,21 +116,23 @@ impl Native {
         })))
     }
 
-    /// A filter in a library that was built with `--cfg tamis_native`. The library stays loaded until the program ends,
-    /// and may do whatever the program may.
+    /// The filter in the library of a crate of this name. It stays loaded until the program ends, and may do whatever the
+    /// program may.
     ///
     /// # Errors
     ///
     /// [`NativeError`] when there is no such filter, or filter and harness do not fit together.
     #[cfg(target_os = "linux")]
-    pub fn load(file: &Path) -> Result<Self, NativeError> {
+    pub fn load(file: &Path, name: &str) -> Result<Self, NativeError> {
         let failed = |error: libloading::Error| NativeError::Load { file: file.to_owned(), error: error.to_string() };
         // SAFETY: the caller trusts the library; its initialisers are Rust's, which has none.
         let library = unsafe { libloading::Library::new(file) }.map_err(failed)?;
         // Threads keep what it has installed: it is never unloaded.
         let library = Box::leak(Box::new(library));
+        let symbol = format!("tamis_native_{}", name.replace('-', "_"));
         // SAFETY: the attribute of the SDK gives the symbol this type.
-        let entry = unsafe { library.get::<*const Entry>(b"TAMIS_NATIVE_GUEST\0") }.map_err(failed)?;
+        let entry = unsafe { library.get::<*const Entry>(symbol.as_bytes()) };
+        let entry = entry.map_err(|_| NativeError::NoFilter { file: file.to_owned() })?;
         // SAFETY: a static of the library.
         Self::linked(unsafe { **entry })
     }
@@ -135,7 +143,7 @@ impl Native {
     ///
     /// Always.
     #[cfg(not(target_os = "linux"))]
-    pub fn load(_: &Path) -> Result<Self, NativeError> {
+    pub fn load(_: &Path, _: &str) -> Result<Self, NativeError> {
         Err(NativeError::Unsupported)
     }
 

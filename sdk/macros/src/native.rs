@@ -10,12 +10,12 @@ pub(crate) fn native(filter: &Type, functions: &TokenStream) -> TokenStream {
         Ok(file) => file.items.into_iter().filter_map(ordinary).collect::<Vec<_>>(),
         Err(error) => return error.into_compile_error(),
     };
+    let symbol = symbol(filter);
     let names = functions.iter().map(|function| function.sig.ident.to_string());
     let calls = functions.iter().map(call);
     let idents = functions.iter().map(|function| &function.sig.ident);
     quote! {
         #[cfg(not(target_arch = "wasm32"))]
-        #[allow(unexpected_cfgs, reason = "the cfg below comes from the command that loads the library")]
         const _: () = {
             static RUNTIME: ::tamis::native::Current<::tamis::runtime::Runtime<#filter>> =
                 ::tamis::native::Current::new();
@@ -32,15 +32,25 @@ pub(crate) fn native(filter: &Type, functions: &TokenStream) -> TokenStream {
                 }
             }
 
-            /// What `tamis test --engine native` looks for. Only a library that the command builds has it, so any number
-            /// of filters can be linked into one program.
-            #[cfg(tamis_native)]
-            #[unsafe(no_mangle)]
-            pub static TAMIS_NATIVE_GUEST: ::tamis::native::Entry = ::tamis::native::of::<#filter>;
+            #symbol
 
             #(#functions)*
         };
     }
+}
+
+/// What `tamis test --engine native` looks for in a package's library. Its name has the crate's in it, so any number of
+/// filters can be linked into one program. Tests and examples can hold several filters in one crate, so only what becomes a
+/// library of its own has it; that is nowhere said but in the compiler's arguments.
+fn symbol(filter: &Type) -> Option<TokenStream> {
+    let name = std::env::var("CARGO_CRATE_NAME").ok()?;
+    std::env::args().find(|argument| argument.strip_prefix("--crate-type=").unwrap_or(argument) == "cdylib")?;
+    let name = format_ident!("tamis_native_{name}");
+    Some(quote! {
+        #[allow(non_upper_case_globals, reason = "the crate's name is part of it")]
+        #[unsafe(no_mangle)]
+        pub static #name: ::tamis::native::Entry = ::tamis::native::of::<#filter>;
+    })
 }
 
 /// The function without what makes an export of it.
