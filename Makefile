@@ -97,10 +97,10 @@ docs:
 fmt:
 	$(CARGO) fmt --all
 
-# Six targets, one after the other. A failure prints the seed that repeats it: ARBTEST_SEED=... make fuzz
+# Ten targets, one after the other. A failure prints the seed that repeats it: ARBTEST_SEED=... make fuzz
 fuzz:
-	$(CARGO) test -q -p tamis-module -p tamis-oci -p tamis-core --test main --no-run
-	ARBTEST_BUDGET_MS=$$(($(TIME) * 1000 / 6)) $(CARGO) test -q -p tamis-module -p tamis-oci -p tamis-core --test main fuzz:: -- --test-threads 1
+	$(CARGO) test -q -p tamis-module -p tamis-oci -p tamis-core --features tamis-core/regex --test main --no-run
+	ARBTEST_BUDGET_MS=$$(($(TIME) * 100)) $(CARGO) test -q -p tamis-module -p tamis-oci -p tamis-core --features tamis-core/regex --test main fuzz:: -- --test-threads 1
 
 figures: modules
 	$(TAMIS) figures

@@ -1,4 +1,4 @@
-//! What a filter needs besides a host: byte views, checked names and values, matching.
+//! What a filter needs besides a host: byte views, checked names and values, matching, JSON.
 //!
 //! Everything here is plain data and pure functions. There is no host call, no `unsafe`, no input/output, so the
 //! same code runs in a wasm module, in a native test, under a fuzzer, and could run in another kind of host. The crate
@@ -19,8 +19,10 @@
 //! | [`pairs`] | the wire form in which a proxy hands over a whole header map, read without a copy |
 //! | [`map`] | what can be asked of a header map, and one that lives in memory |
 //! | [`views`] | paths, queries, cookies, content types, authorities, addresses: typed, borrowed, not decoded |
+//! | [`json`] | JSON as bytes: looked at in place, edited without losing any |
 //! | [`matching`] | which requests a rule is for: one language for all filters |
 
+pub mod json;
 pub mod map;
 pub mod matching;
 pub mod name;

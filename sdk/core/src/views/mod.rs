@@ -27,6 +27,7 @@ pub use authority::{Authority, InvalidAuthority};
 pub use content_type::{ContentType, InvalidContentType, Parameters};
 pub use cookies::{Cookies, cookies};
 pub use path::RequestPath;
+pub(crate) use percent::hex;
 pub use percent::percent_decoded;
 pub use query::{Pair, Query};
 

@@ -1,9 +1,11 @@
 //! Time on inputs that are made to cost much: it grows with their length, and not faster.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::json;
+use tamis_core::json::{Document, Edit, Path, Text};
 use tamis_core::matching::{Match, Request};
 
 /// What a run takes of the processor, whatever else the machine does; the least of several.
@@ -77,6 +79,35 @@ fn expressions() {
         let (short, long) = (make(8 * 1024), make(64 * 1024));
         is_linear(regex, |n| {
             assert!(!rule.holds(if n == 8 * 1024 { &short } else { &long }).unwrap());
+        });
+    }
+}
+
+#[test]
+fn json() {
+    type Make = fn(usize) -> String;
+    let cases: [(&str, &str, Make); 7] = [
+        ("numbers", "$[*][0]", |n| format!("[{}0]", "0,".repeat(n / 2))),
+        ("one number", "$", |n| "1".repeat(n)),
+        ("backslashes", "$.a", |n| format!("{{\"a\":\"{}\"}}", "\\\\".repeat(n / 2))),
+        ("escaped keys", "$.a", |n| format!("{{{}\"b\":0}}", r#""\u0061\u0061":0,"#.repeat(n / 17))),
+        ("from the end", "$[-1][-1][-1]", |n| format!("[[[{}0]]]", "[],".repeat(n / 3))),
+        ("from every end", "$[*][-1]", |n| format!("[{}0]", "[0],".repeat(n / 4))),
+        ("blanks", "$[1]", |n| format!("[0,{}1]", " ".repeat(n))),
+    ];
+    for (name, path, make) in cases {
+        let path = Path::parse(path).unwrap();
+        let edits = [Edit::remove(path.clone()), Ok(Edit::set(path.clone(), Text::string("x")))];
+        let edits: Vec<_> = edits.into_iter().flatten().collect();
+        let bodies = [8 * 1024, 64 * 1024].map(|n| (n, make(n)));
+        is_linear(name, |n| {
+            let (_, body) = bodies.iter().find(|(size, _)| *size == n).unwrap();
+            let document = Document::parse(body.as_bytes()).unwrap();
+            document.edit(&edits, 1 << 20).unwrap();
+            let _ = document.leaves(|trail, leaf| {
+                assert!(trail.depth() < 5 && (!trail.is_below(&path) || !leaf.text().is_empty()));
+                ControlFlow::<()>::Continue(())
+            });
         });
     }
 }

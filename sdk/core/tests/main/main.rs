@@ -12,6 +12,8 @@
 mod configuration;
 mod fuzz;
 mod hostile;
+mod json;
+mod json_edits;
 mod matching;
 mod precedence;
 mod views;

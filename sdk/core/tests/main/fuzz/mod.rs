@@ -3,9 +3,12 @@
 //! `make test` runs fixed seeds; with ARBTEST_BUDGET_MS, as `make fuzz` sets it, every target looks for new ones for that
 //! long, and a failure prints the seed that repeats it (ARBTEST_SEED).
 
+mod json_model;
+
 use arbtest::arbitrary::{Result, Unstructured};
 use arbtest::arbtest;
 use serde_json::{Value, json};
+use tamis_core::json::{Document, Edit, MergePatch, Path, Text};
 use tamis_core::matching::{Match, Request, most_specific};
 use tamis_core::views::{Authority, ContentType, Cookies, Query, RequestPath, address, forwarded, percent_decoded};
 
@@ -75,6 +78,100 @@ fn matcher() {
     });
 }
 
+#[cfg(feature = "regex")]
+#[test]
+fn expressions() {
+    use tamis_core::matching::Pattern;
+
+    fuzz(400, |u| {
+        let source = String::from_utf8_lossy(&bytes(u, b"ab[]()|*+?{}1,\\x^$.-:\xc3\xa4")?).into_owned();
+        let value = bytes(u, b"ab\xc3\xa4-.")?;
+        if let Ok(pattern) = Pattern::parse(&source) {
+            let _ = pattern.is_match(&value);
+        }
+        // A text whose every sign is escaped matches itself and nothing else.
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '<' | '>') || !c.is_ascii();
+        let escaped: String = source.chars().flat_map(|c| (!plain(c)).then_some('\\').into_iter().chain([c])).collect();
+        let literal = Pattern::parse(&escaped).unwrap_or_else(|error| panic!("{escaped:?}: {error}"));
+        assert!(literal.is_match(source.as_bytes()), "{escaped:?}");
+        assert_eq!(literal.is_match(&value), value == source.as_bytes(), "{escaped:?} {value:?}");
+        Ok(())
+    });
+}
+
+#[test]
+fn json_paths() {
+    fuzz(600, |u| {
+        let source = String::from_utf8_lossy(&bytes(u, b"$$..[['a\"-10*]]/~ \\ubn")?).into_owned();
+        for source in [&source, &format!("${source}"), &format!("/{source}"), &format!("$['{source}']")] {
+            match Path::parse(source) {
+                Ok(path) => assert_eq!(Path::parse(path.source()), Ok(path)),
+                Err(error) => {
+                    assert!(error.at <= source.len() && source.is_char_boundary(error.at), "{source} {error}");
+                }
+            }
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn json_that_is_hardly_any() {
+    let (mut good, mut all) = (0, 0);
+    fuzz(600, |u| {
+        let mut body = bytes(u, b"[]{}\"\\:,0.1e-tu \n")?;
+        if u.ratio(3, 4)? {
+            body = u
+                .choose(&[r#"{"a": [1, -2.5e3, "x\u0041\ud83d"], "b": {"a": true, "a": null}}"#, "[[], {}, [0]]"])?
+                .as_bytes()
+                .to_vec();
+            for _ in 0..u.int_in_range(0..=2)? {
+                let at = u.choose_index(body.len())?;
+                body[at] = *u.choose(b"[]{}\"\\:,0.1e-tu \xff")?;
+            }
+        }
+        all += 1;
+        let Ok(document) = Document::parse(&body) else {
+            let text = std::str::from_utf8(&body).is_ok();
+            let error = Document::parse(&body).unwrap_err();
+            assert!(error.at <= body.len(), "{error}");
+            // Another parser agrees.
+            assert!(!text || serde_json::from_slice::<serde::de::IgnoredAny>(&body).is_err(), "{error}: {body:?}");
+            return Ok(());
+        };
+        good += 1;
+        assert!(serde_json::from_slice::<serde::de::IgnoredAny>(&body).is_ok(), "{body:?}");
+        let mut end = 0;
+        let _ = document.leaves(|trail, leaf| {
+            assert!(leaf.span().start >= end && leaf.span().end <= body.len());
+            end = leaf.span().end;
+            let characters: Vec<_> = leaf.characters().collect();
+            assert!(characters.windows(2).all(|pair| pair[0].0.end == pair[1].0.start));
+            assert_eq!(characters.iter().map(|(span, _)| span.len()).sum::<usize>(), leaf.raw().len());
+            assert!(
+                Path::parse(&trail.to_string()).is_ok_and(|path| trail.is_at(&path))
+                    || trail.to_string().contains('\u{fffd}')
+            );
+            std::ops::ControlFlow::<()>::Continue(())
+        });
+        let path = Path::parse(u.choose(&["$", "$.*", "$[*][0]", "$.a[-1]", "/a/0", "$.b.a"])?).unwrap();
+        let value = Text::string("x");
+        let edits = [
+            Edit::set(path.clone(), value.clone()),
+            Edit::append(path.clone(), value.clone()),
+            Edit::merge(path.clone(), MergePatch::from(&value)),
+        ];
+        for edit in edits.into_iter().chain(Edit::remove(path.clone())).chain(Edit::rename(path, "y")) {
+            let limit = u.int_in_range(0..=200)?;
+            if let Ok(edited) = document.edit(&[edit], limit) {
+                assert!(edited.body.len() <= limit && Document::parse(&edited.body).is_ok());
+            }
+        }
+        Ok(())
+    });
+    assert!(good * 20 > all, "{good} of {all} are JSON: this target no longer reaches the editor");
+}
+
 /// A valid condition.
 fn condition(u: &mut Unstructured<'_>, depth: usize) -> Result<Value> {
     let mut conditions = serde_json::Map::new();
@@ -110,7 +207,7 @@ fn bytes(u: &mut Unstructured<'_>, alphabet: &[u8]) -> Result<Vec<u8>> {
 }
 
 /// Fixed seeds, as many as take about a second; or new ones, for as long as the environment says.
-fn fuzz(seeds: u64, mut target: impl FnMut(&mut Unstructured<'_>) -> Result<()>) {
+pub(crate) fn fuzz(seeds: u64, mut target: impl FnMut(&mut Unstructured<'_>) -> Result<()>) {
     // That the bytes do not suffice is no finding.
     let mut target = |u: &mut Unstructured<'_>| target(u).or(Ok(()));
     if ["ARBTEST_BUDGET_MS", "ARBTEST_SEED"].iter().any(|name| std::env::var_os(name).is_some()) {
