@@ -75,6 +75,13 @@ impl Document {
         Ok(document)
     }
 
+    /// A part of a file that was read already.
+    pub(crate) fn of(node: &Spanned<Node>) -> Self {
+        let mut places = Places::default();
+        let value = flatten(node.clone(), String::new(), &mut places);
+        Self { value, places }
+    }
+
     /// The value.
     #[must_use]
     pub fn value(&self) -> &Value {
@@ -85,6 +92,15 @@ impl Document {
     #[must_use]
     pub fn to_json(&self) -> String {
         self.value.to_string()
+    }
+
+    /// The value as a plugin's configuration: a text as it is, anything else as JSON.
+    #[must_use]
+    pub fn to_configuration(&self) -> String {
+        match &self.value {
+            Value::String(text) => text.clone(),
+            value => value.to_string(),
+        }
     }
 
     /// Where a path points (`rules[2].headers.set[0].name`), or the nearest value around it that exists.
@@ -112,7 +128,10 @@ impl schemars::JsonSchema for Document {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "object", "description": "A filter's configuration; the module says what is in it." })
+        schemars::json_schema!({
+            "type": ["object", "string"],
+            "description": "A filter's configuration; the module says what is in it.",
+        })
     }
 }
 

@@ -46,6 +46,10 @@ pub struct PluginConfig {
     pub allow_on_headers_stop_iteration: bool,
     /// Environment variables of the VM, in order.
     pub environment: Vec<(String, String)>,
+    /// The VM's own configuration, handed over byte for byte; part of what tells VMs apart.
+    pub vm_configuration: Option<String>,
+    /// The host functions and callbacks that the module may use (CAP-1); all, when it is empty.
+    pub allowed_capabilities: Vec<String>,
 }
 
 impl PluginConfig {
@@ -79,7 +83,12 @@ impl PluginConfig {
         }
         if let Some(text) = &self.configuration {
             // A string, not a Struct: a Struct turns every number into a double and forgets the order of keys.
-            set("configuration", json!({ "@type": "type.googleapis.com/google.protobuf.StringValue", "value": text }));
+            set("configuration", string_value(text));
+        }
+        if !self.allowed_capabilities.is_empty() {
+            let names: serde_json::Map<String, Value> =
+                self.allowed_capabilities.iter().map(|name| (name.clone(), json!({}))).collect();
+            set("capability_restriction_config", json!({ "allowed_capabilities": names }));
         }
         if self.allow_on_headers_stop_iteration {
             set("allow_on_headers_stop_iteration", json!(true));
@@ -102,9 +111,17 @@ impl PluginConfig {
                     self.environment.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
                 fields.insert("environment_variables".to_owned(), json!({ "key_values": pairs }));
             }
+            if let Some(text) = &self.vm_configuration {
+                fields.insert("configuration".to_owned(), string_value(text));
+            }
         }
         vm
     }
+}
+
+/// A message that hands a text over as it is.
+fn string_value(text: &str) -> Value {
+    json!({ "@type": "type.googleapis.com/google.protobuf.StringValue", "value": text })
 }
 
 #[cfg(test)]
@@ -121,6 +138,8 @@ mod tests {
             failure_policy: FailurePolicy::Closed,
             allow_on_headers_stop_iteration: false,
             environment: Vec::new(),
+            vm_configuration: None,
+            allowed_capabilities: Vec::new(),
         }
     }
 
@@ -144,6 +163,8 @@ mod tests {
             failure_policy: FailurePolicy::Reload,
             allow_on_headers_stop_iteration: true,
             environment: vec![("K".into(), "V".into())],
+            vm_configuration: Some("{}".into()),
+            allowed_capabilities: vec!["proxy_log".into()],
             ..plugin()
         }
         .http_filter();
@@ -152,6 +173,9 @@ mod tests {
         assert_eq!(at("/configuration/@type"), Some(json!("type.googleapis.com/google.protobuf.StringValue")));
         assert_eq!(at("/vm_config/vm_id"), Some(json!("v")));
         assert_eq!(at("/vm_config/environment_variables/key_values/K"), Some(json!("V")));
+        assert_eq!(at("/vm_config/configuration/value"), Some(json!("{}")));
+        let capabilities = at("/capability_restriction_config/allowed_capabilities");
+        assert_eq!(capabilities, Some(json!({ "proxy_log": {} })));
         assert_eq!(at("/root_id"), Some(json!("r")));
         assert_eq!(at("/allow_on_headers_stop_iteration"), Some(json!(true)));
         assert_eq!(at("/failure_policy"), Some(json!("FAIL_RELOAD")));

@@ -95,6 +95,8 @@ fn a_real_envoy_runs_the_printed_configuration() {
         failure_policy: FailurePolicy::Closed,
         allow_on_headers_stop_iteration: true,
         environment: TRAPS.iter().enumerate().map(|(n, value)| (format!("K{n}"), (*value).to_owned())).collect(),
+        vm_configuration: None,
+        allowed_capabilities: Vec::new(),
     };
     let target = Target::Envoy(StaticEnvoy {
         plugins: vec![plugin],

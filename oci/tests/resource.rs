@@ -14,6 +14,8 @@ fn plugin(name: &str) -> PluginConfig {
         failure_policy: FailurePolicy::Closed,
         allow_on_headers_stop_iteration: false,
         environment: Vec::new(),
+        vm_configuration: None,
+        allowed_capabilities: Vec::new(),
     }
 }
 

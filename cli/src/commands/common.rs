@@ -43,9 +43,13 @@ pub struct Loaded {
 
 /// Reads a module from wherever it is.
 pub fn load(module: &str, registry: &RegistryFlags) -> Result<Loaded, Failure> {
-    let reference = ModuleRef::from_str(module).map_err(Failure::user)?;
+    fetch(&ModuleRef::from_str(module).map_err(Failure::user)?, registry)
+}
+
+/// Reads a module that a reference leads to.
+pub fn fetch(reference: &ModuleRef, registry: &RegistryFlags) -> Result<Loaded, Failure> {
     let client = registry.client();
-    let loaded = block_on(tamis_oci::load(&reference, &client))?.map_err(|error| match error {
+    let loaded = block_on(tamis_oci::load(reference, &client))?.map_err(|error| match error {
         tamis_oci::LoadError::Registry { .. } => Failure::environment(error),
         tamis_oci::LoadError::File { .. } => Failure::user(error).hint("`tamis build` makes modules, in target/tamis"),
         _ => Failure::user(error),

@@ -14,7 +14,6 @@ use tamis_oci::LocalRegistry;
 
 use super::common::{self, RegistryFlags};
 use super::serve;
-use super::test::Engine;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 
@@ -27,6 +26,15 @@ pub struct Demo {
     /// What filters the traffic: the embedded gateway, or a real Envoy whose module comes out of a real registry
     #[arg(long, value_enum, default_value = "harness")]
     engine: Engine,
+}
+
+/// What filters the traffic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Engine {
+    /// The embedded gateway
+    Harness,
+    /// A real Envoy (`tamis setup envoy`)
+    Envoy,
 }
 
 /// What every step needs.
@@ -75,7 +83,7 @@ impl Stage {
             folder,
             module: Path::new("target").join("tamis").join("transformation.wasm"),
             config: situation.join("edits.yaml"),
-            requests: scenario.exchanges.into_iter().map(|exchange| exchange.request).collect(),
+            requests: scenario.exchanges().map(|exchange| exchange.request.clone()).collect(),
             echo: Echo::start().map_err(Failure::environment)?,
         })
     }

@@ -96,6 +96,8 @@ impl Manifest {
             failure_policy: self.failure_policy.into(),
             allow_on_headers_stop_iteration: false,
             environment: Vec::new(),
+            vm_configuration: None,
+            allowed_capabilities: Vec::new(),
         };
         let target = match self.target {
             Loader::Envoy => Target::Envoy(StaticEnvoy {

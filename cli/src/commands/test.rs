@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use tamis_harness::envoy::{self, EnvoyBinary};
-use tamis_harness::scenario::modules::path;
+use tamis_harness::scenario::model::FilterEntry;
 use tamis_harness::scenario::{self, Modules, Paint, Report, Scenario, ScenarioError, Verdict, machine, snapshot};
+use tamis_oci::ModuleRef;
 
-use super::common;
+use super::common::{self, RegistryFlags};
 use crate::failure::Failure;
 
 /// `tamis test SCENARIO...`
@@ -21,8 +22,9 @@ pub struct Test {
     #[arg(required_unless_present = "schema")]
     scenarios: Vec<PathBuf>,
 
-    /// What runs them
-    #[arg(long, value_enum, default_value = "harness")]
+    /// What runs them: wasm (the module in the harness: milliseconds, no other program), envoy (a real one, `tamis setup
+    /// envoy`) or envoy=VERSION
+    #[arg(long, default_value = "wasm")]
     engine: Engine,
 
     /// Take what is seen now as the snapshots of the scenarios that ask for one
@@ -36,6 +38,9 @@ pub struct Test {
     /// Print the JSON Schema of scenario files and stop
     #[arg(long)]
     schema: bool,
+
+    #[command(flatten)]
+    registry: RegistryFlags,
 }
 
 /// A report for machines, and where it goes.
@@ -61,12 +66,26 @@ impl FromStr for MachineReport {
 }
 
 /// What can run a scenario.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Engine {
-    /// The emulation on wasmtime: milliseconds, no other program
-    Harness,
-    /// A real Envoy (`tamis setup envoy`)
-    Envoy,
+    /// The module in the harness.
+    Wasm,
+    /// A real Envoy, of a version or of any.
+    Envoy(Option<String>),
+}
+
+impl FromStr for Engine {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once('=') {
+            // What it was called first.
+            None if text == "wasm" || text == "harness" => Ok(Self::Wasm),
+            None if text == "envoy" => Ok(Self::Envoy(None)),
+            Some(("envoy", version)) => Ok(Self::Envoy(Some(version.to_owned()))),
+            _ => Err("there are the engines wasm, envoy and envoy=VERSION"),
+        }
+    }
 }
 
 impl Test {
@@ -93,7 +112,7 @@ impl Test {
         }
         let (mut reports, mut refusals, mut for_machines) = (Vec::new(), Vec::new(), Vec::new());
         let paint = paint();
-        for (scenario, outcome) in scenarios.iter().zip(run(&scenarios, self.engine)?) {
+        for (scenario, outcome) in scenarios.iter().zip(self.run_all(&scenarios)?) {
             match outcome {
                 Ok(report) => {
                     print!("{}", report.text(paint));
@@ -101,7 +120,7 @@ impl Test {
                     reports.push(report);
                 }
                 Err(refusal) => {
-                    for_machines.push(Report::refused(scenario, self.engine.name(), &refusal.to_string()));
+                    for_machines.push(Report::refused(scenario, &self.engine.name(), &refusal.to_string()));
                     refusals.push(refusal);
                 }
             }
@@ -123,10 +142,10 @@ impl Test {
     }
 
     fn bless(&self, scenarios: &[Scenario]) -> Result<(), Failure> {
-        if self.engine != Engine::Harness {
+        if self.engine != Engine::Wasm {
             return Err(Failure::user("snapshots are what the harness sees").hint("leave out --engine, or --bless"));
         }
-        for (scenario, report) in scenarios.iter().zip(run(scenarios, self.engine)?) {
+        for (scenario, report) in scenarios.iter().zip(self.run_all(scenarios)?) {
             // One that cannot be run is told of afterwards, as ever.
             let Ok(report) = report else { continue };
             let written = snapshot::bless(scenario, &report).map_err(|error| {
@@ -141,11 +160,40 @@ impl Test {
     }
 }
 
+impl Test {
+    /// Runs all of them: one that cannot be run does not stop the others.
+    fn run_all(&self, scenarios: &[Scenario]) -> Result<Vec<Result<Report, Failure>>, Failure> {
+        let mut modules = modules(&self.registry);
+        Ok(match &self.engine {
+            Engine::Wasm => scenarios
+                .iter()
+                .map(|scenario| {
+                    scenario::run(scenario, &mut modules).map_err(|error| explained(scenario, &mut modules, &error))
+                })
+                .collect(),
+            Engine::Envoy(version) => {
+                let binary = match version {
+                    Some(version) => EnvoyBinary::find_version(version),
+                    None => EnvoyBinary::find(),
+                };
+                let binary = binary.map_err(Failure::environment)?;
+                let reports = envoy::run_all(&binary, scenarios, &mut modules).map_err(Failure::environment)?;
+                let named = scenarios.iter().zip(reports);
+                let explain = |(scenario, report): (&Scenario, Result<Report, envoy::NotRun>)| {
+                    report.map_err(|error| explained(scenario, &mut modules, &error))
+                };
+                named.map(explain).collect()
+            }
+        })
+    }
+}
+
 impl Engine {
-    fn name(self) -> &'static str {
+    fn name(&self) -> String {
         match self {
-            Self::Harness => "harness",
-            Self::Envoy => "envoy",
+            Self::Wasm => scenario::Engine::Wasm.to_string(),
+            Self::Envoy(None) => scenario::Engine::Envoy.to_string(),
+            Self::Envoy(Some(version)) => format!("{} {version}", scenario::Engine::Envoy),
         }
     }
 }
@@ -156,43 +204,42 @@ fn paint() -> Paint {
     if std::io::stdout().is_terminal() && !no { Paint::Colour } else { Paint::Plain }
 }
 
-/// Runs all of them: one that cannot be run does not stop the others.
-fn run(scenarios: &[Scenario], engine: Engine) -> Result<Vec<Result<Report, Failure>>, Failure> {
-    let mut modules = Modules::default();
-    Ok(match engine {
-        Engine::Harness => scenarios
-            .iter()
-            .map(|scenario| {
-                scenario::run(scenario, &mut modules).map_err(|error| explained(scenario, &mut modules, &error))
-            })
-            .collect(),
-        Engine::Envoy => {
-            let binary = EnvoyBinary::find().map_err(Failure::environment)?;
-            let reports = envoy::run_all(&binary, scenarios, &mut modules).map_err(Failure::environment)?;
-            let named = scenarios.iter().zip(reports);
-            named.map(|(scenario, report)| report.map_err(|error| explained(scenario, &mut modules, &error))).collect()
-        }
+/// Modules of files and of images.
+fn modules(registry: &RegistryFlags) -> Modules {
+    let registry = registry.clone();
+    Modules::with_resolver(move |reference, folder| {
+        let reference = match ModuleRef::from_str(reference).map_err(|error| error.to_string())? {
+            ModuleRef::Layout { dir, at } => ModuleRef::Layout { dir: folder.join(dir), at },
+            other => other,
+        };
+        common::fetch(&reference, &registry).map(|loaded| loaded.wasm).map_err(|failure| failure.to_string())
     })
 }
 
 /// Why a scenario was not run: with line and column, when a module is missing or refuses its configuration.
 fn explained(scenario: &Scenario, modules: &mut Modules, error: &dyn std::fmt::Display) -> Failure {
+    let whole = Failure::user(format_args!("{}: {error}", scenario.file.display()));
     for entry in &scenario.filters {
-        let filter = match modules.filter(entry, &scenario.file) {
-            Ok(filter) => filter,
-            Err(error) => {
-                return Failure::user(format_args!("{}:{}: {error}", scenario.file.display(), entry.module.place));
-            }
-        };
-        let Some(config) = &entry.config else { continue };
-        let file = match &entry.config_file {
-            Some(file) => scenario.file.with_file_name(file),
-            None => scenario.file.clone(),
-        };
-        let module = path(&entry.module, &scenario.file);
-        if let Err(refusal) = common::accepted(&filter.module, &module.to_string_lossy(), Some((&file, config))) {
+        if let Err(error) = modules.filter(entry, &scenario.file) {
+            return Failure::user(format_args!("{}:{}: {error}", scenario.file.display(), entry.module.place));
+        }
+        if let Err(refusal) = accepted(scenario, entry, modules) {
             return refusal;
         }
     }
-    Failure::user(format_args!("{}: {error}", scenario.file.display()))
+    whole
+}
+
+fn accepted(scenario: &Scenario, entry: &FilterEntry, modules: &mut Modules) -> Result<(), Failure> {
+    let (Some(config), Ok(filter)) = (&entry.config, modules.filter(entry, &scenario.file)) else { return Ok(()) };
+    let file = match &entry.config_file {
+        Some(file) => scenario.file.with_file_name(file),
+        None => scenario.file.clone(),
+    };
+    let reference = entry.module.value.as_str();
+    let origin = match modules.file(reference, &scenario.file) {
+        Ok(file) if !reference.contains(':') => file.to_string_lossy().into_owned(),
+        _ => reference.to_owned(),
+    };
+    common::accepted(&filter.module, &origin, Some((&file, config)))
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use wasmtime::{Caller, Memory, StoreLimits, StoreLimitsBuilder, TypedFunc};
 
-use super::Status;
+use super::{Faults, Status};
 use crate::context::VmContext;
 use crate::cost::{Cost, HostCall};
 use crate::native::Linked;
@@ -27,6 +27,8 @@ pub struct VmState {
     pub(super) restriction: Restriction,
     /// Whom a host call waits for, where workers run at the same time.
     pub(super) baton: Option<(Arc<Baton>, usize)>,
+    /// What goes wrong on purpose.
+    pub(super) faults: Faults,
     /// `cost.bytes_out` when the callback began.
     pub(super) handed_before: u64,
     /// What Envoy knows of this VM.
@@ -60,10 +62,18 @@ impl VmState {
             native: None,
             restriction: Restriction::None,
             baton: None,
+            faults: Faults::default(),
             handed_before: 0,
             context,
             cost: Cost::default(),
         }
+    }
+
+    /// Lets things go wrong from now on, or no longer.
+    pub(super) fn set_faults(&mut self, faults: Faults) {
+        let limit = faults.memory_limit.map_or(MAX_MEMORY_BYTES, |limit| limit.min(MAX_MEMORY_BYTES));
+        self.limits = StoreLimitsBuilder::new().memory_size(limit).build();
+        self.faults = faults;
     }
 }
 
@@ -113,6 +123,9 @@ impl HostCalls for Caller<'_, VmState> {
             baton.step(*me);
         }
         state.cost.count(class);
+        if state.faults.counts_to_trap() {
+            return Err(wasmtime::format_err!("it was made to trap at {function}"));
+        }
         if state.cost.bytes_out - state.handed_before > MAX_HANDED_BYTES {
             return Err(wasmtime::format_err!(
                 "it handed more than {MAX_HANDED_BYTES} bytes to the host in one callback"
@@ -157,7 +170,7 @@ impl HostCalls for Caller<'_, VmState> {
     }
 
     fn give(&mut self, bytes: &[u8], data: u32, size: u32) -> wasmtime::Result<Status> {
-        let at = if bytes.is_empty() {
+        let at = if bytes.is_empty() || self.data().faults.allocation_fails {
             0
         } else {
             let (Some(allocate), Ok(wanted)) = (self.data().allocate.clone(), u32::try_from(bytes.len())) else {

@@ -5,12 +5,14 @@
 
 mod env;
 mod exports;
+mod faults;
 mod guest;
 mod link;
 mod status;
 mod vm;
 mod wasi;
 
+pub use faults::Faults;
 pub use guest::{HostCalls, Restriction, VmState};
 pub use link::linker;
 pub use status::Status;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use wasmtime::{Instance, Module, Store};
 
 use super::exports::{Exports, Headers, optional};
-use super::{Restriction, VmState, linker};
+use super::{Faults, Restriction, VmState, linker};
 use crate::context::{Action, Incoming, VmContext};
 use crate::cost::Cost;
 use crate::engine::{self, FUEL_PER_CALLBACK};
@@ -146,6 +146,11 @@ impl Vm {
     /// Lets every host call wait for a baton, or no longer.
     pub(crate) fn set_baton(&mut self, baton: Option<(Arc<Baton>, usize)>) {
         self.store.data_mut().baton = baton;
+    }
+
+    /// Lets things go wrong in the guest from now on, or no longer.
+    pub fn set_faults(&mut self, faults: Faults) {
+        self.store.data_mut().set_faults(faults);
     }
 
     /// Whether the guest has trapped.

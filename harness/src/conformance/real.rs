@@ -185,6 +185,8 @@ fn listener(batch: &Batch, module: &Path) -> Value {
         failure_policy: FailurePolicy::Closed,
         allow_on_headers_stop_iteration: false,
         environment: Vec::new(),
+        vm_configuration: None,
+        allowed_capabilities: Vec::new(),
     };
     let router = json!({
         "name": "envoy.filters.http.router",

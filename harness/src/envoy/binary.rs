@@ -25,7 +25,7 @@ pub struct EnvoyBinary {
 #[non_exhaustive]
 pub enum NoEnvoy {
     /// None is installed.
-    #[error("there is no Envoy{}: `tamis setup envoy` installs one, or name yours in TAMIS_ENVOY", .wanted.as_ref().map(|version| format!(" {version}")).unwrap_or_default())]
+    #[error("there is no Envoy{}: `tamis setup envoy{}` installs one, or name yours in TAMIS_ENVOY", shown(" ", .wanted), shown(" --envoy-version ", .wanted))]
     NotInstalled {
         /// The version that was asked for; nothing when any would have done.
         wanted: Option<String>,
@@ -132,6 +132,11 @@ pub fn find_or_skip(what: &str) -> Option<EnvoyBinary> {
     // Not `eprintln!`, which the test runner captures. There is nobody to tell that standard error is closed.
     let _ = std::io::stderr().write_all(format!("skipped: {what}: {error}\n").as_bytes());
     None
+}
+
+/// A version with what stands before it; nothing without one.
+fn shown(before: &str, version: &Option<String>) -> String {
+    version.as_ref().map(|version| format!("{before}{version}")).unwrap_or_default()
 }
 
 fn named() -> Option<OsString> {

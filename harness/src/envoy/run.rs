@@ -16,9 +16,10 @@ use super::upstream::Upstream;
 use super::{log, wire};
 use crate::document::Document;
 use crate::gateway::client;
-use crate::scenario::model::{Exchange, FilterEntry, Scenario};
-use crate::scenario::modules::{self, FilterError, Modules};
-use crate::scenario::{ExchangeReport, Observed, Report};
+use crate::scenario::engine::Plan;
+use crate::scenario::model::{FilterEntry, Scenario, Step};
+use crate::scenario::modules::{FilterError, Modules};
+use crate::scenario::{Engine, ExchangeReport, Observed, Report};
 use crate::stream;
 
 /// Why one scenario was not run; the others were.
@@ -71,7 +72,8 @@ pub fn run_all(
     let run = |(scenario, prepared): (&Scenario, Result<(Chain, Upstream), NotRun>)| {
         let (chain, upstream) = prepared?;
         let address = envoy.address(&chain)?;
-        let exchanges = scenario.exchanges.iter().map(|exchange| exchange_report(address, &upstream, exchange));
+        let mut plan = Plan::new(Engine::Envoy);
+        let exchanges = scenario.steps.iter().map(|step| step_report(address, &upstream, &mut plan, step));
         let engine = format!("envoy {}", binary.version());
         let (name, file) = (scenario.name.clone(), scenario.file.clone());
         Ok(Report { scenario: name, file, engine, exchanges: exchanges.collect() })
@@ -117,7 +119,7 @@ fn write_listeners(listeners: &Value) -> io::Result<(TempDir, PathBuf)> {
 }
 
 fn chain(index: usize, scenario: &Scenario, upstream: SocketAddr, modules: &mut Modules) -> Result<Chain, NotRun> {
-    for exchange in &scenario.exchanges {
+    for exchange in scenario.exchanges() {
         for (name, value) in &exchange.upstream.headers.0 {
             if let Some(why) = wire::unsendable(name, value) {
                 let (exchange, header) = (exchange.name.clone(), name.escape_default().to_string());
@@ -133,7 +135,7 @@ fn chain(index: usize, scenario: &Scenario, upstream: SocketAddr, modules: &mut 
 
 fn plugin(entry: &FilterEntry, own: &str, file: &Path, modules: &mut Modules) -> Result<PluginConfig, FilterError> {
     let plugin = modules.filter(entry, file)?.plugin;
-    let module = modules::path(&entry.module, file);
+    let module = modules.file(&entry.module, file)?;
     // Envoy runs in this folder too, but a full path can be read in its log.
     let module = std::path::absolute(&module).map_err(|error| FilterError::Read { file: module, error })?;
     Ok(PluginConfig {
@@ -141,26 +143,29 @@ fn plugin(entry: &FilterEntry, own: &str, file: &Path, modules: &mut Modules) ->
         root_id: plugin.root_id,
         vm_id: if plugin.vm_id.is_empty() { own.to_owned() } else { plugin.vm_id },
         module_path: module.to_string_lossy().into_owned(),
-        configuration: entry.config.as_ref().map(Document::to_json),
+        configuration: entry.config.as_ref().map(Document::to_configuration),
+        vm_configuration: entry.vm_configuration.as_ref().map(Document::to_configuration),
         failure_policy: match entry.failure_policy {
             stream::FailurePolicy::Closed => FailurePolicy::Closed,
             stream::FailurePolicy::Open => FailurePolicy::Open,
             stream::FailurePolicy::Reload => FailurePolicy::Reload,
         },
-        allow_on_headers_stop_iteration: false,
-        environment: Vec::new(),
+        allow_on_headers_stop_iteration: entry.held_headers,
+        environment: plugin.environment,
+        allowed_capabilities: plugin.allowed_capabilities,
     })
 }
 
-fn exchange_report(envoy: SocketAddr, upstream: &Upstream, exchange: &Exchange) -> ExchangeReport {
-    if let Some(why) = exchange.needs_harness() {
-        return ExchangeReport::not_run(exchange, why);
+fn step_report(envoy: SocketAddr, upstream: &Upstream, plan: &mut Plan, step: &Step) -> ExchangeReport {
+    if let Some(why) = plan.skips(step) {
+        return ExchangeReport::not_run(step, why);
     }
+    let Some(exchange) = step.exchange() else { return ExchangeReport::not_run(step, "it is no exchange") };
     upstream.expect(&exchange.upstream);
     let (response, note) = match client::send_blocking(envoy, &exchange.request) {
         Ok(response) => (Some(response), None),
         Err(error) => (None, Some(error.to_string())),
     };
-    let observed = Observed { upstream: upstream.take_seen(), response, note, effects: None };
-    ExchangeReport::new(exchange, observed, None, 0)
+    let observed = Observed { upstream: upstream.take_seen(), response, note, ..Observed::default() };
+    ExchangeReport::new(step, observed, None, 0)
 }

@@ -16,8 +16,23 @@ pub struct Observed {
     pub response: Option<Seen>,
     /// Why there is no response.
     pub note: Option<String>,
-    /// What happened besides; nothing when the engine cannot see it.
-    pub effects: Option<Effects>,
+    /// The requests that filters made of their own, in the order in which they came.
+    pub callouts: Vec<SeenCallout>,
+    /// Whether the engine can see trailers.
+    pub trailers: bool,
+    /// What happened besides.
+    pub effects: Effects,
+}
+
+/// A request that a filter made of its own.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SeenCallout {
+    /// The cluster that it was for.
+    pub cluster: String,
+    /// The request; of gRPC its path and metadata.
+    pub request: Seen,
+    /// The messages that were sent, when it is gRPC.
+    pub messages: Option<Vec<Vec<u8>>>,
 }
 
 /// A message as one side saw it.
@@ -31,15 +46,15 @@ pub struct Seen {
     pub trailers: Vec<(String, Vec<u8>)>,
 }
 
-/// What happened besides the messages.
+/// What happened besides the messages, as far as the engine can see it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Effects {
     /// The lines that were logged, as Envoy prints them.
-    pub log: Vec<String>,
+    pub log: Option<Vec<String>>,
     /// The metrics that the expectation names; nothing for those that are not defined.
-    pub metrics: BTreeMap<String, Option<u64>>,
+    pub metrics: Option<BTreeMap<String, Option<u64>>>,
     /// The state that the expectation names; nothing for what was not stored.
-    pub state: BTreeMap<String, Option<Vec<u8>>>,
+    pub state: Option<BTreeMap<String, Option<Vec<u8>>>>,
 }
 
 impl Seen {
@@ -63,24 +78,23 @@ impl Observed {
         let mut found = Vec::new();
         self.upstream_differences(expect, &mut found);
         self.response_differences(expect, &mut found);
-        if let Some(effects) = &self.effects {
-            effects.differences(expect, &mut found);
-        }
+        self.effects.collect_differences(expect, &mut found);
         found
     }
 
     /// What is expected and cannot be seen by this engine.
     #[must_use]
     pub fn not_applicable(&self, expect: &Expect) -> Vec<String> {
-        if self.effects.is_some() {
-            return Vec::new();
-        }
+        let trailers = !expect.upstream.trailers.0.is_empty() || !expect.response.trailers.0.is_empty();
+        let log = !expect.log.is_empty() || !expect.no_log.is_empty();
+        let Effects { log: lines, metrics, state } = &self.effects;
+        let whole = self.trailers && lines.is_some() && metrics.is_some() && state.is_some();
         let asked = [
-            ("trailers", !expect.upstream.trailers.0.is_empty() || !expect.response.trailers.0.is_empty()),
-            ("log", !expect.log.is_empty() || !expect.no_log.is_empty()),
-            ("metrics", !expect.metrics.0.is_empty()),
-            ("state", !expect.state.0.is_empty()),
-            ("snapshot", expect.snapshot),
+            ("trailers", trailers && !self.trailers),
+            ("log", log && lines.is_none()),
+            ("metrics", !expect.metrics.0.is_empty() && metrics.is_none()),
+            ("state", !expect.state.0.is_empty() && state.is_none()),
+            ("snapshot", expect.snapshot && !whole),
         ];
         asked.iter().filter(|(_, asked)| *asked).map(|(what, _)| (*what).to_owned()).collect()
     }
@@ -99,7 +113,7 @@ impl Observed {
         }
         headers(found, "upstream header", &upstream.headers, &seen.headers);
         value(found, "upstream body", upstream.body.as_ref(), Some(&seen.body));
-        if self.effects.is_some() {
+        if self.trailers {
             headers(found, "upstream trailer", &upstream.trailers, &seen.trailers);
         }
     }
@@ -118,44 +132,57 @@ impl Observed {
         }
         headers(found, "response header", &response.headers, &seen.headers);
         value(found, "response body", response.body.as_ref(), Some(&seen.body));
-        if self.effects.is_some() {
+        if self.trailers {
             headers(found, "response trailer", &response.trailers, &seen.trailers);
         }
     }
 }
 
 impl Effects {
-    fn differences(&self, expect: &Expect, found: &mut Vec<Difference>) {
-        for text in &expect.log {
-            if !self.log.iter().any(|line| line.contains(text)) {
-                let lines = self.log.iter().map(|line| format!("\n    {line}")).collect::<String>();
-                let lines = if lines.is_empty() { " nothing".to_owned() } else { lines };
-                found.push(Difference::told(format!(
-                    "log: no line with {}; what was logged:{lines}",
-                    shown(text.as_bytes())
-                )));
-            }
+    /// What differs from the expectation, for a step that is no exchange.
+    #[must_use]
+    pub fn differences(&self, expect: &Expect) -> Vec<Difference> {
+        let mut found = Vec::new();
+        self.collect_differences(expect, &mut found);
+        found
+    }
+
+    fn collect_differences(&self, expect: &Expect, found: &mut Vec<Difference>) {
+        if let Some(log) = &self.log {
+            log_differences(log, expect, found);
         }
-        for text in &expect.no_log {
-            for line in self.log.iter().filter(|line| line.contains(text)) {
-                found.push(Difference::told(format!("log: a line with {}: {line}", shown(text.as_bytes()))));
-            }
-        }
-        for (name, wanted) in &expect.metrics.0 {
-            let seen = self.metrics.get(name).copied().flatten();
+        for (name, wanted) in self.metrics.iter().flat_map(|_| &expect.metrics.0) {
+            let seen = self.metrics.as_ref().and_then(|metrics| metrics.get(name).copied().flatten());
             if seen != Some(*wanted) {
                 let seen = seen.map_or_else(|| "none of this name".to_owned(), |value| value.to_string());
                 found.push(Difference::values(format!("metric {name}"), wanted, seen));
             }
         }
-        for (name, wanted) in &expect.state.0 {
-            let values = self.state.get(name).and_then(Option::as_deref).into_iter().collect::<Vec<_>>();
-            field(found, &format!("state {name}"), wanted, &values);
+        for (name, wanted) in self.state.iter().flat_map(|_| &expect.state.0) {
+            let value = self.state.as_ref().and_then(|state| state.get(name).and_then(Option::as_deref));
+            field(found, &format!("state {name}"), wanted, &value.into_iter().collect::<Vec<_>>());
         }
     }
 }
 
-fn headers(found: &mut Vec<Difference>, what: &str, expected: &ExpectFields, seen: &[(String, Vec<u8>)]) {
+fn log_differences(log: &[String], expect: &Expect, found: &mut Vec<Difference>) {
+    for text in &expect.log {
+        if !log.iter().any(|line| line.contains(text)) {
+            let lines = log.iter().map(|line| format!("\n    {line}")).collect::<String>();
+            let lines = if lines.is_empty() { " nothing".to_owned() } else { lines };
+            let text = shown(text.as_bytes());
+            found.push(Difference::told(format!("log: no line with {text}; what was logged:{lines}")));
+        }
+    }
+    for text in &expect.no_log {
+        for line in log.iter().filter(|line| line.contains(text)) {
+            found.push(Difference::told(format!("log: a line with {}: {line}", shown(text.as_bytes()))));
+        }
+    }
+}
+
+/// Compares headers, each as `what NAME`.
+pub(super) fn headers(found: &mut Vec<Difference>, what: &str, expected: &ExpectFields, seen: &[(String, Vec<u8>)]) {
     for (name, wanted) in &expected.0 {
         field(found, &format!("{what} {name}"), wanted, &all(seen, name).collect::<Vec<_>>());
     }
@@ -168,7 +195,8 @@ fn field(found: &mut Vec<Difference>, what: &str, wanted: &FieldMatch, values: &
     }
 }
 
-fn value(found: &mut Vec<Difference>, what: &str, wanted: Option<&ValueMatch>, seen: Option<&[u8]>) {
+/// Compares a value.
+pub(super) fn value(found: &mut Vec<Difference>, what: &str, wanted: Option<&ValueMatch>, seen: Option<&[u8]>) {
     if let Some(wanted) = wanted
         && !seen.is_some_and(|seen| wanted.fits(seen))
     {
@@ -202,11 +230,13 @@ mod tests {
             upstream: Some(seen(&[(":method", "GET"), (":path", "/"), ("x-a", "1"), ("x-a", "2")], "")),
             response: Some(seen(&[(":status", "200")], "ok")),
             note: None,
-            effects: Some(Effects {
-                log: vec!["[info] wasm log f: one".to_owned()],
-                metrics: [("n".to_owned(), Some(2))].into(),
-                state: [("S".to_owned(), Some(b"kept".to_vec()))].into(),
-            }),
+            callouts: Vec::new(),
+            trailers: true,
+            effects: Effects {
+                log: Some(vec!["[info] wasm log f: one".to_owned()]),
+                metrics: Some([("n".to_owned(), Some(2))].into()),
+                state: Some([("S".to_owned(), Some(b"kept".to_vec()))].into()),
+            },
         };
         observed.differences(&parse_as(expect).unwrap()).iter().map(ToString::to_string).collect()
     }
@@ -270,7 +300,8 @@ mod tests {
             Observed { upstream: Some(Seen::default()), response: Some(Seen::default()), ..Observed::default() };
         assert_eq!(blind.differences(&expect), []);
         assert_eq!(blind.not_applicable(&expect), ["trailers", "log", "state", "snapshot"]);
-        let seeing = Observed { effects: Some(Effects::default()), ..blind };
+        let (log, metrics, state) = (Some(Vec::new()), Some(BTreeMap::new()), Some(BTreeMap::new()));
+        let seeing = Observed { trailers: true, effects: Effects { log, metrics, state }, ..blind };
         assert_eq!(seeing.not_applicable(&expect), [""; 0]);
         assert_eq!(seeing.differences(&expect).len(), 3);
     }

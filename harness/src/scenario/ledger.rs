@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::budget::Figures;
 use super::model::Scenario;
-use super::modules::{self, Modules};
+use super::modules::Modules;
 use super::run::{RunError, memory_growth, run};
 use crate::document::{DocumentError, parse_as};
 
@@ -109,7 +109,8 @@ impl Ledger {
             let name = scenario.file.strip_prefix(folder).unwrap_or(&scenario.file).to_string_lossy().into_owned();
             ledger.scenarios.insert(name, Entry { growth_over_10000_requests: growth, exchanges });
             for filter in &scenario.filters {
-                let path = modules::path(&filter.module, &scenario.file);
+                let path = modules.file(&filter.module, &scenario.file);
+                let path = path.map_err(|error| LedgerError::Run { file: file(), error: error.into() })?;
                 let module = |error| LedgerError::Module { file: path.display().to_string(), error };
                 ledger.modules.insert(filter.module.value.clone(), std::fs::metadata(&path).map_err(module)?.len());
             }

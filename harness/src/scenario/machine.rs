@@ -145,10 +145,10 @@ mod tests {
     use super::*;
     use crate::cost::Cost;
     use crate::scenario::Observed;
-    use crate::scenario::model::Exchange;
+    use crate::scenario::model::{Exchange, Step};
 
     fn reports() -> Vec<Report> {
-        let exchange = |name: &str| Exchange { name: name.to_owned(), ..Exchange::default() };
+        let exchange = |name: &str| Step::Exchange(Box::new(Exchange { name: name.to_owned(), ..Exchange::default() }));
         let mut failed = ExchangeReport::new(&exchange("a<b & \"c\"\u{1}"), Observed::default(), None, 0);
         failed.differences = vec![Difference::values("body", "\"]]>\"", "\"\""), Difference::told("two\nlines")];
         let mut passed = ExchangeReport::not_run(&exchange("fine"), "");

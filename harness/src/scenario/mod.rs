@@ -19,6 +19,7 @@
 //! | module | idea |
 //! |---|---|
 //! | [`model`] | a scenario, as types; its JSON Schema |
+//! | [`step`], [`callout`], [`fault`], [`duration`] | what stands in its `exchanges` |
 //! | [`read`] | the file, its tables of cases filled in |
 //! | [`matcher`], [`json_path`] | what a value must be |
 //! | [`split`] | the pieces in which a body comes |
@@ -26,19 +27,26 @@
 //! | [`snapshot`] | everything that was seen, as a file |
 //! | [`budget`], [`ledger`] | what it costs, against what it may cost |
 //! | [`modules`] | where a filter's module is found |
+//! | [`engine`] | what can run a scenario, and what each cannot do |
 //! | [`mod@run`] | the harness as an engine |
 //! | [`report`], [`difference`], [`paint`] | what came of it, for people |
 //! | [`machine`] | what came of it, for machines |
 
+pub(crate) mod book;
 pub mod budget;
+pub mod callout;
 mod cases;
 mod changes;
 pub mod check;
 pub mod difference;
+pub mod duration;
+pub mod engine;
+pub mod fault;
 pub mod json_path;
 pub mod ledger;
 pub mod machine;
 pub mod matcher;
+mod message;
 mod metrics;
 pub mod model;
 pub mod modules;
@@ -46,14 +54,17 @@ pub mod paint;
 pub mod read;
 pub mod report;
 pub mod run;
+mod session;
 pub mod snapshot;
 pub mod split;
 mod state;
+pub mod step;
 mod tree;
 mod value;
 
-pub use check::{Effects, Observed, Seen};
+pub use check::{Effects, Observed, Seen, SeenCallout};
 pub use difference::Difference;
+pub use engine::Engine;
 pub use model::Scenario;
 pub use modules::Modules;
 pub use paint::Paint;

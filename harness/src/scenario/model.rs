@@ -1,5 +1,6 @@
 //! A scenario, as types.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -10,10 +11,13 @@ use crate::document::{Document, Placed};
 use crate::stream::FailurePolicy;
 
 pub use super::budget::Budget;
+pub use super::callout::{Callout, Cluster};
+pub use super::fault::Fault;
 pub use super::matcher::{ExpectFields, FieldMatch, ValueMatch};
 pub use super::metrics::ExpectMetrics;
 pub use super::split::Split;
 pub use super::state::ExpectState;
+pub use super::step::{Advance, Reload, Step};
 pub use super::value::{Body, Fields};
 
 /// A scenario: a chain of filters, and what is sent through it.
@@ -25,10 +29,21 @@ pub struct Scenario {
     /// More about it, for people.
     #[schemars(default)]
     pub description: String,
+    /// How many workers the proxy has: `--concurrency` in Envoy.
+    #[schemars(default = "one", range(min = 1, max = 64))]
+    pub workers: usize,
+    /// The most bytes that the proxy buffers of one message: `per_connection_buffer_limit_bytes` in Envoy, and 1 MiB there
+    /// when it is left out.
+    #[schemars(default)]
+    pub buffer_limit: Option<u32>,
+    /// The clusters that filters can call.
+    #[schemars(default)]
+    pub clusters: Vec<Cluster>,
     /// The chain of filters, in the order in which a request meets them.
     pub filters: Vec<FilterEntry>,
-    /// What is sent, one after the other through the same proxy.
-    pub exchanges: Vec<Exchange>,
+    /// What is sent, one after the other through the same proxy; and what happens between.
+    #[schemars(rename = "exchanges")]
+    pub steps: Vec<Step>,
     /// The file that it was read from.
     #[schemars(skip)]
     pub file: PathBuf,
@@ -38,7 +53,8 @@ pub struct Scenario {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FilterEntry {
-    /// The module: the name of one that was built (`transformation`), or a `.wasm` file relative to this one.
+    /// The module: the name of one that was built (`transformation`), a `.wasm` file relative to this one, or an image:
+    /// `oci-layout:DIR:TAG`, with a folder relative to this file, or `oci://HOST/REPOSITORY:TAG`.
     pub module: Placed<String>,
     /// The plugin's name in logs; the module's when it is left out.
     #[serde(default)]
@@ -49,7 +65,7 @@ pub struct FilterEntry {
     /// Filters with the same module and the same VM id share a VM.
     #[serde(default)]
     pub vm_id: String,
-    /// The configuration. Nothing is sent when it is left out.
+    /// The configuration: handed over as JSON, or, when it is a text, as that text. Nothing is sent when it is left out.
     #[serde(default)]
     pub config: Option<Document>,
     /// A file with the configuration instead, relative to this one.
@@ -58,6 +74,18 @@ pub struct FilterEntry {
     /// What happens to streams after the VM has died.
     #[serde(default)]
     pub failure_policy: FailurePolicy,
+    /// Whether the filter can hold headers and see the body meanwhile: `allow_on_headers_stop_iteration` in Envoy.
+    #[serde(default)]
+    pub held_headers: bool,
+    /// Environment variables of the VM, by name.
+    #[serde(default)]
+    pub environment: BTreeMap<String, String>,
+    /// The host functions and callbacks that the module may use, by their names; all, when it is left out.
+    #[serde(default)]
+    pub allowed_capabilities: Vec<String>,
+    /// The VM's configuration, which tells VMs apart and which modules can read: handed over as `config` is.
+    #[serde(default)]
+    pub vm_configuration: Option<Document>,
 }
 
 /// A request, what the upstream answers, and what must be seen on both sides.
@@ -67,12 +95,21 @@ pub struct FilterEntry {
 pub struct Exchange {
     /// What the exchange shows.
     pub name: String,
+    /// The worker that takes the request, counted from 0.
+    #[serde(default)]
+    pub worker: usize,
     /// What the client sends.
     #[serde(default)]
     pub request: Request,
     /// What the upstream answers.
     #[serde(default)]
     pub upstream: Answer,
+    /// The requests that filters make of their own meanwhile, and what comes back.
+    #[serde(default)]
+    pub callouts: Vec<Callout>,
+    /// What goes wrong in a filter's VM meanwhile. Only the harness can do this.
+    #[serde(default)]
+    pub fault: Option<Fault>,
     /// What must be seen. What is not named is not looked at.
     #[serde(default)]
     pub expect: Expect,
@@ -203,21 +240,20 @@ impl Default for ExpectUpstream {
     }
 }
 
-impl Exchange {
-    /// Why only the harness can run the exchange, if that is so.
+impl FilterEntry {
+    /// The plugin's name: as written, else the module's.
     #[must_use]
-    pub fn needs_harness(&self) -> Option<&'static str> {
-        let cut = [self.request.body.split(), self.upstream.body.split()].iter().any(|split| **split != Split::Whole);
-        let trailers = !self.request.trailers.0.is_empty() || !self.upstream.trailers.0.is_empty();
-        match (cut, trailers) {
-            (true, _) => Some("the pieces of a body (`split`) are chosen by the network there"),
-            (_, true) => Some("trailers are not sent there"),
-            _ => None,
-        }
+    pub fn plugin_name(&self) -> &str {
+        self.name.as_deref().unwrap_or_else(|| stem(&self.module.value))
     }
 }
 
 impl Scenario {
+    /// The exchanges, without the steps between them.
+    pub fn exchanges(&self) -> impl Iterator<Item = &Exchange> {
+        self.steps.iter().filter_map(Step::exchange)
+    }
+
     /// The JSON Schema of scenario files, for editors.
     #[must_use]
     pub fn schema() -> String {
@@ -225,8 +261,24 @@ impl Scenario {
     }
 }
 
+/// The name in a reference to a module: without folders, tag and digest.
+fn stem(module: &str) -> &str {
+    let last = module.rsplit('/').next().unwrap_or(module);
+    let last = last.split('@').next().unwrap_or(last);
+    match (module.split_once(':'), last.strip_suffix(".wasm")) {
+        (_, Some(stem)) => stem,
+        // A layout's image has no name but its tag.
+        (Some(("oci-layout", _)), None) => last.rsplit(':').next().unwrap_or(last),
+        (_, None) => last.split(':').next().unwrap_or(last),
+    }
+}
+
+fn one() -> usize {
+    1
+}
+
 /// A status, or the variable of a table of cases.
-fn status(_: &mut SchemaGenerator) -> Schema {
+pub(super) fn status(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "anyOf": [
         { "type": ["integer", "null"], "minimum": 100, "maximum": 599 },
         { "type": "string", "pattern": r"^\$\{[^}]+\}$" },

@@ -1,23 +1,39 @@
 //! Where a filter's module is found.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
+use tempfile::TempDir;
+
+use super::engine::Engine;
 use super::model::FilterEntry;
 use crate::context::Plugin;
+use crate::document::Document;
 use crate::native::Native;
 use crate::stream::{FilterSpec, LoadError, LoadedModule};
 
 /// The folder below a workspace's `target` where `tamis build` puts modules.
 const BUILT: &str = "target/tamis";
 
+/// How a reference to an image begins, in a layout and in a registry.
+const REFERENCES: [&str; 2] = ["oci-layout:", "oci://"];
+
 /// Finds, loads and remembers modules, so that a module that many scenarios use is compiled once.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Modules {
     loaded: HashMap<PathBuf, LoadedModule>,
     /// The only filters there are, by name, where they run natively.
     natives: Option<HashMap<String, LoadedModule>>,
+    resolver: Option<Box<Resolver>>,
+    /// Where the modules of references are, by the folder that they are relative to and their text.
+    resolved: HashMap<(PathBuf, String), PathBuf>,
+    /// Where they are kept.
+    kept: Option<TempDir>,
 }
+
+/// Gets a module that a reference names: its bytes, or why there are none. A layout is looked for in the folder.
+pub type Resolver = dyn FnMut(&str, &Path) -> Result<Vec<u8>, String>;
 
 /// A filter that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +53,12 @@ pub enum FilterError {
         /// The filter's name.
         name: String,
     },
+    /// A reference leads to no module.
+    #[error("{error}")]
+    Reference {
+        /// Why; with the reference.
+        error: String,
+    },
     /// The module cannot be loaded.
     #[error("{}: {error}", .file.display())]
     Load {
@@ -55,25 +77,69 @@ impl Modules {
         Self { natives: Some(filters.into_iter().map(named).collect()), ..Self::default() }
     }
 
+    /// Takes references to images too, which this crate does not know how to follow.
+    #[must_use]
+    pub fn with_resolver(resolver: impl FnMut(&str, &Path) -> Result<Vec<u8>, String> + 'static) -> Self {
+        Self { resolver: Some(Box::new(resolver)), ..Self::default() }
+    }
+
+    /// The file of a scenario's module: what a reference names is fetched once.
+    ///
+    /// # Errors
+    ///
+    /// [`FilterError::Reference`] when a reference leads to no module. Whether a file is there is not looked at.
+    pub fn file(&mut self, module: &str, scenario: &Path) -> Result<PathBuf, FilterError> {
+        let folder = scenario.parent().unwrap_or(Path::new("."));
+        if !REFERENCES.iter().any(|beginning| module.starts_with(beginning)) {
+            return Ok(if module.ends_with(".wasm") { folder.join(module) } else { built(module, folder) });
+        }
+        let key = (folder.to_owned(), module.to_owned());
+        if let Some(file) = self.resolved.get(&key) {
+            return Ok(file.clone());
+        }
+        let wrong = |error: String| FilterError::Reference { error };
+        let Some(resolver) = &mut self.resolver else {
+            return Err(wrong(format!("`{module}` names an image, and only `tamis test` gets modules out of images")));
+        };
+        let bytes = resolver(module, folder).map_err(wrong)?;
+        let unkept = |error: std::io::Error| wrong(format!("cannot keep the module of {module}: {error}"));
+        let kept = match &mut self.kept {
+            Some(kept) => kept,
+            none => none.insert(tempfile::tempdir().map_err(unkept)?),
+        };
+        let file = kept.path().join(format!("{}.wasm", self.resolved.len()));
+        std::fs::write(&file, bytes).map_err(unkept)?;
+        self.resolved.insert(key, file.clone());
+        Ok(file)
+    }
+
+    /// What runs scenarios with these.
+    #[must_use]
+    pub fn engine(&self) -> Engine {
+        if self.natives.is_some() { Engine::Native } else { Engine::Wasm }
+    }
+
     /// A filter of a scenario, loaded.
     ///
     /// # Errors
     ///
     /// [`FilterError`] when the module is not there or no proxy would load it.
     pub fn filter(&mut self, entry: &FilterEntry, scenario: &Path) -> Result<FilterSpec, FilterError> {
-        let file = path(&entry.module, scenario);
+        let file = self.file(&entry.module, scenario)?;
         let module = self.load(&file)?;
-        let name = entry
-            .name
-            .clone()
-            .unwrap_or_else(|| file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default());
-        let configuration = entry.config.as_ref().map(|config| config.to_json().into_bytes()).unwrap_or_default();
+        let bytes = |config: &Option<Document>| match config {
+            Some(config) => config.to_configuration().into_bytes(),
+            None => Vec::new(),
+        };
         let plugin = Plugin {
-            name,
+            name: entry.plugin_name().to_owned(),
             root_id: entry.root_id.clone(),
             vm_id: entry.vm_id.clone(),
-            configuration,
-            ..Plugin::default()
+            configuration: bytes(&entry.config),
+            vm_configuration: bytes(&entry.vm_configuration),
+            environment: entry.environment.clone().into_iter().collect(),
+            allowed_capabilities: entry.allowed_capabilities.clone(),
+            allow_on_headers_stop_iteration: entry.held_headers,
         };
         Ok(FilterSpec { module, plugin, failure_policy: entry.failure_policy })
     }
@@ -94,11 +160,10 @@ impl Modules {
     }
 }
 
-/// The file of a module: a path, or the name of one that was built.
-#[must_use]
-pub fn path(module: &str, scenario: &Path) -> PathBuf {
-    let folder = scenario.parent().unwrap_or(Path::new("."));
-    if module.ends_with(".wasm") { folder.join(module) } else { built(module, folder) }
+impl fmt::Debug for Modules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Modules").field("loaded", &self.loaded).field("kept", &self.kept).finish_non_exhaustive()
+    }
 }
 
 /// The file of a module that `tamis build` made: in `$TAMIS_MODULES`, else in the nearest `target/tamis` above `folder`.

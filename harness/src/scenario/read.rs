@@ -1,13 +1,18 @@
 //! Reads scenario files.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use super::cases;
-use super::model::{Exchange, FilterEntry, Scenario};
+use super::model::{Cluster, FilterEntry, Scenario};
+use super::step::{Reconfiguration, Step};
 use super::tree::{self, Tree};
-use crate::document::{Document, DocumentError, parse_as};
+use crate::document::{Document, DocumentError, Placed, parse_as};
+
+/// The most workers that a scenario can have: each has VMs of its own.
+const MAX_WORKERS: usize = 64;
 
 /// A scenario file that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -22,12 +27,12 @@ pub enum ScenarioError {
         error: std::io::Error,
     },
     /// A filter has its configuration twice.
-    #[error("{}: the filter `{module}` has both `config` and `config_file`; leave one of them out", .file.display())]
+    #[error("{}: the filter `{filter}` has both `config` and `config_file`; leave one of them out", .file.display())]
     TwoConfigs {
         /// The file.
         file: PathBuf,
-        /// The filter's module.
-        module: String,
+        /// The filter.
+        filter: String,
     },
     /// It is not a scenario, or not a configuration.
     #[error("{}:{}{error}", .file.display(), if .error.place.is_some() { "" } else { " " })]
@@ -50,7 +55,14 @@ impl Scenario {
         let mut scenario = Self::parse(&text).map_err(|error| ScenarioError::Parse { file: file.to_owned(), error })?;
         scenario.file = file.to_owned();
         for filter in &mut scenario.filters {
-            filter.read_config(file)?;
+            let FilterEntry { config, config_file, module, .. } = filter;
+            read_config(file, &module.value, config, config_file.as_deref())?;
+        }
+        for step in &mut scenario.steps {
+            if let Step::Reload(step) = step {
+                let Reconfiguration { config, config_file, filter, .. } = &mut step.reload;
+                read_config(file, filter, config, config_file.as_deref())?;
+            }
         }
         Ok(scenario)
     }
@@ -62,19 +74,56 @@ impl Scenario {
     /// [`DocumentError`] with the line and column of what is wrong.
     pub fn parse(text: &str) -> Result<Self, DocumentError> {
         let file: File = parse_as(text)?;
-        let mut exchanges: Vec<Exchange> = Vec::new();
-        for written in file.exchanges {
+        let (mut scenario, written) = file.parts()?;
+        for written in written {
             for filled in cases::expand(written)? {
-                let exchange: Exchange = tree::read(&filled)?;
-                if exchanges.iter().any(|other| other.name == exchange.name) {
-                    let message = format!("a second exchange has the name `{}`", exchange.name);
-                    return Err(tree::error_at(&filled, message));
-                }
-                exchanges.push(exchange);
+                let step = Step::read(&filled)?;
+                scenario.check(&step).map_err(|(path, message)| {
+                    tree::error_at(tree::find(&filled, &path).unwrap_or(&filled), message)
+                })?;
+                scenario.steps.push(step);
             }
         }
-        let File { name, description, filters, .. } = file;
-        Ok(Self { name, description, filters, exchanges, file: PathBuf::new() })
+        Ok(scenario)
+    }
+
+    /// Whether a step fits the rest of the scenario, and where it does not.
+    fn check<'p>(&self, step: &Step) -> Result<(), (Vec<Cow<'p, str>>, String)> {
+        let filter = |name: &str| self.filters.iter().any(|filter| filter.plugin_name() == name);
+        let path = |names: &[&'p str]| names.iter().copied().map(Cow::Borrowed).collect::<Vec<_>>();
+        match step {
+            Step::Exchange(exchange) => {
+                if self.exchanges().any(|other| other.name == exchange.name) {
+                    return Err((path(&[]), format!("a second exchange has the name `{}`", exchange.name)));
+                }
+                if exchange.worker >= self.workers {
+                    let message = format!("workers are counted from 0, and `workers` is {}", self.workers);
+                    return Err((path(&["worker"]), message));
+                }
+                let named = exchange.fault.as_ref().and_then(|fault| fault.filter.as_deref());
+                if let Some(name) = named.filter(|name| !filter(name)) {
+                    return Err((path(&["fault", "filter"]), format!("no filter has the name `{name}`")));
+                }
+            }
+            Step::Reload(step) if !filter(&step.reload.filter) => {
+                let message = format!("no filter has the name `{}`", step.reload.filter);
+                return Err((path(&["reload", "filter"]), message));
+            }
+            Step::Advance(_) | Step::Reload(_) => {}
+        }
+        for (index, callout) in step.callouts().iter().enumerate() {
+            let name = &callout.cluster;
+            let message = match self.clusters.iter().find(|cluster| cluster.name == *name) {
+                None => format!("the cluster `{name}` is not among `clusters`"),
+                Some(cluster) if !cluster.healthy => {
+                    format!("the cluster `{name}` is not healthy: the proxy itself answers what is asked of it")
+                }
+                Some(_) => continue,
+            };
+            let path = vec![Cow::Borrowed("callouts"), Cow::Owned(index.to_string()), Cow::Borrowed("cluster")];
+            return Err((path, message));
+        }
+        Ok(())
     }
 }
 
@@ -85,21 +134,56 @@ struct File {
     name: String,
     #[serde(default)]
     description: String,
+    #[serde(default)]
+    workers: Option<Placed<usize>>,
+    #[serde(default)]
+    buffer_limit: Option<u32>,
+    #[serde(default)]
+    clusters: Vec<Placed<Cluster>>,
     filters: Vec<FilterEntry>,
     exchanges: Vec<Tree>,
 }
 
-impl FilterEntry {
-    fn read_config(&mut self, scenario: &Path) -> Result<(), ScenarioError> {
-        let Some(file) = &self.config_file else { return Ok(()) };
-        if self.config.is_some() {
-            return Err(ScenarioError::TwoConfigs { file: scenario.to_owned(), module: self.module.value.clone() });
+impl File {
+    /// The scenario without its steps, and these.
+    fn parts(self) -> Result<(Scenario, Vec<Tree>), DocumentError> {
+        let workers = match self.workers {
+            None => 1,
+            Some(workers) if (1..=MAX_WORKERS).contains(&workers.value) => workers.value,
+            Some(workers) => {
+                let message = format!("a proxy has from 1 to {MAX_WORKERS} workers");
+                return Err(DocumentError { place: Some(workers.place), message });
+            }
+        };
+        let mut clusters: Vec<Cluster> = Vec::new();
+        for Placed { value, place } in self.clusters {
+            if clusters.iter().any(|other| other.name == value.name) {
+                let message = format!("a second cluster has the name `{}`", value.name);
+                return Err(DocumentError { place: Some(place), message });
+            }
+            clusters.push(value);
         }
-        let file = scenario.parent().unwrap_or(Path::new(".")).join(file);
-        let text = text(&file)?;
-        self.config = Some(Document::parse(&text).map_err(|error| ScenarioError::Parse { file, error })?);
-        Ok(())
+        let Self { name, description, buffer_limit, filters, exchanges, .. } = self;
+        let (file, steps) = (PathBuf::new(), Vec::new());
+        Ok((Scenario { name, description, workers, buffer_limit, clusters, filters, steps, file }, exchanges))
     }
+}
+
+/// Reads the file of a configuration, if there is one.
+fn read_config(
+    scenario: &Path,
+    whose: &str,
+    config: &mut Option<Document>,
+    file: Option<&Path>,
+) -> Result<(), ScenarioError> {
+    let Some(file) = file else { return Ok(()) };
+    if config.is_some() {
+        return Err(ScenarioError::TwoConfigs { file: scenario.to_owned(), filter: whose.to_owned() });
+    }
+    let file = scenario.parent().unwrap_or(Path::new(".")).join(file);
+    let text = text(&file)?;
+    *config = Some(Document::parse(&text).map_err(|error| ScenarioError::Parse { file, error })?);
+    Ok(())
 }
 
 fn text(file: &Path) -> Result<String, ScenarioError> {
@@ -122,8 +206,32 @@ mod tests {
             "  - name: it answers\n    upstream: {status: '${status}'}\n    cases:\n      - {name: no, with: {status: 404}}\n      - {name: yes, with: {status: 200}}\n  - name: last\n",
         )
         .unwrap();
-        let names = scenario.exchanges.iter().map(|exchange| (exchange.name.as_str(), exchange.upstream.status));
+        let names = scenario.exchanges().map(|exchange| (exchange.name.as_str(), exchange.upstream.status));
         assert_eq!(names.collect::<Vec<_>>(), [("it answers: no", 404), ("it answers: yes", 200), ("last", 200)]);
+    }
+
+    #[test]
+    fn a_proxy_s_own_settings_are_checked() {
+        let parse = |text: &str| Scenario::parse(&format!("name: x\nfilters: []\nexchanges: []\n{text}"));
+        let error = |text: &str| parse(text).unwrap_err().to_string();
+        assert_eq!(error("workers: 0"), "4:10: a proxy has from 1 to 64 workers");
+        assert_eq!(error("clusters: [{name: a}, {name: a}]"), "4:23: a second cluster has the name `a`");
+        let down = "clusters: [{name: a, healthy: false}]\nname: x\nfilters: []\nexchanges: [{name: e, callouts: [{cluster: a}]}]";
+        let said = Scenario::parse(down).unwrap_err().to_string();
+        assert_eq!(said, "4:44: the cluster `a` is not healthy: the proxy itself answers what is asked of it");
+    }
+
+    #[test]
+    fn a_new_configuration_knows_its_places() {
+        let scenario = Scenario::parse(
+            "name: x\nfilters: [{module: f.wasm}]\nexchanges:\n  - reload: {filter: f, config: {a: [1]}}\n",
+        );
+        let Step::Reload(step) = scenario.unwrap().steps.remove(0) else { panic!("no reload") };
+        let config = step.reload.config.unwrap();
+        assert_eq!(
+            (config.to_json().as_str(), config.place("a[0]").unwrap().to_string().as_str()),
+            (r#"{"a":[1]}"#, "4:38")
+        );
     }
 
     #[test]
@@ -136,6 +244,17 @@ mod tests {
             ),
             ("  - {name: a, request: {body: {text: abc, split: none}}}", "4:31: expected `every-byte`"),
             ("  - {name: a, budget: {entries: 3}}", "4:24: unknown field `entries`"),
+            ("  - {name: a, worker: 1}", "4:23: workers are counted from 0, and `workers` is 1"),
+            ("  - {name: a, fault: {filter: b}}", "4:31: no filter has the name `b`"),
+            ("  - {reload: {filter: b}}", "4:23: no filter has the name `b`"),
+            ("  - {advance: soon}", "4:15: write a span of time as `10s`"),
+            ("  - {advance: 1s, request: {}}", "4:19: unknown field `request`"),
+            ("  - {name: a, callouts: [{cluster: up}]}", "4:36: the cluster `up` is not among `clusters`"),
+            (
+                "  - {name: a, callouts: [{cluster: up, answer: {failure: reset, body: a}}]}",
+                "4:48: there is either a response or a `failure`",
+            ),
+            ("  - {name: a, callouts: [{cluster: up, times: 0}]}", "4:25: `times` is a number from 1"),
             ("  - {name: a}\n  - {name: a}", "5:5: a second exchange has the name `a`"),
             (
                 "  - name: a\n    upstream: {status: '${s}'}\n    cases: [{name: b, with: {s: two}}]",

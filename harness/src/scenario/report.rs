@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use super::budget::Figures;
 use super::check::Observed;
 use super::difference::Difference;
-use super::model::{Exchange, Scenario};
+use super::model::Scenario;
 use super::paint::Paint;
+use super::step::Step;
 use crate::cost::Cost;
 
 /// What came of a scenario on one engine.
@@ -19,11 +20,11 @@ pub struct Report {
     pub file: PathBuf,
     /// The engine.
     pub engine: String,
-    /// Its exchanges.
+    /// Its steps, exchanges and others.
     pub exchanges: Vec<ExchangeReport>,
 }
 
-/// What came of an exchange.
+/// What came of a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExchangeReport {
     /// Its name.
@@ -57,24 +58,33 @@ pub enum Verdict {
 impl ExchangeReport {
     /// What was seen, held against what was expected. An engine that knows no cost leaves it out.
     #[must_use]
-    pub fn new(exchange: &Exchange, observed: Observed, cost: Option<Cost>, memory_growth: u64) -> Self {
-        let mut differences = observed.differences(&exchange.expect);
-        let mut not_applicable = observed.not_applicable(&exchange.expect);
-        match (&exchange.budget, &cost) {
+    pub fn new(step: &Step, observed: Observed, cost: Option<Cost>, memory_growth: u64) -> Self {
+        let expect = step.expect();
+        let exchange = step.exchange();
+        let mut differences = match exchange {
+            Some(_) => observed.differences(&expect),
+            None => observed.effects.differences(&expect),
+        };
+        let mut not_applicable = observed.not_applicable(&expect);
+        match (exchange.and_then(|exchange| exchange.budget.as_ref()), &cost) {
             (Some(budget), Some(cost)) => differences.extend(budget.differences(&Figures::new(cost, memory_growth))),
             (Some(_), None) => not_applicable.push("budget".to_owned()),
             (None, _) => {}
         }
-        let name = exchange.name.clone();
+        let name = step.name().into_owned();
         Self { name, not_run: None, observed, differences, not_applicable, cost, memory_growth }
     }
 
-    /// An exchange that this engine cannot run.
+    /// A step that this engine cannot run.
     #[must_use]
-    pub fn not_run(exchange: &Exchange, why: &str) -> Self {
+    pub fn not_run(step: &Step, why: &str) -> Self {
+        Self { not_run: Some(why.to_owned()), ..Self::named(step.name().into_owned()) }
+    }
+
+    fn named(name: String) -> Self {
         Self {
-            name: exchange.name.clone(),
-            not_run: Some(why.to_owned()),
+            name,
+            not_run: None,
             observed: Observed::default(),
             differences: Vec::new(),
             not_applicable: Vec::new(),
@@ -104,9 +114,8 @@ impl Report {
     /// Of a scenario that could not be run at all: one exchange, which failed.
     #[must_use]
     pub fn refused(scenario: &Scenario, engine: &str, why: &str) -> Self {
-        let exchange = Exchange { name: "the scenario can be run".to_owned(), ..Exchange::default() };
-        let mut exchange = ExchangeReport::not_run(&exchange, "");
-        (exchange.not_run, exchange.differences) = (None, vec![Difference::told(why)]);
+        let name = "the scenario can be run".to_owned();
+        let exchange = ExchangeReport { differences: vec![Difference::told(why)], ..ExchangeReport::named(name) };
         let (name, file) = (scenario.name.clone(), scenario.file.clone());
         Self { scenario: name, file, engine: engine.to_owned(), exchanges: vec![exchange] }
     }
@@ -168,7 +177,8 @@ mod tests {
 
     #[test]
     fn what_an_engine_cannot_do_is_said() {
-        let exchange: Exchange = parse_as("{name: a, budget: {fuel: 1}, expect: {log: [x]}}").unwrap();
+        let exchange = parse_as("{name: a, budget: {fuel: 1}, expect: {log: [x]}}").unwrap();
+        let exchange = Step::Exchange(Box::new(exchange));
         let observed =
             Observed { upstream: Some(Seen::default()), response: Some(Seen::default()), ..Observed::default() };
         let exchanges = vec![

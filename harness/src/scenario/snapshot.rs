@@ -20,7 +20,7 @@ use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::changes::changes;
-use super::check::{Observed, Seen};
+use super::check::{Effects, Observed, Seen, SeenCallout};
 use super::difference::Difference;
 use super::model::Scenario;
 use super::report::Report;
@@ -88,7 +88,9 @@ impl Snapshots {
 /// When it cannot be written; the file of before is then still there.
 pub fn bless(scenario: &Scenario, report: &Report) -> io::Result<Option<PathBuf>> {
     let mut text = format!("{HEAD}\n");
-    let asked = scenario.exchanges.iter().zip(&report.exchanges).filter(|(exchange, _)| exchange.expect.snapshot);
+    let steps = scenario.steps.iter().zip(&report.exchanges);
+    let exchanges = steps.filter_map(|(step, report)| Some((step.exchange()?, report)));
+    let asked = exchanges.filter(|(exchange, _)| exchange.expect.snapshot);
     let mut any = false;
     for (exchange, report) in asked {
         any = true;
@@ -115,19 +117,18 @@ pub fn bless(scenario: &Scenario, report: &Report) -> io::Result<Option<PathBuf>
 /// What was seen, as lines; none is empty, and none starts with `==`.
 pub(super) fn lines(observed: &Observed) -> Vec<String> {
     let mut lines = message_lines(observed);
-    if let Some(effects) = &observed.effects {
-        if !effects.log.is_empty() {
-            lines.push("log".to_owned());
-            lines.extend(effects.log.iter().map(|line| format!("  {}", one_line(line))));
-        }
-        for (name, value) in &effects.metrics {
-            lines
-                .push(format!("metric {name}: {}", value.map_or_else(|| "none".to_owned(), |value| value.to_string())));
-        }
-        for (name, value) in &effects.state {
-            let value = value.as_ref().map_or_else(|| "none".to_owned(), |value| shown(value));
-            lines.push(format!("state {}: {value}", one_line(name)));
-        }
+    let Effects { log, metrics, state } = &observed.effects;
+    let log = log.iter().flatten().map(|line| format!("  {}", one_line(line))).collect::<Vec<_>>();
+    if !log.is_empty() {
+        lines.push("log".to_owned());
+        lines.extend(log);
+    }
+    for (name, value) in metrics.iter().flatten() {
+        lines.push(format!("metric {name}: {}", value.map_or_else(|| "none".to_owned(), |value| value.to_string())));
+    }
+    for (name, value) in state.iter().flatten() {
+        let value = value.as_ref().map_or_else(|| "none".to_owned(), |value| shown(value));
+        lines.push(format!("state {}: {value}", one_line(name)));
     }
     lines
 }
@@ -143,6 +144,11 @@ pub(super) fn message_lines(observed: &Observed) -> Vec<String> {
             }
             None => lines.push(format!("{side}: none")),
         }
+    }
+    for SeenCallout { cluster, request, messages } in &observed.callouts {
+        lines.push(format!("callout {}", one_line(cluster)));
+        message(&mut lines, request);
+        lines.extend(messages.iter().flatten().map(|message| format!("  message {}", shown(message))));
     }
     lines.extend(observed.note.iter().map(|note| format!("note: {}", one_line(note))));
     lines
@@ -166,15 +172,15 @@ fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::Effects;
-
     fn observed(body: &str) -> Observed {
         let headers = vec![(":status".to_owned(), b"200".to_vec()), ("x".to_owned(), b"\xff".to_vec())];
         Observed {
             upstream: None,
             response: Some(Seen { headers, body: body.into(), trailers: vec![("t".to_owned(), b"1".to_vec())] }),
             note: None,
-            effects: Some(Effects { log: vec!["one\n== two".to_owned()], ..Effects::default() }),
+            callouts: Vec::new(),
+            trailers: true,
+            effects: Effects { log: Some(vec!["one\n== two".to_owned()]), ..Effects::default() },
         }
     }
 

@@ -20,6 +20,15 @@ pub(super) fn read<'t, T: Deserialize<'t>>(tree: &'t Tree) -> Result<T, Document
     T::deserialize(Reader(tree))
 }
 
+/// The value at a path of names and indices.
+pub(super) fn find<'t>(tree: &'t Tree, path: &[impl AsRef<str>]) -> Option<&'t Tree> {
+    path.iter().map(AsRef::as_ref).try_fold(tree, |tree, step| match &tree.value {
+        Node::Map(fields) => fields.iter().find_map(|(name, value)| (name.value == step).then_some(value)),
+        Node::List(items) => items.get(step.parse::<usize>().ok()?),
+        Node::Scalar(_) => None,
+    })
+}
+
 /// An error at a tree's place.
 pub(super) fn error_at(tree: &Spanned<impl Sized>, message: impl std::fmt::Display) -> DocumentError {
     DocumentError { place: Some(at(&tree.referenced)), message: message.to_string() }

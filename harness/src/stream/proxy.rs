@@ -11,7 +11,7 @@ use super::side::Direction;
 use super::state::Out;
 use super::thread::Thread;
 use super::{Frame, Stream};
-use crate::abi::{Trap, Vm};
+use crate::abi::{Faults, Trap, Vm};
 use crate::context::{Attributes, LogLine, Plugin, Process, VmContext, lock};
 use crate::cost::Cost;
 use crate::engine;
@@ -309,6 +309,16 @@ impl Proxy {
     #[must_use]
     pub fn due_in(&self) -> Option<Duration> {
         Some(self.next_event()?.0.saturating_sub(self.process.clock().elapsed()))
+    }
+
+    /// Lets things go wrong in the VM of a filter on a worker, both counted from 0; [`Faults::default`] ends it. Other
+    /// filters in the same VM are met too; a VM that is loaded anew has no faults.
+    pub fn set_faults(&mut self, worker: usize, filter: usize, faults: Faults) {
+        if let Some(thread) = self.workers().get_mut(worker)
+            && let Some(handle) = thread.chain.get(filter)
+        {
+            thread.vms.set_faults(handle.vm, faults);
+        }
     }
 
     /// What all VMs share.

@@ -8,7 +8,7 @@ use super::callout::GrpcAnswer;
 use super::proxy::{FilterSpec, LoadError};
 use super::thread::Handle;
 use super::{Baton, WireMessage};
-use crate::abi::{Callback, Returned, Trap, Vm};
+use crate::abi::{Callback, Faults, Returned, Trap, Vm};
 use crate::context::{
     Action, CalloutRequest, Exchange, GrpcRequest, GrpcWhat, HeaderMap, Incoming, Plugin, Process, Visible, VmContext,
 };
@@ -282,6 +282,13 @@ impl Vms {
     pub(super) fn set_baton(&mut self, baton: Option<(Arc<Baton>, usize)>) {
         for slot in &mut self.slots {
             slot.vm.set_baton(baton.clone());
+        }
+    }
+
+    /// Lets things go wrong in a VM, or no longer.
+    pub(super) fn set_faults(&mut self, vm: usize, faults: Faults) {
+        if let Some(slot) = self.slots.get_mut(vm) {
+            slot.vm.set_faults(faults);
         }
     }
 

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tamis_harness::context::{Attributes, Plugin, Process};
 use tamis_harness::envoy::bootstrap::{Chain, listeners};
 use tamis_harness::envoy::{EnvoyError, EnvoyProcess, NotRun, disagreements, find_or_skip, run_all};
+use tamis_harness::scenario::model::Step;
 use tamis_harness::scenario::{Modules, Scenario, run};
 use tamis_harness::stream::{FilterSpec, LoadedModule, Proxy, WireMessage};
 use tamis_module::plugin_config::{FailurePolicy, PluginConfig};
@@ -56,7 +57,8 @@ fn scenarios_pass_agree_with_the_harness_and_fail_alone() {
     let mut no_module = transformation("no module", "{}");
     no_module.filters[0].module.value = "nothing-of-this-name".to_owned();
     let mut unsendable = transformation("unsendable", removes);
-    unsendable.exchanges[0].upstream.headers.0.push(("x-a".to_owned(), "s3cret\r\nx-b: 1".into()));
+    let Step::Exchange(exchange) = &mut unsendable.steps[0] else { panic!("no exchange") };
+    exchange.upstream.headers.0.push(("x-a".to_owned(), "s3cret\r\nx-b: 1".into()));
     let scenarios = [
         Scenario::read(Path::new(HEADERS)).unwrap(),
         transformation("wrong", WRONG),
@@ -271,6 +273,8 @@ fn static_config(config: &str, listen: Option<SocketAddr>) -> Value {
         failure_policy: FailurePolicy::Closed,
         allow_on_headers_stop_iteration: false,
         environment: Vec::new(),
+        vm_configuration: None,
+        allowed_capabilities: Vec::new(),
     };
     let upstream = SocketAddr::from(([127, 0, 0, 1], 9));
     let mut listener =

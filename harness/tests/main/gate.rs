@@ -165,6 +165,8 @@ fn chains(folder: &Path, kind: &str, modules: &[String]) -> Vec<Named> {
             failure_policy: FailurePolicy::Closed,
             allow_on_headers_stop_iteration: false,
             environment: Vec::new(),
+            vm_configuration: None,
+            allowed_capabilities: Vec::new(),
         };
         let upstream = SocketAddr::from(([127, 0, 0, 1], 9));
         (text.clone(), Chain { name, plugins: vec![plugin], upstream })

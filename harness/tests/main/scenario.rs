@@ -6,6 +6,8 @@ use tamis_harness::envoy::{find_or_skip, run_all};
 use tamis_harness::scenario::{Difference, Modules, Report, Scenario, Verdict, memory_growth, run, snapshot};
 use tempfile::TempDir;
 
+mod steps;
+
 /// Logs `seen`, counts requests in the metric `requests`, stores `yes` as the state `kept`; replaces every piece of a
 /// request's body that is shorter than three bytes by `!`, and adds a trailer to a request that has some.
 const GUEST: &str = r#"(module
@@ -294,7 +296,8 @@ fn the_examples_of_the_documentation_are_right() {
             // Most examples show exchanges only.
             format!("name: an example\nfilters: [{{module: guest.wasm, name: hello}}]\nexchanges:\n{example}")
         };
-        let place = Place::new("");
+        let place = Place { folder: steps::guests(), exchanges: String::new() };
+        std::fs::write(place.folder.path().join("guest.wasm"), wat::parse_str(GUEST).unwrap()).unwrap();
         std::fs::write(place.file(), &whole).unwrap();
         let mut scenario = Scenario::read(&place.file()).unwrap_or_else(|error| panic!("{error}\n{whole}"));
         read += 1;
@@ -308,5 +311,5 @@ fn the_examples_of_the_documentation_are_right() {
             ran += 1;
         }
     }
-    assert!(read == 9 && ran == 8, "{read} examples, {ran} of them ran");
+    assert!(read == 15 && ran == 14, "{read} examples, {ran} of them ran");
 }

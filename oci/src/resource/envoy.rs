@@ -52,6 +52,8 @@ pub struct Upstream {
 ///     failure_policy: FailurePolicy::Closed,
 ///     allow_on_headers_stop_iteration: false,
 ///     environment: Vec::new(),
+///     vm_configuration: None,
+///     allowed_capabilities: Vec::new(),
 /// };
 /// let config = envoy_static(&StaticEnvoy {
 ///     plugins: vec![plugin],

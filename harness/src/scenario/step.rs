@@ -1,0 +1,217 @@
+//! What a scenario does, one after the other.
+
+use std::borrow::Cow;
+use std::path::PathBuf;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny};
+
+use super::callout::{Callout, CalloutKind, Failure, HttpOutcome};
+use super::duration::Span;
+use super::engine::Feature;
+use super::metrics::ExpectMetrics;
+use super::model::{Exchange, Expect};
+use super::split::Split;
+use super::tree::{self, Tree};
+use crate::document::{Document, DocumentError, Node};
+
+/// One entry of `exchanges`.
+#[derive(Debug, Clone)]
+pub enum Step {
+    /// A request and its response.
+    Exchange(Box<Exchange>),
+    /// Time goes by.
+    Advance(Advance),
+    /// A filter gets a new configuration.
+    Reload(Reload),
+}
+
+/// Time goes by: timers and deadlines run.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Advance {
+    /// What the step shows.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// How much time.
+    pub advance: Span,
+    /// The requests that filters make of their own meanwhile, and what comes back.
+    #[serde(default)]
+    pub callouts: Vec<Callout>,
+    /// What must be seen.
+    #[serde(default)]
+    pub expect: Aftermath,
+}
+
+/// A filter gets a new configuration, if it accepts it; if not, the one before stays.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Reload {
+    /// What the step shows.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Which filter, and its new configuration.
+    pub reload: Reconfiguration,
+    /// The requests that filters make of their own meanwhile, and what comes back.
+    #[serde(default)]
+    pub callouts: Vec<Callout>,
+    /// What must be seen.
+    #[serde(default)]
+    pub expect: Aftermath,
+}
+
+/// A filter's new configuration.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Reconfiguration {
+    /// The filter's name.
+    pub filter: String,
+    /// The new configuration, as the filter's own is written. Nothing is sent when it is left out.
+    #[serde(default, deserialize_with = "later")]
+    pub config: Option<Document>,
+    /// A file with the new configuration instead, relative to this one.
+    #[serde(default)]
+    pub config_file: Option<PathBuf>,
+    /// Whether the filter must accept it.
+    #[serde(default = "yes")]
+    pub accepted: bool,
+}
+
+/// What must be seen after a step that is no exchange.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Aftermath {
+    /// Texts, each of which must be in a line that was logged during the step.
+    pub log: Vec<String>,
+    /// Texts that must be in no line that was logged during the step.
+    pub no_log: Vec<String>,
+    /// Metrics after the step, with everything since the proxy started.
+    pub metrics: ExpectMetrics,
+}
+
+impl Step {
+    /// Reads an entry of `exchanges`.
+    ///
+    /// # Errors
+    ///
+    /// With the place of what does not fit.
+    pub(super) fn read(tree: &Tree) -> Result<Self, DocumentError> {
+        let has = |name: &str| match &tree.value {
+            Node::Map(fields) => fields.iter().any(|(key, _)| key.value == name),
+            _ => false,
+        };
+        if has("advance") {
+            return tree::read(tree).map(Self::Advance);
+        }
+        if has("reload") {
+            let mut step: Reload = tree::read(tree)?;
+            // Not read yet: a tree gives its own places.
+            let config = tree::find(tree, &["reload", "config"]);
+            step.reload.config = config.map(Document::of);
+            return Ok(Self::Reload(step));
+        }
+        tree::read(tree).map(Box::new).map(Self::Exchange)
+    }
+
+    /// The exchange that it is, if it is one.
+    #[must_use]
+    pub fn exchange(&self) -> Option<&Exchange> {
+        match self {
+            Self::Exchange(exchange) => Some(exchange),
+            Self::Advance(_) | Self::Reload(_) => None,
+        }
+    }
+
+    /// Its name: as written, else what it does.
+    #[must_use]
+    pub fn name(&self) -> Cow<'_, str> {
+        match self {
+            Self::Exchange(exchange) => Cow::Borrowed(&exchange.name),
+            Self::Advance(Advance { name: Some(name), .. }) | Self::Reload(Reload { name: Some(name), .. }) => {
+                Cow::Borrowed(name)
+            }
+            Self::Advance(step) => Cow::Owned(format!("{} later", step.advance)),
+            Self::Reload(step) => Cow::Owned(format!("a new configuration for `{}`", step.reload.filter)),
+        }
+    }
+
+    /// The callouts that must be made meanwhile.
+    #[must_use]
+    pub fn callouts(&self) -> &[Callout] {
+        match self {
+            Self::Exchange(exchange) => &exchange.callouts,
+            Self::Advance(step) => &step.callouts,
+            Self::Reload(step) => &step.callouts,
+        }
+    }
+
+    /// What must be seen, of which a step that is no exchange has only the effects.
+    #[must_use]
+    pub fn expect(&self) -> Cow<'_, Expect> {
+        match self {
+            Self::Exchange(exchange) => Cow::Borrowed(&exchange.expect),
+            Self::Advance(Advance { expect, .. }) | Self::Reload(Reload { expect, .. }) => {
+                let Aftermath { log, no_log, metrics } = expect.clone();
+                Cow::Owned(Expect { log, no_log, metrics, ..Expect::default() })
+            }
+        }
+    }
+
+    /// What an engine must be able to do to run it.
+    #[must_use]
+    pub fn needs(&self) -> Vec<Feature> {
+        let mut needs = match self {
+            Self::Exchange(exchange) => exchange_needs(exchange),
+            Self::Advance(_) => vec![Feature::Time],
+            Self::Reload(_) => vec![Feature::Reload],
+        };
+        for callout in self.callouts() {
+            match &callout.kind {
+                CalloutKind::Grpc(_) => needs.push(Feature::Grpc),
+                CalloutKind::Http { answer, .. } => match &answer.outcome {
+                    HttpOutcome::Response(answer) if !answer.trailers.0.is_empty() => needs.push(Feature::Trailers),
+                    HttpOutcome::Failure(Failure::Refused) => needs.push(Feature::Refusal),
+                    _ => {}
+                },
+            }
+        }
+        needs
+    }
+}
+
+fn exchange_needs(exchange: &Exchange) -> Vec<Feature> {
+    let split = [&exchange.request.body, &exchange.upstream.body].iter().any(|body| *body.split() != Split::Whole);
+    let trailers = [&exchange.request.trailers, &exchange.upstream.trailers].iter().any(|fields| !fields.0.is_empty());
+    let needs = [
+        (split, Feature::Split),
+        (trailers, Feature::Trailers),
+        (exchange.worker > 0, Feature::Workers),
+        (exchange.fault.is_some(), Feature::Fault),
+    ];
+    needs.into_iter().filter_map(|(needed, feature)| needed.then_some(feature)).collect()
+}
+
+impl JsonSchema for Step {
+    fn schema_name() -> Cow<'static, str> {
+        "Step".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let steps = [
+            generator.subschema_for::<Exchange>(),
+            generator.subschema_for::<Advance>(),
+            generator.subschema_for::<Reload>(),
+        ];
+        json_schema!({ "anyOf": steps })
+    }
+}
+
+/// Passes over a value.
+fn later<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Document>, D::Error> {
+    IgnoredAny::deserialize(deserializer).map(|_| None)
+}
+
+fn yes() -> bool {
+    true
+}

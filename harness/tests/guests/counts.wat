@@ -1,0 +1,18 @@
+;; Counts requests in shared data, and tells the upstream: `x-count`, one digit.
+(module
+  (import "env" "proxy_get_shared_data" (func $get (param i32 i32 i32 i32 i32) (result i32)))
+  (import "env" "proxy_set_shared_data" (func $set (param i32 i32 i32 i32 i32) (result i32)))
+  (import "env" "proxy_add_header_map_value" (func $add (param i32 i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 0) "n")
+  (data (i32.const 8) "x-count")
+  (data (i32.const 16) "0")
+  (func (export "proxy_abi_version_0_2_1"))
+  (func (export "proxy_on_memory_allocate") (param i32) (result i32) (i32.const 1024))
+  (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+    (if (i32.eqz (call $get (i32.const 0) (i32.const 1) (i32.const 32) (i32.const 36) (i32.const 40)))
+      (then (i32.store8 (i32.const 16) (i32.load8_u (i32.load (i32.const 32))))))
+    (i32.store8 (i32.const 16) (i32.add (i32.load8_u (i32.const 16)) (i32.const 1)))
+    (drop (call $set (i32.const 0) (i32.const 1) (i32.const 16) (i32.const 1) (i32.load (i32.const 40))))
+    (drop (call $add (i32.const 0) (i32.const 8) (i32.const 7) (i32.const 16) (i32.const 1)))
+    (i32.const 0)))
