@@ -34,3 +34,9 @@ pub use map::{HeaderMap, MemoryHeaders};
 pub use name::{HeaderName, InvalidHeaderName};
 pub use pairs::{InvalidPairs, Pairs};
 pub use value::{HeaderValue, InvalidHeaderValue};
+
+/// An error of serde's from one of ours. By way of `dyn`, because serde's `custom` would be compiled once for each type.
+#[cold]
+fn refused<E: serde::de::Error>(error: &dyn std::fmt::Display) -> E {
+    E::custom(format_args!("{error}"))
+}

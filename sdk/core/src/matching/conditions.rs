@@ -1,11 +1,13 @@
 //! All conditions of a rule, and how they are asked.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::{Deserialize, Deserializer, de};
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
-use super::fields::{List, Table};
+use super::fields::{List, Seen, Table};
 use super::{Hostname, Method, PathMatch, Subject, ValueMatch};
 use crate::HeaderName;
 use crate::views::{Authority, Cidr, Query, RequestPath, cookies};
@@ -20,9 +22,8 @@ pub const MAX_DEPTH: usize = 8;
 pub struct Match(Conditions);
 
 /// Conditions on a request. All that are given must hold; without any, they hold for every request.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-#[schemars(rename = "Match")]
+#[derive(Debug, Clone, Default, PartialEq, JsonSchema)]
+#[schemars(deny_unknown_fields, default, rename = "Match")]
 pub(super) struct Conditions {
     /// The method is one of these.
     pub(super) methods: List<Method>,
@@ -165,9 +166,65 @@ impl<'de> Deserialize<'de> for Match {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let conditions = Conditions::deserialize(deserializer)?;
         if conditions.depth() > MAX_DEPTH {
-            return Err(de::Error::custom("`all`, `any` and `not` stand more than 8 deep in one another"));
+            return Err(crate::refused(&"`all`, `any` and `not` stand more than 8 deep in one another"));
         }
         Ok(Self(conditions))
+    }
+}
+
+/// The fields by their names.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(field_identifier, rename_all = "snake_case")]
+enum Field {
+    Methods,
+    Hosts,
+    Paths,
+    Headers,
+    Query,
+    Cookies,
+    Sources,
+    Attributes,
+    All,
+    Any,
+    Not,
+}
+
+/// By hand: what serde derives keeps an `Option` of every field until the end, and is that much larger.
+impl<'de> Deserialize<'de> for Conditions {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_struct("Match", &[], Fields)
+    }
+}
+
+struct Fields;
+
+impl<'de> Visitor<'de> for Fields {
+    type Value = Conditions;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("struct Match")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Conditions, A::Error> {
+        let mut read = Conditions::default();
+        let mut seen = Seen::default();
+        while let Some(field) = map.next_key()? {
+            seen.once(field as u32)?;
+            match field {
+                Field::Methods => read.methods = map.next_value()?,
+                Field::Hosts => read.hosts = map.next_value()?,
+                Field::Paths => read.paths = map.next_value()?,
+                Field::Headers => read.headers = map.next_value()?,
+                Field::Query => read.query = map.next_value()?,
+                Field::Cookies => read.cookies = map.next_value()?,
+                Field::Sources => read.sources = map.next_value()?,
+                Field::Attributes => read.attributes = map.next_value()?,
+                Field::All => read.all = map.next_value()?,
+                Field::Any => read.any = map.next_value()?,
+                Field::Not => read.not = map.next_value()?,
+            }
+        }
+        Ok(read)
     }
 }
 

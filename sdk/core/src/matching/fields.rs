@@ -1,4 +1,4 @@
-//! Lists and tables of conditions, as a configuration has them.
+//! Lists, tables and fields of conditions, as a configuration has them.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -34,7 +34,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let items = Vec::deserialize(deserializer)?;
         if items.is_empty() {
-            return Err(Error::custom("an empty list is no condition: leave it out, or write what holds"));
+            return Err(crate::refused(&"an empty list is no condition: leave it out, or write what holds"));
         }
         Ok(Self(items))
     }
@@ -91,12 +91,14 @@ impl<'de, N: Deserialize<'de> + PartialEq> Deserialize<'de> for Table<N> {
                 let mut table: Vec<(N, ValueMatch)> = Vec::new();
                 while let Some((name, value)) = map.next_entry::<N, ValueMatch>()? {
                     if table.iter().any(|(other, _)| *other == name) {
-                        return Err(Error::custom("two of these names are the same: write the second one under `all`"));
+                        return Err(crate::refused(
+                            &"two of these names are the same: write the second one under `all`",
+                        ));
                     }
                     table.push((name, value));
                 }
                 if table.is_empty() {
-                    return Err(Error::custom("an object without names is no condition: leave it out"));
+                    return Err(crate::refused(&"an object without names is no condition: leave it out"));
                 }
                 Ok(Table(table))
             }
@@ -119,5 +121,21 @@ impl<N> JsonSchema for Table<N> {
         let mut schema = std::collections::BTreeMap::<String, ValueMatch>::json_schema(generator);
         schema.insert("minProperties".to_owned(), 1.into());
         schema
+    }
+}
+
+/// The fields of an object that have been read, by their places in it: at most 32.
+#[derive(Default)]
+pub(super) struct Seen(u32);
+
+impl Seen {
+    /// Refuses a field that comes twice.
+    pub(super) fn once<E: Error>(&mut self, field: u32) -> Result<(), E> {
+        let bit = 1_u32.wrapping_shl(field);
+        if self.0 & bit != 0 {
+            return Err(crate::refused(&"a field comes twice; leave one of them out"));
+        }
+        self.0 |= bit;
+        Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer};
 
 /// A request's method: a token, with its case, because methods are told apart by it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,9 +19,10 @@ impl Method {
         if text.is_empty() || !text.bytes().all(crate::name::is_token) {
             return Err(InvalidMethod::NotAToken);
         }
-        match USUAL.iter().find(|usual| text != **usual && text.eq_ignore_ascii_case(usual)) {
-            Some(usual) => Err(InvalidMethod::Case { usual }),
-            None => Ok(Self(text.to_owned())),
+        let upper = text.to_ascii_uppercase();
+        match USUAL.iter().find(|usual| upper == **usual) {
+            Some(usual) if text != *usual => Err(InvalidMethod::Case { usual }),
+            _ => Ok(Self(text.to_owned())),
         }
     }
 
@@ -51,7 +52,7 @@ pub enum InvalidMethod {
 impl<'de> Deserialize<'de> for Method {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Cow::<'de, str>::deserialize(deserializer)?;
-        Self::parse(&text).map_err(de::Error::custom)
+        Self::parse(&text).map_err(|error| crate::refused(&error))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer};
 
 use super::Pattern;
 use crate::views::RequestPath;
@@ -62,15 +62,20 @@ impl PathPattern {
     /// [`InvalidPath`] when it does not begin with a slash, or has one of `//`, `/./`, `/../`, `%2f`, `?`, `#`, white
     /// space or a control character.
     pub fn parse(text: &str) -> Result<Self, InvalidPath> {
-        let Some(rest) = text.strip_prefix('/') else { return Err(InvalidPath::Start) };
-        if text.contains(['?', '#']) {
-            return Err(InvalidPath::Query);
+        let Some(rest) = text.as_bytes().strip_prefix(b"/") else { return Err(InvalidPath::Start) };
+        for byte in rest {
+            match byte {
+                b'?' | b'#' => return Err(InvalidPath::Query),
+                0..=b' ' | 0x7f => return Err(InvalidPath::Character),
+                _ => {}
+            }
         }
-        if text.bytes().any(|byte| byte <= b' ' || byte == 0x7f) {
-            return Err(InvalidPath::Character);
-        }
-        let dots = rest.split('/').any(|segment| matches!(segment, "." | ".."));
-        if dots || text.contains("//") || text.to_ascii_lowercase().contains("%2f") {
+        // The last segment may be empty, the others not: that would be two slashes.
+        let mut segments = rest.split(|byte| *byte == b'/').rev();
+        let last = segments.next().unwrap_or_default();
+        let dots = |segment: &[u8]| matches!(segment, b"." | b"..");
+        let encoded = rest.windows(3).any(|three| three.eq_ignore_ascii_case(b"%2f"));
+        if dots(last) || encoded || segments.any(|segment| segment.is_empty() || dots(segment)) {
             return Err(InvalidPath::Ambiguous);
         }
         Ok(Self(text.to_owned()))
@@ -104,7 +109,7 @@ pub enum InvalidPath {
 impl<'de> Deserialize<'de> for PathPattern {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Cow::<'de, str>::deserialize(deserializer)?;
-        Self::parse(&text).map_err(de::Error::custom)
+        Self::parse(&text).map_err(|error| crate::refused(&error))
     }
 }
 

@@ -1,11 +1,14 @@
 //! Conditions on a value: of a header, a cookie, a query parameter, an attribute.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::Deserialize;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use super::Pattern;
+use super::fields::Seen;
 use super::needle::Needle;
 use crate::views;
 
@@ -20,8 +23,7 @@ use crate::views;
 /// assert!(!gold.holds([b""; 0]));
 /// # Ok::<(), serde_json::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(try_from = "Written")]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ValueMatch {
     test: Test,
     ignore_case: bool,
@@ -56,41 +58,82 @@ enum Test {
 }
 
 /// A condition on a value. Exactly one of `exact`, `prefix`, `suffix`, `contains`, `regex` and `present` is given.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "ValueMatch")]
+#[derive(Default, JsonSchema)]
+#[schemars(deny_unknown_fields, rename = "ValueMatch", default)]
 struct Written {
     /// The value is this one.
-    #[serde(default)]
     exact: Option<String>,
     /// The value begins with this.
-    #[serde(default)]
     #[schemars(length(min = 1))]
     prefix: Option<String>,
     /// The value ends with this.
-    #[serde(default)]
     #[schemars(length(min = 1))]
     suffix: Option<String>,
     /// This is somewhere in the value.
-    #[serde(default)]
     #[schemars(length(min = 1))]
     contains: Option<String>,
     /// The whole value matches this regular expression.
-    #[serde(default)]
     regex: Option<Pattern>,
     /// Whether there is a value at all, be it empty.
-    #[serde(default)]
     present: Option<bool>,
     /// Whether ASCII letters are the same in both cases. Without it they are not.
-    #[serde(default)]
     ignore_case: bool,
     /// Which values decide when there are several.
-    #[serde(default)]
     of: Of,
     /// Whether each part between commas is a value of its own: for headers that are lists, which proxies on the way may
     /// have joined. Quotes mean nothing.
-    #[serde(default)]
     comma_separated: bool,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(field_identifier, rename_all = "snake_case")]
+enum Field {
+    Exact,
+    Prefix,
+    Suffix,
+    Contains,
+    Regex,
+    Present,
+    IgnoreCase,
+    Of,
+    CommaSeparated,
+}
+
+/// By hand, because it is that much smaller: see [`Conditions`](super::conditions::Conditions).
+impl<'de> Deserialize<'de> for ValueMatch {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_struct("ValueMatch", &[], Fields)
+    }
+}
+
+struct Fields;
+
+impl<'de> Visitor<'de> for Fields {
+    type Value = ValueMatch;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("struct ValueMatch")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ValueMatch, A::Error> {
+        let mut read = Written::default();
+        let mut seen = Seen::default();
+        while let Some(field) = map.next_key()? {
+            seen.once(field as u32)?;
+            match field {
+                Field::Exact => read.exact = map.next_value()?,
+                Field::Prefix => read.prefix = map.next_value()?,
+                Field::Suffix => read.suffix = map.next_value()?,
+                Field::Contains => read.contains = map.next_value()?,
+                Field::Regex => read.regex = map.next_value()?,
+                Field::Present => read.present = map.next_value()?,
+                Field::IgnoreCase => read.ignore_case = map.next_value()?,
+                Field::Of => read.of = map.next_value()?,
+                Field::CommaSeparated => read.comma_separated = map.next_value()?,
+            }
+        }
+        ValueMatch::try_from(read).map_err(|error| crate::refused(&error))
+    }
 }
 
 impl TryFrom<Written> for ValueMatch {

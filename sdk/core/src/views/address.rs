@@ -5,10 +5,10 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Reads an address: IPv4 or IPv6, without port, brackets and zone.
 ///
@@ -32,8 +32,15 @@ pub fn parse_with_port(text: &[u8]) -> Option<IpAddr> {
     if let [b'[', inner @ .., b']'] = text {
         return parse(inner).filter(|_| inner.contains(&b':'));
     }
-    let address: SocketAddr = std::str::from_utf8(text).ok()?.parse().ok()?;
-    Some(address.ip().to_canonical())
+    // Not by std's parser of addresses with a port, which would be one more in a module.
+    let colon = text.iter().rposition(|byte| *byte == b':')?;
+    let (address, port) = (text.get(..colon)?, text.get(colon + 1..)?);
+    let digits = (1..=5).contains(&port.len()) && port.iter().all(u8::is_ascii_digit);
+    match address {
+        _ if !digits => None,
+        [b'[', inner @ .., b']'] => parse(inner).filter(|_| inner.contains(&b':')),
+        address => parse(address).filter(|_| !address.contains(&b':')),
+    }
 }
 
 /// A block of addresses: `10.0.0.0/8`, `2001:db8::/32`, or one address.
@@ -47,7 +54,7 @@ pub fn parse_with_port(text: &[u8]) -> Option<IpAddr> {
 /// assert!(private.contains(address::parse(b"::ffff:10.1.2.3").unwrap()));
 /// assert_eq!(
 ///     Cidr::parse("10.1.2.3/8").unwrap_err().to_string(),
-///     "this block begins at 10.0.0.0: write 10.0.0.0/8, or an address alone"
+///     "the address has bits behind the first 8: a block is written by its first address"
 /// );
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -74,7 +81,7 @@ impl Cidr {
         };
         let first = masked(written, bits);
         if first != written {
-            return Err(InvalidCidr::Beyond { first, bits });
+            return Err(InvalidCidr::Beyond { bits });
         }
         Ok(match (written.to_canonical(), bits.checked_sub(96)) {
             (IpAddr::V4(mapped), Some(bits)) if written.is_ipv6() => Self { first: IpAddr::V4(mapped), bits },
@@ -103,10 +110,8 @@ pub enum InvalidCidr {
         most: u8,
     },
     /// The address is not the first one of its block.
-    #[error("this block begins at {first}: write {first}/{bits}, or an address alone")]
+    #[error("the address has bits behind the first {bits}: a block is written by its first address")]
     Beyond {
-        /// The first address of the block.
-        first: IpAddr,
         /// How many bits all its addresses share.
         bits: u8,
     },
@@ -121,7 +126,7 @@ impl fmt::Display for Cidr {
 impl<'de> Deserialize<'de> for Cidr {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Cow::<'de, str>::deserialize(deserializer)?;
-        Self::parse(&text).map_err(de::Error::custom)
+        Self::parse(&text).map_err(|error| crate::refused(&error))
     }
 }
 

@@ -82,7 +82,10 @@ fn errors_say_what_to_write() {
             json!({"headers": {"x-a": {"exact": "a", "of": "some"}}}),
             "unknown variant `some`, expected one of `any`, `all`, `first`",
         ),
-        (json!({"sources": ["10.0.0.1/8"]}), "this block begins at 10.0.0.0: write 10.0.0.0/8, or an address alone"),
+        (
+            json!({"sources": ["10.0.0.1/8"]}),
+            "the address has bits behind the first 8: a block is written by its first address",
+        ),
         (nested(9), "`all`, `any` and `not` stand more than 8 deep in one another"),
     ] {
         let result = serde_json::from_value::<Match>(condition.clone());

@@ -196,8 +196,8 @@ fn blocks() {
         assert_eq!(Cidr::parse(block).unwrap().contains(address.parse().unwrap()), inside, "{block} {address}");
     }
     for (text, error) in [
-        ("10.0.0.1/8", "this block begins at 10.0.0.0: write 10.0.0.0/8, or an address alone"),
-        ("::1/64", "this block begins at ::: write ::/64, or an address alone"),
+        ("10.0.0.1/8", "the address has bits behind the first 8: a block is written by its first address"),
+        ("::1/64", "the address has bits behind the first 64: a block is written by its first address"),
         ("10.0.0.0/33", "expected a number of bits from 0 to 32 behind the slash"),
         ("10.0.0.0/+8", "expected a number of bits from 0 to 32 behind the slash"),
         ("::/129", "expected a number of bits from 0 to 128 behind the slash"),
