@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use hello::Hello;
-use tamis::{ConfigError, Filter, Outcome, RequestHeaders};
+use tamis::{ConfigError, Filter, Outcome, PluginContext, RequestHeaders};
 use tamis_harness::context::{Attributes, Plugin, Process};
 use tamis_harness::native::{Native, disagreements};
 use tamis_harness::scenario::{Modules, Scenario, run};
@@ -30,7 +30,7 @@ struct Careless;
 impl Filter for Careless {
     type Config = u32;
 
-    fn new(_: u32) -> Result<Self, ConfigError> {
+    fn new(_: u32, _: &PluginContext) -> Result<Self, ConfigError> {
         Ok(Self)
     }
 
