@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use tamis_harness::conformance::{self, Batch, Known, Outcome, compare};
+use tamis_harness::conformance::{self, Known, compare, flows};
 use tamis_harness::document::parse_as;
 use tamis_harness::envoy::EnvoyBinary;
 use tamis_harness::envoy::binary::DEFAULT_VERSION;
@@ -27,7 +27,7 @@ pub struct Conformance {
     #[arg(long, value_delimiter = ',', value_name = "VERSION,...")]
     envoy: Vec<String>,
 
-    /// Only batches whose names begin so
+    /// Only batches, and groups of streams, whose names begin so
     #[arg(long, value_delimiter = ',', value_name = "NAME,...")]
     batch: Vec<String>,
 
@@ -59,36 +59,45 @@ impl Conformance {
     /// When something cannot be run, or a difference is not in the list.
     pub fn run(self) -> Result<(), Failure> {
         let known = self.known()?;
-        let mut outcomes = Vec::new();
+        let (mut outcomes, mut streams) = (Vec::new(), Vec::new());
         for version in VERSIONS.iter().filter(|version| self.is_wanted(version)) {
             let binary = EnvoyBinary::find_version(version).map_err(|error| {
                 Failure::environment(error)
                     .hint(format_args!("`tamis setup envoy --envoy-version {version}` installs it"))
             })?;
+            let failed = |error| Failure::environment(error).hint("`make modules` builds the probe");
             let all = conformance::batches();
-            let batches = self.batches(version, &all);
-            let mut outcome = conformance::run(&binary, &self.probe, &batches, &known)
-                .map_err(|error| Failure::environment(error).hint("`make modules` builds the probe"))?;
+            let batches = self.chosen(version, &all, |batch| &batch.name);
+            let mut outcome = conformance::run(&binary, &self.probe, &batches, &known).map_err(failed)?;
             outcome.batches.1 = all.len();
-            print(&outcome, self.print);
+            print(&outcome.version, outcome.unexplained(), self.print);
             outcomes.push(outcome);
+            let all = flows::groups();
+            let groups = self.chosen(version, &all, |group| &group.name);
+            let mut outcome = flows::run(&binary, &self.probe, &groups, &known).map_err(failed)?;
+            outcome.groups.1 = all.len();
+            print(&outcome.version, outcome.unexplained(), self.print);
+            streams.push(outcome);
         }
-        print!("{}", compare::table(&outcomes));
-        let unused =
-            compare::explained(&outcomes, &known).into_iter().zip(&known).filter(|(counts, _)| counts.is_empty());
+        print!("{}\n{}", compare::table(&outcomes), flows::table::table(&streams));
         if self.all {
-            for (_, entry) in unused {
+            let (calls, flows) = (compare::explained(&outcomes, &known), flows::table::explained(&streams, &known));
+            for (entry, _) in
+                known.iter().zip(calls.iter().zip(flows)).filter(|(_, (a, b))| a.is_empty() && b.is_empty())
+            {
                 println!(
-                    "explains nothing any more, remove it from {}: {} ({})",
+                    "explains nothing any more, remove it from {}: {}{} ({})",
                     self.known.display(),
                     entry.calls.join(", "),
+                    entry.flows.join(", "),
                     entry.rule
                 );
             }
-            write_whole(&self.out, compare::page(&outcomes, &known).as_bytes())?;
+            write_whole(&self.out, compare::page(&outcomes, &streams, &known).as_bytes())?;
             println!("==> {}", self.out.display());
         }
         let different: usize = outcomes.iter().map(|outcome| outcome.unexplained().count()).sum();
+        let different = different + streams.iter().map(|outcome| outcome.unexplained().count()).sum::<usize>();
         if different > 0 {
             return Err(Failure::user(format_args!("{different} differences that nothing explains"))
                 .hint(format_args!("Envoy is right: mend the harness, or say why not in {}", self.known.display())));
@@ -109,23 +118,26 @@ impl Conformance {
         self.envoy.is_empty() || self.envoy.iter().any(|wanted| wanted == version)
     }
 
-    /// Which batches a version gets.
-    fn batches(&self, version: &str, all: &[Batch]) -> Vec<Batch> {
+    /// Which batches or groups a version gets.
+    fn chosen<T: Clone>(&self, version: &str, all: &[T], name: impl Fn(&T) -> &String) -> Vec<T> {
         let full = self.all || version == DEFAULT_VERSION || !self.envoy.is_empty() || !self.batch.is_empty();
         let offset = VERSIONS.iter().position(|other| *other == version).unwrap_or_default() + self.seed;
-        let named =
-            |batch: &Batch| self.batch.is_empty() || self.batch.iter().any(|begin| batch.name.starts_with(begin));
+        let is_named = |one: &T| self.batch.is_empty() || self.batch.iter().any(|begin| name(one).starts_with(begin));
         let chosen = all.iter().enumerate().filter(|(place, _)| full || (place + offset).is_multiple_of(SAMPLE));
-        chosen.map(|(_, batch)| batch).filter(|batch| named(batch)).cloned().collect()
+        chosen.map(|(_, one)| one).filter(|one| is_named(one)).cloned().collect()
     }
 }
 
-fn print(outcome: &Outcome, most: usize) {
-    for difference in outcome.unexplained().take(most) {
-        println!("{} {difference}", outcome.version);
+fn print<D: std::fmt::Display>(version: &str, differences: impl Iterator<Item = D>, most: usize) {
+    let mut more = 0;
+    for (count, difference) in differences.enumerate() {
+        if count < most {
+            println!("{version} {difference}");
+        } else {
+            more += 1;
+        }
     }
-    let more = outcome.unexplained().count().saturating_sub(most);
     if more > 0 {
-        println!("{} and {more} more", outcome.version);
+        println!("{version} and {more} more");
     }
 }

@@ -32,10 +32,10 @@ extern "C" fn proxy_on_memory_allocate(size: u32) -> u32 {
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_context_create(id: u32, parent: u32) {
     if parent == 0 {
-        program::load(host::configuration());
+        program::load(id, host::configuration());
         program::run(id, "create_root", &[parent], 0);
     } else {
-        program::begin_stream(id);
+        program::begin_stream(id, parent);
         program::run(id, "create_stream", &[parent], 0);
     }
 }
@@ -52,6 +52,7 @@ extern "C" fn proxy_on_configure(id: u32, _size: u32) -> u32 {
 
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_request_headers(id: u32, count: u32, end: u32) -> u32 {
+    program::number_stream(id);
     program::run(id, "request_headers", &[count, end], 0)
 }
 
@@ -78,6 +79,16 @@ extern "C" fn proxy_on_response_body(id: u32, size: u32, end: u32) -> u32 {
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_response_trailers(id: u32, count: u32) -> u32 {
     program::run(id, "response_trailers", &[count], 0)
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_tick(id: u32) {
+    program::run_root(id, "tick", &[]);
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_http_call_response(id: u32, token: u32, headers: u32, body: u32, trailers: u32) {
+    program::run_root(id, "http_call_response", &[token, headers, body, trailers]);
 }
 
 #[unsafe(no_mangle)]

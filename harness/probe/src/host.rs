@@ -115,13 +115,27 @@ pub fn log(line: &str) {
 
 /// Reads the plugin's configuration; nothing where there is none to be had.
 pub fn configuration() -> Option<Vec<u8>> {
+    // SAFETY: both pointers lead into memory that is set aside for them.
+    given(|at, size| unsafe { proxy_get_buffer_bytes(7, 0, u32::MAX, at, size) })
+}
+
+/// The path that the current stream asks for.
+pub fn path() -> Option<Vec<u8>> {
+    let name = ":path";
+    // SAFETY: as above; the name is a string.
+    given(|at, size| unsafe { proxy_get_header_map_value(0, name.as_ptr() as u32, name.len() as u32, at, size) })
+}
+
+/// Bytes that the host gives: where it writes pointer and size is what `call` gets.
+fn given(call: impl FnOnce(u32, u32) -> u32) -> Option<Vec<u8>> {
+    crate::guest::reset_arena();
     let out = [0_u32; 2];
     let at = out.as_ptr() as u32;
-    // SAFETY: both pointers lead into `out`; what the host gives lies in the arena, as the size says.
+    if call(at, at + 4) != 0 {
+        return None;
+    }
+    // SAFETY: the host has written both words; what they lead to lies in the arena.
     unsafe {
-        if proxy_get_buffer_bytes(7, 0, u32::MAX, at, at + 4) != 0 {
-            return None;
-        }
         let [data, size] = std::ptr::read_volatile(&raw const out);
         (data != 0).then(|| std::slice::from_raw_parts(data as *const u8, size as usize).to_vec())
     }

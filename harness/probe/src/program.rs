@@ -1,6 +1,6 @@
 //! The configuration as a list of calls, and what is logged about each.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::rc::Rc;
@@ -14,51 +14,164 @@ const SHOWN: usize = 96;
 /// Bytes of a page of memory.
 const PAGE: i64 = 65_536;
 
+/// The line that has streams numbered by what they ask for.
+const BY_PATH: &str = "number-by-path";
+
 thread_local! {
-    static PROGRAM: RefCell<Rc<str>> = RefCell::new(Rc::from(""));
-    static STREAMS: RefCell<BTreeMap<u32, u32>> = const { RefCell::new(BTreeMap::new()) };
-    static BEGUN: Cell<u32> = const { Cell::new(0) };
+    static PLUGINS: RefCell<BTreeMap<u32, Plugin>> = const { RefCell::new(BTreeMap::new()) };
+    static STREAMS: RefCell<BTreeMap<u32, Stream>> = const { RefCell::new(BTreeMap::new()) };
     static REGISTERS: RefCell<[i64; 10]> = const { RefCell::new([0; 10]) };
 }
 
-/// Takes a program; none is an empty one.
-pub fn load(text: Option<Vec<u8>>) {
-    let text = text.unwrap_or_default();
-    PROGRAM.set(Rc::from(String::from_utf8_lossy(&text).as_ref()));
+/// A plugin, by its root context.
+struct Plugin {
+    program: Rc<str>,
+    /// How many streams it has had; or the number of the last one that asked for something.
+    last: u32,
+}
+
+/// A stream, by its context.
+#[derive(Default)]
+struct Stream {
+    root: u32,
+    number: u32,
+    /// How often it has been in a phase.
+    visits: BTreeMap<String, u32>,
+}
+
+/// What a call of the host is about.
+struct Place<'a> {
+    phase: &'a str,
+    visit: u32,
+    /// Whether the message ends here, where the callback says so.
+    end: Option<bool>,
+}
+
+/// Takes a plugin's program; none is an empty one.
+pub fn load(root: u32, text: Option<Vec<u8>>) {
+    let program = Rc::from(String::from_utf8_lossy(&text.unwrap_or_default()).as_ref());
+    PLUGINS.with_borrow_mut(|plugins| plugins.insert(root, Plugin { program, last: 0 }));
 }
 
 /// Gives a stream its number, once: a stream that is closed while it is created comes twice, and is called after its end.
-pub fn begin_stream(id: u32) {
-    STREAMS.with_borrow_mut(|streams| {
-        streams.entry(id).or_insert_with(|| {
-            BEGUN.set(BEGUN.get() + 1);
-            BEGUN.get()
+pub fn begin_stream(id: u32, root: u32) {
+    let known = STREAMS.with_borrow(|streams| streams.contains_key(&id));
+    if !known {
+        let number = PLUGINS.with_borrow_mut(|plugins| {
+            let Some(plugin) = plugins.get_mut(&root).filter(|plugin| !is_by_path(&plugin.program)) else { return 0 };
+            plugin.last += 1;
+            plugin.last
         });
+        STREAMS.with_borrow_mut(|streams| streams.insert(id, Stream { root, number, ..Stream::default() }));
+    }
+}
+
+/// Gives a stream the number that its path ends in, if the program wants that.
+pub fn number_stream(id: u32) {
+    let Some(root) = STREAMS.with_borrow(|streams| streams.get(&id).map(|stream| stream.root)) else { return };
+    if !program(root).is_some_and(|program| is_by_path(&program)) {
+        return;
+    }
+    let path = String::from_utf8(host::path().unwrap_or_default()).unwrap_or_default();
+    let number = path.rsplit('/').next().and_then(|number| number.parse().ok()).unwrap_or(0);
+    STREAMS.with_borrow_mut(|streams| {
+        if let Some(stream) = streams.get_mut(&id) {
+            stream.number = number;
+        }
+    });
+    PLUGINS.with_borrow_mut(|plugins| {
+        if let Some(plugin) = plugins.get_mut(&root) {
+            plugin.last = number;
+        }
+    });
+}
+
+/// Makes the calls of a phase of a plugin that is not about one stream, if the program names it; the calls are those of the
+/// last stream.
+pub fn run_root(id: u32, phase: &str, arguments: &[u32]) {
+    let Some(program) = program(id) else { return };
+    let named = |line: &str| line.split(' ').nth(1).is_some_and(|phases| phases.split(',').any(|name| name == phase));
+    if !program.lines().any(named) {
+        return;
+    }
+    let last = PLUGINS.with_borrow(|plugins| plugins.get(&id).map_or(0, |plugin| plugin.last));
+    let place = Place { phase, visit: 1, end: None };
+    run_lines(id, 0, &program, arguments, 0, &place, |streams| {
+        streams == "*" || streams.split(',').any(|number| number.parse() == Ok(last))
     });
 }
 
 /// Makes the calls of a phase; what the callback returns.
 pub fn run(id: u32, phase: &str, arguments: &[u32], otherwise: u32) -> u32 {
-    let stream = STREAMS.with_borrow(|streams| streams.get(&id).copied().unwrap_or(0));
+    let (stream, root, visit) = STREAMS.with_borrow_mut(|streams| {
+        let Some(stream) = streams.get_mut(&id) else { return (0, id, 1) };
+        let visits = stream.visits.entry(phase.to_owned()).or_default();
+        *visits += 1;
+        (stream.number, stream.root, *visits)
+    });
+    let program = program(root).unwrap_or_else(|| Rc::from(""));
+    let end = arguments.get(1).filter(|_| phase.ends_with("_headers") || phase.ends_with("_body")).map(|end| *end != 0);
+    let place = Place { phase, visit, end };
+    run_lines(id, stream, &program, arguments, otherwise, &place, |streams| {
+        streams == "*" || streams.split(',').any(|number| number.parse() == Ok(stream))
+    })
+}
+
+fn run_lines(
+    id: u32,
+    stream: u32,
+    program: &str,
+    arguments: &[u32],
+    otherwise: u32,
+    place: &Place<'_>,
+    is_mine: impl Fn(&str) -> bool,
+) -> u32 {
+    let phase = place.phase;
     let mut returned = otherwise;
     let log = |index: &dyn std::fmt::Display, what: &str| host::log(&format!("probe|{stream}|{phase}|{index}|{what}"));
     log(&"enter", &format!("{arguments:?}"));
-    for (index, line) in PROGRAM.with_borrow(Rc::clone).lines().enumerate() {
+    for (index, line) in program.lines().enumerate() {
         let mut words = line.splitn(4, ' ');
         let (Some(streams), Some(phases), Some(name)) = (words.next(), words.next(), words.next()) else { continue };
-        let mine = streams == "*" || streams.parse() == Ok(stream);
-        if !mine || phases != "*" && phases.split(',').all(|other| other != phase) {
+        if !is_mine(streams) || !phases.split(',').any(|other| place.is(other)) {
             continue;
         }
         let rest = words.next().unwrap_or_default();
-        if name == "return" {
-            returned = rest.parse().unwrap_or(otherwise);
-            continue;
+        match name {
+            "return" => returned = rest.parse().unwrap_or(otherwise),
+            "keep" => {
+                let register = rest.parse::<usize>().unwrap_or_default();
+                REGISTERS.with_borrow_mut(|all| all.get_mut(register).map(|place| *place = i64::from(id)));
+            }
+            "trap" => core::arch::wasm32::unreachable(),
+            _ => log(&index, &Call::parse(rest).make(name)),
         }
-        log(&index, &Call::parse(rest).make(name));
     }
     log(&"leave", &returned.to_string());
     returned
+}
+
+impl Place<'_> {
+    /// Whether a program's word means this place: a phase, or `*`; `phase@2` is its second visit, `phase@end` the one with
+    /// the message's end, `phase@more` one without.
+    fn is(&self, word: &str) -> bool {
+        let (phase, when) = word.split_once('@').unwrap_or((word, ""));
+        let fits = match when {
+            "" => true,
+            "end" => self.end == Some(true),
+            "more" => self.end == Some(false),
+            visit => visit.parse() == Ok(self.visit),
+        };
+        phase == "*" && !matches!(self.phase, "tick" | "http_call_response") || phase == self.phase && fits
+    }
+}
+
+fn program(root: u32) -> Option<Rc<str>> {
+    PLUGINS.with_borrow(|plugins| plugins.get(&root).map(|plugin| plugin.program.clone()))
+}
+
+fn is_by_path(program: &str) -> bool {
+    program.lines().next() == Some(BY_PATH)
 }
 
 /// The arguments of one call, and the memory that they lead to.

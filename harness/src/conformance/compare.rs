@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::batch::{PHASES, Place};
-use super::{Batch, ConformanceError, Line, Lines, emulated, normal, real};
+use super::{Batch, ConformanceError, Line, Lines, emulated, flows, normal, real};
 use crate::envoy::EnvoyBinary;
 use crate::stream::LoadedModule;
 
@@ -19,7 +19,11 @@ const WORKER: usize = 2;
 #[serde(deny_unknown_fields)]
 pub struct Known {
     /// Calls as the program has them, with their arguments; `*` stands for anything. An empty one is the callback itself.
+    #[serde(default)]
     pub calls: Vec<String>,
+    /// Flows of the second set, by name; `*` stands for anything.
+    #[serde(default)]
+    pub flows: Vec<String>,
     /// The phases; without, all.
     #[serde(default)]
     pub phases: Vec<String>,
@@ -139,6 +143,12 @@ fn is_case(line: &Line) -> bool {
 }
 
 impl Known {
+    /// Whether this is about a flow, and explains it.
+    pub(super) fn explains_flow(&self, version: &str, name: &str) -> bool {
+        self.flows.iter().any(|flow| matches(flow, name))
+            && (self.versions.is_empty() || self.versions.iter().any(|other| matches(other, version)))
+    }
+
     fn explains(&self, version: &str, difference: &Difference) -> bool {
         let phase = phase(&difference.line);
         let fits = |list: &[String], text: &str| list.is_empty() || list.iter().any(|pattern| matches(pattern, text));
@@ -189,7 +199,7 @@ pub fn table(outcomes: &[Outcome]) -> String {
 
 /// The page with the table and what explains the differences.
 #[must_use]
-pub fn page(outcomes: &[Outcome], known: &[Known]) -> String {
+pub fn page(outcomes: &[Outcome], streams: &[flows::Outcome], known: &[Known]) -> String {
     let mut text = format!(
         "# Conformance\n\nWritten by `make conformance ALL=1`; do not edit. A guest that calls every host function as it is \
          told, with valid and invalid arguments, in every callback, ran in the harness and in real Envoys; a case is a call or \
@@ -199,7 +209,7 @@ pub fn page(outcomes: &[Outcome], known: &[Known]) -> String {
          | call | phases | differences | rule | why |\n|---|---|---|---|---|\n",
         table(outcomes)
     );
-    for (entry, counts) in known.iter().zip(explained(outcomes, known)) {
+    for (entry, counts) in known.iter().zip(explained(outcomes, known)).filter(|(entry, _)| entry.flows.is_empty()) {
         let phases = if entry.phases.is_empty() { "all".to_owned() } else { entry.phases.join(", ") };
         let name = |call: &String| if call.is_empty() { "the callback itself".to_owned() } else { format!("`{call}`") };
         let call = entry.calls.iter().map(name).collect::<Vec<_>>().join(", ");
@@ -212,6 +222,7 @@ pub fn page(outcomes: &[Outcome], known: &[Known]) -> String {
     for (call, why) in normal::reasons() {
         text.push_str(&format!("| `{call}` | {why} |\n"));
     }
+    text.push_str(&flows::table::section(streams, known));
     text
 }
 

@@ -12,12 +12,14 @@
 //! | [`cases`] | the tables from which all programs are made |
 //! | [`emulated`], [`real`] | a batch in the harness, and in Envoy |
 //! | [`normal`] | what two processes may number differently |
+//! | [`flows`] | the second set: what becomes of streams |
 //! | [`compare`] | differences, those that are known, and the table |
 
 pub mod batch;
 pub mod cases;
 pub mod compare;
 pub mod emulated;
+pub mod flows;
 pub mod normal;
 pub mod real;
 mod streams;

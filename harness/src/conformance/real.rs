@@ -27,10 +27,10 @@ const TOGETHER: usize = 6;
 /// The most bytes of a request that the upstream reads.
 const MAX_REQUEST: usize = 1 << 20;
 
-const MANAGER: &str =
+pub(super) const MANAGER: &str =
     "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
-const ROUTER: &str = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router";
-const UPSTREAM: &str = "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+pub(super) const ROUTER: &str = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router";
+pub(super) const UPSTREAM: &str = "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
 /// What Envoy writes to its log when it dies of a signal.
 const CRASH: &str = "[critical][backtrace] Caught ";
@@ -221,7 +221,7 @@ fn listener(batch: &Batch, module: &Path) -> Value {
     })
 }
 
-fn address(address: SocketAddr) -> Value {
+pub(super) fn address(address: SocketAddr) -> Value {
     json!({ "socket_address": { "address": address.ip().to_string(), "port_value": address.port() } })
 }
 

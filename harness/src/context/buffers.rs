@@ -1,6 +1,6 @@
 //! Buffers by number.
 
-use super::{Exchange, VmContext, lock};
+use super::{Exchange, Visible, VmContext, lock};
 use crate::abi::Status;
 
 /// Which body a buffer's number means.
@@ -11,11 +11,13 @@ enum Body {
 }
 
 impl Body {
-    fn of(self, exchange: &mut Exchange) -> &mut Vec<u8> {
-        match self {
-            Self::Request => &mut exchange.request.body,
-            Self::Response => &mut exchange.response.body,
-        }
+    /// What a stream can reach of it; nothing when that is not there (rule `BUF-6`).
+    fn of<'e>(self, exchange: &'e mut Exchange, visible: &Visible) -> Option<&'e mut Vec<u8>> {
+        let (message, piece, held) = match self {
+            Self::Request => (&mut exchange.request, visible.request_body, visible.request_held),
+            Self::Response => (&mut exchange.response, visible.response_body, visible.response_held),
+        };
+        if held { Some(message.held.get_or_insert_default()) } else { piece.then_some(&mut message.body) }
     }
 }
 
@@ -43,15 +45,8 @@ impl VmContext {
             _ => return Err(self.buffer_length(buffer).err().unwrap_or(Status::BadArgument)),
         };
         let stream = self.stream().ok_or(Status::BadArgument)?;
-        let visible = match body {
-            Body::Request => stream.visible.request_body,
-            Body::Response => stream.visible.response_body,
-        };
-        if !visible {
-            return Err(Status::BadArgument);
-        }
         let mut exchange = lock(&stream.exchange);
-        let bytes = body.of(&mut exchange);
+        let bytes = body.of(&mut exchange, &stream.visible).ok_or(Status::BadArgument)?;
         let start = usize::try_from(start).unwrap_or(usize::MAX);
         let length = usize::try_from(length).unwrap_or(usize::MAX);
         if start == 0 {
@@ -90,13 +85,7 @@ impl VmContext {
             _ => return Err(Status::BadArgument),
         };
         let Some(stream) = self.stream() else { return Ok(read(&[])) };
-        let visible = match body {
-            Body::Request => stream.visible.request_body,
-            Body::Response => stream.visible.response_body,
-        };
-        if !visible {
-            return Ok(read(&[]));
-        }
-        Ok(read(body.of(&mut lock(&stream.exchange))))
+        let mut exchange = lock(&stream.exchange);
+        Ok(read(body.of(&mut exchange, &stream.visible).map_or(&[], |bytes| bytes)))
     }
 }

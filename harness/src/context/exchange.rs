@@ -22,8 +22,10 @@ pub struct Exchange {
 pub struct Message {
     /// Its headers; none before they came.
     pub headers: Option<HeaderMap>,
-    /// The part of its body that the current callback sees.
+    /// The piece of its body that has just come.
     pub body: Vec<u8>,
+    /// What is held back of its body, by whichever filter; none before anything was.
+    pub held: Option<Vec<u8>>,
     /// Its trailers; none when there are none.
     pub trailers: Option<HeaderMap>,
 }
@@ -57,12 +59,16 @@ pub struct Visible {
     pub request_headers: bool,
     /// The request's body.
     pub request_body: bool,
+    /// Its body is what is held back, not the piece that has just come (rule `BUF-6`).
+    pub request_held: bool,
     /// The request's trailers.
     pub request_trailers: bool,
     /// The response's headers.
     pub response_headers: bool,
     /// The response's body.
     pub response_body: bool,
+    /// Its body is what is held back.
+    pub response_held: bool,
     /// The response's trailers.
     pub response_trailers: bool,
     /// A callback for the end of the request's body runs, and no trailers came: it can make some (rule `HDR-12`).

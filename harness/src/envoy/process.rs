@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Seek as _};
 use std::net::SocketAddr;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
@@ -140,6 +140,18 @@ impl EnvoyProcess {
         // A log that cannot be read is one that has nothing to say.
         let _ = File::open(self.path("log")).and_then(|file| file.take(MAX_LOG).read_to_end(&mut text));
         String::from_utf8_lossy(&text).into_owned()
+    }
+
+    /// What the log has after so many bytes, at most 8 MiB of it.
+    #[must_use]
+    pub fn log_from(&self, read: u64) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        // As above.
+        let _ = File::open(self.path("log")).and_then(|mut file| {
+            file.seek(io::SeekFrom::Start(read))?;
+            file.take(MAX_LOG).read_to_end(&mut bytes)
+        });
+        bytes
     }
 
     /// The listeners by name, and where they accept connections: the way to learn a port that was 0.

@@ -13,6 +13,14 @@ pub struct CalloutId {
     pub(super) token: u32,
 }
 
+impl CalloutId {
+    /// What the guest knows it by.
+    #[must_use]
+    pub const fn token(self) -> u32 {
+        self.token
+    }
+}
+
 /// An HTTP callout on its way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Callout {

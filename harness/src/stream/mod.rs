@@ -17,7 +17,9 @@
 //! [`explore`] run workers interleaved at every host call, in an order that can be repeated.
 
 mod callout;
+mod filter;
 mod interleave;
+mod iterate;
 mod proxy;
 mod reply;
 mod run;

@@ -1,38 +1,60 @@
-//! What one filter holds back of one message.
+//! Where a message stands: in one filter, and in the whole chain.
 
 /// One direction of one filter.
 #[derive(Debug, Default)]
 pub(super) struct Side {
-    pub hold: Hold,
-    /// Body that is held back: all of it while buffering, what earlier callbacks kept while under watermark.
-    pub held: Vec<u8>,
-    /// The message's end has come to this filter.
+    pub at: Iteration,
+    /// The headers have gone on from here.
+    pub headers_gone: bool,
+    /// The message's end has been shown to this filter.
     pub ended: bool,
-    /// The last body callback has asked to buffer: what is held can be read and written in later ones, at the trailers too
-    /// (rule `BODY-14`).
-    pub buffering: bool,
-    /// Trailers have come to this filter and wait.
-    pub trailers_wait: bool,
+    /// A resumption goes through this filter again: it has not seen what it held back (rule `BODY-2`).
+    pub again: bool,
+    /// Its last body callback asked to keep the body: the next one sees all of it (rule `BODY-4`).
+    pub keeps: bool,
 }
 
-/// Where a filter has paused a message.
+/// What a filter has made of the message so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum Hold {
-    /// Nowhere.
+pub(super) enum Iteration {
+    /// It goes on.
     #[default]
-    No,
-    /// At the headers: nothing more comes until it resumes (rules `BODY-1`, `BODY-2`).
-    Headers,
-    /// At the headers, with Envoy's flag: the body still comes to this filter, and to no later one (rule `BODY-3`).
-    HeadersOnly,
-    /// In the body, buffering: the next callback sees all of it (rule `BODY-4`).
-    Buffer,
-    /// In the body, keeping: the next callback sees the new piece only (rule `BODY-5`).
-    Watermark,
-    /// In the body, dropping (rule `BODY-5`).
-    Drop,
-    /// At the trailers.
-    Trailers,
+    Continue,
+    /// It stays; what comes is still shown to this filter.
+    Stop,
+    /// It stays, and nothing is shown; too much of it is an error.
+    StopAll,
+    /// It stays, and nothing is shown; too much of it pushes back.
+    StopAllWatermark,
+}
+
+impl Iteration {
+    pub(super) const fn is_all(self) -> bool {
+        matches!(self, Self::StopAll | Self::StopAllWatermark)
+    }
+}
+
+/// One direction of the whole chain.
+#[derive(Debug)]
+pub(super) struct Lane {
+    /// The message's end has come in.
+    pub ended: bool,
+    /// Too much in the buffer pushes back; else it is an error (rule `BODY-6`).
+    pub streaming: bool,
+    /// The buffer is above its limit, and that has been told.
+    pub above: bool,
+    /// How many callbacks of filters are running.
+    pub calling: usize,
+    /// A callback has answered: the message goes no further.
+    pub aborted: bool,
+    /// The message has left the chain to its end.
+    pub complete: bool,
+}
+
+impl Default for Lane {
+    fn default() -> Self {
+        Self { ended: false, streaming: true, above: false, calling: 0, aborted: false, complete: false }
+    }
 }
 
 /// The direction of a message.

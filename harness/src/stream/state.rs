@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::Frame;
-use super::side::{Direction, Side};
+use super::side::{Direction, Lane, Side};
 use super::thread::Handle;
 use crate::context::{Exchange, LocalReply};
 use crate::cost::Cost;
@@ -26,8 +26,9 @@ pub(super) struct StreamState {
     pub filters: Vec<FilterState>,
     pub cost_before: Cost,
     pub out: Vec<Out>,
-    /// Something that ends the ordinary course, to be done when the current call is over.
-    pub ending: Option<Ending>,
+    pub lanes: [Lane; 2],
+    /// An answer that waits until the callback has returned that asked for it.
+    pub prepared: Option<LocalReply>,
     /// The response's headers have been given to the chain: a reply now bypasses it (rule `LR-7`).
     pub response_begun: bool,
     /// Response headers have left the chain: they cannot be taken back.
@@ -46,15 +47,12 @@ pub(super) struct FilterState {
     pub id: u32,
     /// The VM knows the stream (rule `LIFE-8`).
     pub created: bool,
+    /// It has answered.
+    pub replied: bool,
+    /// The callback that runs has asked for an answer: it stops, whatever it returns (rule `LR-1`).
+    pub stops: bool,
     pub request: Side,
     pub response: Side,
-}
-
-/// What ends the ordinary course of a stream.
-#[derive(Debug)]
-pub(super) enum Ending {
-    Reply(LocalReply),
-    Reset,
 }
 
 impl StreamState {
@@ -64,6 +62,14 @@ impl StreamState {
             Direction::Request => &mut filter.request,
             Direction::Response => &mut filter.response,
         })
+    }
+
+    pub(super) fn lane(&mut self, direction: Direction) -> &mut Lane {
+        let [request, response] = &mut self.lanes;
+        match direction {
+            Direction::Request => request,
+            Direction::Response => response,
+        }
     }
 
     /// The filter at a place in a direction's order: responses meet the last filter first.
@@ -79,13 +85,6 @@ impl StreamState {
         match direction {
             Direction::Request => index,
             Direction::Response => self.filters.len().saturating_sub(index + 1),
-        }
-    }
-
-    /// Notes what ends the stream; what came first counts (rule `LR-8`).
-    pub(super) fn end_by(&mut self, ending: Ending) {
-        if self.ending.is_none() && !self.over {
-            self.ending = Some(ending);
         }
     }
 }

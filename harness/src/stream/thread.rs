@@ -70,7 +70,8 @@ impl Thread {
             filters: Vec::new(),
             cost_before: self.vms.cost(),
             out: Vec::new(),
-            ending: None,
+            lanes: Default::default(),
+            prepared: None,
             response_begun: false,
             response_sent: false,
             replied: false,
@@ -85,7 +86,15 @@ impl Thread {
             let Some(id) = self.vms.add_stream(handle.vm, handle.root, &exchange) else { continue };
             let handle = handle.clone();
             let (request, response) = Default::default();
-            state.filters.push(FilterState { handle, id, created: false, request, response });
+            state.filters.push(FilterState {
+                handle,
+                id,
+                created: false,
+                replied: false,
+                stops: false,
+                request,
+                response,
+            });
         }
         let key = self.next_stream;
         self.next_stream += 1;

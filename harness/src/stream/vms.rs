@@ -104,6 +104,13 @@ impl Vms {
         self.slots.len()
     }
 
+    /// The next action that a VM's guests have asked for about one of these contexts.
+    pub(super) fn next_about(&mut self, vm: usize, contexts: &[u32]) -> Option<Action> {
+        let is_own = |(other, action): &(usize, Action)| *other == vm && contexts.contains(&action.context());
+        let at = self.pending.iter().position(is_own)?;
+        self.pending.remove(at).map(|(_, action)| action)
+    }
+
     /// The next action that waits, with its VM.
     pub(super) fn next_pending(&mut self) -> Option<(usize, Action)> {
         self.pending.pop_front()
@@ -223,10 +230,8 @@ impl Vms {
             self.callouts.retain(|callout| callout.vm != vm);
         }
         let mut returned = result?;
-        // What is about the called stream is its own run's business; the rest waits for `Thread::settle`.
-        let (own, other) = returned.actions.into_iter().partition(|action| action.context() == context);
-        returned.actions = own;
-        self.pending.extend(Vec::into_iter(other).map(|action| (vm, action)));
+        // Whoever has called does it, as far as it is about the stream at hand; the rest waits for `Thread::settle`.
+        self.pending.extend(std::mem::take(&mut returned.actions).into_iter().map(|action| (vm, action)));
         Ok(returned)
     }
 
@@ -239,9 +244,7 @@ impl Vms {
             trailers: count(response.as_ref().and_then(|response| response.trailers.as_ref())),
         };
         // A trap in the handler answers no paused stream (rule HC-9).
-        if let Ok(returned) = self.call_with(waiting.vm, waiting.request.root, callback, Incoming::Http(response)) {
-            self.pending.extend(returned.actions.into_iter().map(|action| (waiting.vm, action)));
-        }
+        let _ = self.call_with(waiting.vm, waiting.request.root, callback, Incoming::Http(response));
     }
 
     pub(super) fn grpc_answer(&mut self, vm: usize, root: u32, token: u32, answer: GrpcAnswer) -> bool {
@@ -272,9 +275,7 @@ impl Vms {
                 (Callback::GrpcClose { token, status }, Incoming::GrpcClose(status, message))
             }
         };
-        if let Ok(returned) = self.call_with(vm, root, callback, incoming) {
-            self.pending.extend(returned.actions.into_iter().map(|action| (vm, action)));
-        }
+        let _ = self.call_with(vm, root, callback, incoming);
         true
     }
 

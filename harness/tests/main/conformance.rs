@@ -2,13 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use tamis_harness::conformance::{self, Batch, Known};
+use tamis_harness::conformance::{self, Batch, Known, flows};
 use tamis_harness::document::parse_as;
 use tamis_harness::envoy::find_or_skip;
 
 /// Batches whose cases need nothing that is still missing. They run rules LIFE-13, BUF-3, BUF-4, BUF-5, BUF-8, HDR-3, HDR-6,
 /// HDR-7, MEM-1, SQ-1 and SQ-2 in every phase.
 const SAMPLE: [&str; 4] = ["context", "buffer-set", "header-value", "queues"];
+
+/// Groups of streams that take little time. They run rules BODY-1, BODY-2, BODY-4, BODY-8, BODY-9, BODY-10, BUF-6, HDR-1,
+/// HDR-2, LR-6, LR-7, LR-10 and LIFE-12.
+const STREAMS: [&str; 3] = ["pause-request-trailers", "pause-response-trailers", "pause-request-body-1-end"];
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
@@ -45,4 +49,15 @@ fn a_difference_is_seen() {
     let outcome = conformance::run(&binary, &probe(), &batches, &[]).unwrap();
     // In the canary, on the main thread, and on the worker, where it is also a case.
     assert_eq!((outcome.unexplained().count(), outcome.counts().1), (3, 3));
+}
+
+#[test]
+fn streams_of_a_sample_are_the_same_in_the_harness_and_in_envoy() {
+    let Some(binary) = find_or_skip("streams in a real Envoy") else { return };
+    let mut groups = flows::groups();
+    groups.retain(|group| STREAMS.contains(&group.name.as_str()));
+    let outcome = flows::run(&binary, &probe(), &groups, &known()).unwrap();
+    let unexplained = outcome.unexplained().take(3).map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(unexplained, [""; 0]);
+    assert!(outcome.cases > 30, "{} cases", outcome.cases);
 }

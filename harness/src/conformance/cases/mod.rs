@@ -90,7 +90,7 @@ fn lines(calls: &[&str]) -> Vec<String> {
 }
 
 /// Pairs in their wire form, as the program writes bytes.
-fn pairs(list: &[(&str, &str)]) -> String {
+pub(super) fn pairs(list: &[(&str, &str)]) -> String {
     let word = |size: usize| {
         let size = u32::try_from(size).unwrap_or_default();
         size.to_le_bytes().map(|byte| format!("\\x{byte:02x}")).concat()

@@ -1,0 +1,117 @@
+//! Makes groups.
+
+use super::super::{Exchange, Flow, Group, Message, Plugin};
+
+/// What is looked at in every flow: which maps and buffers can be reached where.
+const LOOK: [&str; 9] = [
+    "* request_body proxy_get_buffer_bytes 0 0 -1 @data",
+    "* response_body proxy_get_buffer_bytes 1 0 -1 @data",
+    "* request_body,request_trailers,response_headers,response_trailers proxy_get_header_map_value 0 \":method\" @data",
+    "* request_trailers,response_headers proxy_get_header_map_pairs 1 @data",
+    "* response_body,response_trailers,log proxy_get_header_map_value 2 \":status\" @data",
+    "* response_trailers,log proxy_get_header_map_value 3 \"x-t\" @data",
+    "* log proxy_get_property \"response\\x00code\" @data",
+    "* http_call_response proxy_get_header_map_value 6 \":status\" @data",
+    "* tick proxy_get_status @u32 @data",
+];
+
+/// Bodies in later phases. After the results 2 and 3 they are memory that Envoy has given back (rule BUF-6).
+const LOOK_BEHIND: [&str; 2] = [
+    "* request_trailers,response_headers,response_body,log proxy_get_buffer_bytes 0 0 -1 @data",
+    "* response_trailers,log proxy_get_buffer_bytes 1 0 -1 @data",
+];
+
+/// A group in the making.
+pub(super) struct Builder {
+    group: Group,
+    next: usize,
+    /// Plugin, the numbers of the exchanges, the line.
+    lines: Vec<(usize, String, String)>,
+}
+
+impl Builder {
+    /// A chain of one plugin.
+    pub(super) fn new(name: &str) -> Self {
+        let group = Group {
+            name: name.to_owned(),
+            plugins: vec![Plugin::default()],
+            limit: 1 << 20,
+            alone: false,
+            flows: Vec::new(),
+        };
+        Self { group, next: 1, lines: Vec::new() }
+    }
+
+    /// Plugins may hold headers while the body comes.
+    pub(super) fn held(mut self) -> Self {
+        self.group.plugins.iter_mut().for_each(|plugin| plugin.held = true);
+        self
+    }
+
+    /// Adds a flow, whose name is the group's with this behind it.
+    pub(super) fn flow(&mut self, name: &str, make: impl FnOnce(&mut FlowBuilder<'_>)) {
+        let name = format!("{}/{name}", self.group.name);
+        let flow = Flow { name, exchanges: Vec::new(), together: false };
+        let mut maker = FlowBuilder { builder: self, flow, lines: Vec::new() };
+        make(&mut maker);
+        let FlowBuilder { flow, lines, .. } = maker;
+        let all = flow.exchanges.iter().map(|exchange| exchange.number.to_string()).collect::<Vec<_>>().join(",");
+        for (plugin, number, line) in lines {
+            let is_root = line.starts_with("tick") || line.starts_with("http_call_response");
+            self.lines.push((plugin, if is_root { all.clone() } else { number.to_string() }, line));
+        }
+        self.group.flows.push(flow);
+    }
+
+    pub(super) fn build(mut self) -> Group {
+        // A piece that was kept by watermark, or dropped, is not there any more.
+        let is_gone = |line: &(usize, String, String)| {
+            let mut words = line.2.split(' ');
+            words.next().is_some_and(|phases| phases.contains("_body"))
+                && words.next() == Some("return")
+                && words.next().is_some_and(|word| !matches!(word, "0" | "1"))
+        };
+        let gone = self.lines.iter().any(is_gone);
+        for plugin in &mut self.group.plugins {
+            plugin.program = LOOK.map(str::to_owned).to_vec();
+            if !gone {
+                plugin.program.extend(LOOK_BEHIND.map(str::to_owned));
+            }
+        }
+        for (plugin, numbers, line) in self.lines {
+            if let Some(plugin) = self.group.plugins.get_mut(plugin) {
+                plugin.program.push(format!("{numbers} {line}"));
+            }
+        }
+        self.group
+    }
+}
+
+/// A flow in the making.
+pub(super) struct FlowBuilder<'b> {
+    builder: &'b mut Builder,
+    flow: Flow,
+    lines: Vec<(usize, usize, String)>,
+}
+
+impl FlowBuilder<'_> {
+    /// The next exchange; lines from here on are about it.
+    pub(super) fn exchange(&mut self, (request, response): (Message, Message)) -> &mut Self {
+        let number = self.builder.next;
+        self.builder.next += 1;
+        self.flow.exchanges.push(Exchange { number, request, response, early: false });
+        self
+    }
+
+    /// A line for the first plugin: phases, call, arguments.
+    pub(super) fn line(&mut self, line: &str) -> &mut Self {
+        self.line_of(0, line)
+    }
+
+    /// A line for a plugin.
+    pub(super) fn line_of(&mut self, plugin: usize, line: &str) -> &mut Self {
+        let number = self.builder.next.saturating_sub(1);
+        self.lines.push((plugin, number, line.to_owned()));
+        self
+    }
+}

@@ -1,0 +1,71 @@
+//! The tables from which all groups are made.
+
+mod build;
+mod pause;
+
+use super::{Framing, Group, Message};
+use build::Builder;
+
+/// A direction's name, its number in the ABI, and the names of its phases.
+#[derive(Clone, Copy)]
+struct Way {
+    name: &'static str,
+    stream: u32,
+    headers: &'static str,
+    body: &'static str,
+    trailers: &'static str,
+}
+
+const REQUEST: Way =
+    Way { name: "request", stream: 0, headers: "request_headers", body: "request_body", trailers: "request_trailers" };
+
+const RESPONSE: Way = Way {
+    name: "response",
+    stream: 1,
+    headers: "response_headers",
+    body: "response_body",
+    trailers: "response_trailers",
+};
+
+/// Messages by name: their framing and the sizes of their pieces.
+const SHAPES: [(&str, Framing, &[usize]); 6] = [
+    ("bare", Framing::None, &[]),
+    ("empty", Framing::Chunked, &[]),
+    ("one", Framing::Length, &[5]),
+    ("two", Framing::Chunked, &[5, 7]),
+    ("trailers", Framing::Trailers, &[5]),
+    ("two-trailers", Framing::Trailers, &[5, 7]),
+];
+
+/// All groups, in a fixed order.
+#[must_use]
+pub fn groups() -> Vec<Group> {
+    let mut all = Vec::new();
+    all.extend(pause::groups());
+    all
+}
+
+/// Request and response, where the one of the direction has this shape.
+fn exchange(way: Way, message: Message) -> (Message, Message) {
+    if way.stream == 0 { (message, Message::sized(Framing::Length, &[4])) } else { (Message::bare(), message) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn there_are_enough_cases_and_no_two_of_one_name() {
+        let groups = groups();
+        let flows = groups.iter().flat_map(|group| &group.flows).collect::<Vec<_>>();
+        assert!(flows.len() >= 500, "{} flows", flows.len());
+        assert_eq!(flows.iter().map(|flow| &flow.name).collect::<BTreeSet<_>>().len(), flows.len());
+        assert_eq!(groups.iter().map(|group| &group.name).collect::<BTreeSet<_>>().len(), groups.len());
+        for group in &groups {
+            let numbers = group.flows.iter().flat_map(|flow| &flow.exchanges).map(|exchange| exchange.number);
+            assert!(numbers.eq(1..=group.flows.iter().map(|flow| flow.exchanges.len()).sum()), "{}", group.name);
+        }
+    }
+}

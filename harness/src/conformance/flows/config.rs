@@ -1,0 +1,125 @@
+//! Envoy's configuration: a listener for each group, with the recorders around its chain.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+
+use serde_json::{Value, json};
+use tamis_module::plugin_config::{FailurePolicy, PluginConfig};
+
+use super::{Group, Plugin, real};
+use crate::conformance::real::{MANAGER, ROUTER, UPSTREAM, address};
+use crate::stream;
+
+/// What the recorders do: the first call says which stream it is, the second whose response.
+const RECORDER: &str = "number-by-path\n* response_headers proxy_get_property \"response\\x00code_details\" @data";
+
+/// Between two attempts to load a VM that has failed; Envoy's own is a second.
+const BACKOFF: &str = "0.1s";
+
+pub(super) fn bootstrap(groups: &[&Group], module: &Path, server: SocketAddr) -> Value {
+    let cluster = |name: &str, to: SocketAddr| {
+        json!({
+            "name": name,
+            "type": "STATIC",
+            "connect_timeout": "1s",
+            "load_assignment": {
+                "cluster_name": name,
+                "endpoints": [{ "lb_endpoints": [{ "endpoint": { "address": address(to) } }] }],
+            },
+            "typed_extension_protocol_options": {
+                "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                    "@type": UPSTREAM,
+                    "explicit_http_config": { "http_protocol_options": { "enable_trailers": true } },
+                },
+            },
+        })
+    };
+    json!({
+        "node": { "id": "conformance", "cluster": "conformance" },
+        "static_resources": {
+            "listeners": groups.iter().map(|group| listener(group, module)).collect::<Vec<_>>(),
+            "clusters": [cluster("upstream", server), cluster("callout", server), cluster("refused", real::nobody())],
+        },
+    })
+}
+
+fn listener(group: &Group, module: &Path) -> Value {
+    let mut filters = vec![recorder(group, "front", module)];
+    filters.extend(group.plugins.iter().enumerate().map(|(index, plugin)| filter(group, index, plugin, module)));
+    filters.push(recorder(group, "back", module));
+    filters.push(json!({
+        "name": "envoy.filters.http.router",
+        "typed_config": { "@type": ROUTER, "suppress_envoy_headers": true },
+    }));
+    json!({
+        "name": group.name,
+        "address": address(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
+        "per_connection_buffer_limit_bytes": group.limit,
+        "filter_chains": [{
+            "filters": [{
+                "name": "envoy.filters.network.http_connection_manager",
+                "typed_config": {
+                    "@type": MANAGER,
+                    "stat_prefix": group.name,
+                    "generate_request_id": false,
+                    "server_header_transformation": "PASS_THROUGH",
+                    "skip_xff_append": true,
+                    "use_remote_address": false,
+                    "http_protocol_options": { "enable_trailers": true },
+                    "http_filters": filters,
+                    "route_config": {
+                        "name": "routes",
+                        "virtual_hosts": [{
+                            "name": "all",
+                            "domains": ["*"],
+                            "routes": [{ "name": "route", "match": { "prefix": "/" }, "route": { "cluster": "upstream" } }],
+                        }],
+                    },
+                },
+            }],
+        }],
+    })
+}
+
+fn filter(group: &Group, index: usize, plugin: &Plugin, module: &Path) -> Value {
+    let mut filter = PluginConfig {
+        name: "probe".to_owned(),
+        root_id: group.root(index),
+        vm_id: format!("{}.{}", group.name, plugin.vm),
+        module_path: module.to_string_lossy().into_owned(),
+        configuration: Some(plugin.configuration()),
+        failure_policy: match plugin.policy {
+            stream::FailurePolicy::Closed => FailurePolicy::Closed,
+            stream::FailurePolicy::Open => FailurePolicy::Open,
+            stream::FailurePolicy::Reload => FailurePolicy::Reload,
+        },
+        allow_on_headers_stop_iteration: plugin.held,
+        environment: Vec::new(),
+        vm_configuration: None,
+        allowed_capabilities: Vec::new(),
+    }
+    .http_filter();
+    if plugin.policy == stream::FailurePolicy::Reload
+        && let Some(Value::Object(config)) = filter.pointer_mut("/typed_config/config")
+    {
+        config.insert("reload_config".to_owned(), json!({ "backoff": { "base_interval": BACKOFF } }));
+    }
+    filter
+}
+
+/// All recorders live in one VM.
+fn recorder(group: &Group, name: &str, module: &Path) -> Value {
+    PluginConfig {
+        name: "probe".to_owned(),
+        root_id: format!("{}:{name}", group.name),
+        vm_id: "recorders".to_owned(),
+        module_path: module.to_string_lossy().into_owned(),
+        configuration: Some(RECORDER.to_owned()),
+        failure_policy: FailurePolicy::Closed,
+        allow_on_headers_stop_iteration: false,
+        environment: Vec::new(),
+        vm_configuration: None,
+        allowed_capabilities: Vec::new(),
+    }
+    .http_filter()
+}

@@ -1,0 +1,187 @@
+//! The second set of cases: streams. What filters hold back, change, answer and break, and what client and upstream get.
+//!
+//! A [`Group`] is a chain of probes with one configuration, and the [`Flow`]s that go through it, one after the other; a flow
+//! is one case. In Envoy two more probes stand around the chain and record what comes in: which frames, in which order, in
+//! pieces of which size ([`events`]). The harness gets exactly that ([`emulated`]), and then both must tell the same: every
+//! callback with its arguments, every call with its answer, what left for the upstream, what the client got
+//! ([`transcript`]).
+//!
+//! | module | idea |
+//! |---|---|
+//! | [`cases`] | the tables from which all groups are made |
+//! | [`message`] | what is sent: on the wire, and as a filter sees it |
+//! | [`received`] | what came out at either end |
+//! | [`real`], [`config`], [`tail`], [`server`] | a group in Envoy |
+//! | [`events`] | what came in, from what the recorders logged |
+//! | [`emulated`] | a group in the harness |
+//! | [`transcript`] | what both must agree on |
+//! | [`table`] | the table |
+
+pub mod cases;
+mod config;
+mod emulated;
+mod events;
+mod message;
+mod real;
+mod received;
+mod server;
+pub mod table;
+mod tail;
+mod transcript;
+
+use std::path::Path;
+
+pub use cases::groups;
+pub use message::{Framing, Message};
+
+use super::ConformanceError;
+use super::compare::Known;
+use crate::envoy::EnvoyBinary;
+use crate::stream::{FailurePolicy, LoadedModule};
+
+/// Flows through one chain.
+#[derive(Debug, Clone)]
+pub struct Group {
+    /// Its name; part of the names of its listener, plugins and VMs.
+    pub name: String,
+    /// The chain, in the order in which a request meets it.
+    pub plugins: Vec<Plugin>,
+    /// The most bytes that the proxy buffers of a message.
+    pub limit: u32,
+    /// It may end Envoy, or its plugins end their VM: it gets a process of its own.
+    pub alone: bool,
+    /// What goes through, in this order.
+    pub flows: Vec<Flow>,
+}
+
+/// A probe in the chain.
+#[derive(Debug, Clone, Default)]
+pub struct Plugin {
+    /// Which VM it lives in: those of one number share it.
+    pub vm: usize,
+    /// What happens after a trap.
+    pub policy: FailurePolicy,
+    /// Envoy's flag for headers that are held while the body comes (rule `BODY-1`).
+    pub held: bool,
+    /// The program for all flows of the group.
+    pub program: Vec<String>,
+}
+
+/// One case: an exchange, or several that have to do with each other.
+#[derive(Debug, Clone)]
+pub struct Flow {
+    /// Its name; no two are the same.
+    pub name: String,
+    /// What is sent, in this order.
+    pub exchanges: Vec<Exchange>,
+    /// The next exchange begins while the one before waits; else when it is over.
+    pub together: bool,
+}
+
+/// A request, and what the upstream does about it.
+#[derive(Debug, Clone)]
+pub struct Exchange {
+    /// Its number in the group, from 1; its path ends in it.
+    pub number: usize,
+    /// The request.
+    pub request: Message,
+    /// The response.
+    pub response: Message,
+    /// The upstream answers when it has seen the request's headers.
+    pub early: bool,
+}
+
+/// One case that is not the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// The flow's name.
+    pub flow: String,
+    /// Both accounts, as lines; `-` is the harness', `+` is Envoy's.
+    pub text: String,
+    /// The place in the list of the entry that explains it.
+    pub known: Option<usize>,
+}
+
+/// What came of one version.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// Envoy's version.
+    pub version: String,
+    /// How many groups were run, of how many.
+    pub groups: (usize, usize),
+    /// Flows that were compared.
+    pub cases: usize,
+    /// What differs.
+    pub differences: Vec<Difference>,
+}
+
+/// Runs groups in the harness and in one version of Envoy.
+///
+/// # Errors
+///
+/// [`ConformanceError`] when one of the two does not run.
+pub fn run(
+    binary: &EnvoyBinary,
+    module: &Path,
+    groups: &[Group],
+    known: &[Known],
+) -> Result<Outcome, ConformanceError> {
+    let system = |error| ConformanceError::System { what: "cannot read the probe", error };
+    let bytes = std::fs::read(module).map_err(system)?;
+    let loaded =
+        LoadedModule::new(&bytes).map_err(|error| ConformanceError::Harness { batch: String::new(), error })?;
+    let version = binary.version().to_owned();
+    let mut outcome = Outcome { version, groups: (groups.len(), groups.len()), cases: 0, differences: Vec::new() };
+    let waiting = groups.iter().map(|group| emulated::waiting(&loaded, group)).collect::<Result<Vec<_>, _>>()?;
+    let theirs = real::run(binary, module, groups, &waiting)?;
+    for (group, theirs) in groups.iter().zip(theirs) {
+        let ours = emulated::run(&loaded, group, &theirs)?;
+        for ((flow, ours), theirs) in group.flows.iter().zip(ours).zip(theirs) {
+            outcome.cases += 1;
+            if let Some(text) = transcript::difference(&ours, &theirs.transcript) {
+                let mut difference = Difference { flow: flow.name.clone(), text, known: None };
+                difference.known =
+                    known.iter().position(|known| known.explains_flow(&outcome.version, &difference.flow));
+                outcome.differences.push(difference);
+            }
+        }
+    }
+    Ok(outcome)
+}
+
+impl Outcome {
+    /// Differences that no entry of the list explains.
+    pub fn unexplained(&self) -> impl Iterator<Item = &Difference> {
+        self.differences.iter().filter(|difference| difference.known.is_none())
+    }
+}
+
+impl Group {
+    /// The path that an exchange asks for.
+    fn path(&self, exchange: &Exchange) -> String {
+        format!("/{}/{}", self.name, exchange.number)
+    }
+
+    /// The root id of a plugin, from 0.
+    fn root(&self, plugin: usize) -> String {
+        format!("{}:{plugin}", self.name)
+    }
+
+    /// The flow that an exchange's number belongs to.
+    fn flow_of(&self, number: usize) -> Option<usize> {
+        self.flows.iter().position(|flow| flow.exchanges.iter().any(|exchange| exchange.number == number))
+    }
+}
+
+impl Plugin {
+    /// Whether the line of this number makes a callout.
+    fn calls_out(&self, line: usize) -> bool {
+        let line = line.checked_sub(1).and_then(|line| self.program.get(line));
+        line.is_some_and(|line| line.contains(" proxy_http_call "))
+    }
+
+    /// What the probe reads.
+    fn configuration(&self) -> String {
+        format!("number-by-path\n{}", self.program.join("\n"))
+    }
+}
