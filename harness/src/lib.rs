@@ -55,3 +55,4 @@ pub mod gateway;
 pub mod native;
 pub mod scenario;
 pub mod stream;
+mod symbols;

@@ -71,6 +71,9 @@ pub enum SymbolError {
         "the module has neither names nor line tables, so no trace can be read with it: give the debug module that `tamis build` wrote beside it"
     )]
     Nothing,
+    /// Names and lines of another build say nothing.
+    #[error("the debug module is of another build than the module: build both again with `tamis build`")]
+    OtherBuild,
     /// The line tables cannot be read.
     #[error("the module's line tables cannot be read: {message}; build it again with `tamis build`")]
     Lines {
@@ -101,6 +104,18 @@ impl Symbolizer {
         }
         let code_start = sections.iter().find(|section| section.id == CODE).map_or(0, |section| section.start);
         Ok(Self { lines, map, code_start, bodies, names })
+    }
+
+    /// The symbols of one module: [`Symbolizer::new`], if the debug module has the same code at the same place.
+    ///
+    /// # Errors
+    /// As [`Symbolizer::new`], and when the debug module is another build's.
+    pub fn of_module(wasm: &[u8], debug_wasm: &[u8]) -> Result<Self, SymbolError> {
+        let symbols = Self::new(debug_wasm)?;
+        fn code(wasm: &[u8]) -> Result<Option<(u64, &[u8])>, ParseError> {
+            Ok(split(wasm)?.iter().find(|section| section.id == CODE).map(|code| (code.start, code.data)))
+        }
+        if code(wasm)? == code(debug_wasm)? { Ok(symbols) } else { Err(SymbolError::OtherBuild) }
     }
 
     /// What is at an offset from the start of the module's file, as engines print them: the innermost function first,

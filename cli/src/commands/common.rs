@@ -59,8 +59,11 @@ pub fn fetch(reference: &ModuleRef, registry: &RegistryFlags) -> Result<Loaded, 
 
 /// Compiles a module for the harness.
 pub fn compile(module: &Loaded) -> Result<tamis_harness::stream::LoadedModule, Failure> {
-    tamis_harness::stream::LoadedModule::new(&module.wasm)
-        .map_err(|error| Failure::user(format_args!("{}: {error}", module.origin)))
+    let compiled = tamis_harness::stream::LoadedModule::new(&module.wasm)
+        .map_err(|error| Failure::user(format_args!("{}: {error}", module.origin)))?;
+    // Of a module that came from elsewhere there are no names.
+    let file = Path::new(&module.origin);
+    Ok(if file.is_file() { compiled.with_debug_file(file.with_extension("debug.wasm")) } else { compiled })
 }
 
 /// What helps whoever wrote no configuration.

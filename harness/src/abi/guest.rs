@@ -1,27 +1,36 @@
 //! A guest's memory, as host functions see it, and what is counted at the border.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use wasmtime::{Caller, Memory, StoreLimits, StoreLimitsBuilder, TypedFunc};
+use wasmtime::{Caller, Memory, TypedFunc};
 
+use super::limits::Limits;
 use super::{Faults, Status};
 use crate::context::VmContext;
 use crate::cost::{Cost, HostCall};
 use crate::native::Linked;
 use crate::stream::Baton;
 
-/// Linear memory cannot grow beyond this (rule `MEM-8`).
-const MAX_MEMORY_BYTES: usize = 1 << 30;
+/// The most bytes that may cross the border in one callback, either way. Envoy has no such bound; a guest under test must
+/// not be able to fill its host's memory with headers and replies, or keep it busy with copying.
+const MAX_CROSSED_BYTES: u64 = 512 << 20;
 
-/// The most bytes that a guest may hand to its host in one callback. Envoy has no such bound; a guest under test must not be
-/// able to fill its host's memory with headers and replies.
-const MAX_HANDED_BYTES: u64 = 512 << 20;
+/// What every host call counts for besides its bytes: what is kept for the smallest header, or for a wish without bytes.
+const BYTES_PER_CALL: u64 = 128;
+
+/// How long one callback may take, its host calls included, by the machine's clock. Fuel stops a guest that computes, and it
+/// does so exactly; this stops one that lets its host compute, as by searching a huge header map again and again.
+const MAX_CALLBACK_TIME: Duration = Duration::from_secs(30);
+
+/// How many host calls there are between two looks at the machine's clock.
+const CALLS_PER_LOOK: u64 = 64;
 
 /// What a store holds: the border's state, and the context layer behind it.
 pub struct VmState {
     pub(super) memory: Option<Memory>,
     pub(super) allocate: Option<TypedFunc<u32, u32>>,
-    pub(super) limits: StoreLimits,
+    pub(super) limits: Limits,
     /// The filter, where it is no module.
     pub(crate) native: Option<Linked>,
     pub(super) restriction: Restriction,
@@ -29,8 +38,8 @@ pub struct VmState {
     pub(super) baton: Option<(Arc<Baton>, usize)>,
     /// What goes wrong on purpose.
     pub(super) faults: Faults,
-    /// `cost.bytes_out` when the callback began.
-    pub(super) handed_before: u64,
+    /// The current callback's part of what is bounded.
+    pub(super) callback: Bounded,
     /// What Envoy knows of this VM.
     pub context: VmContext,
     /// What the VM has cost so far.
@@ -48,6 +57,15 @@ pub enum Restriction {
     Allocating,
 }
 
+/// What one callback has had of its host.
+pub(super) struct Bounded {
+    crossed_before: u64,
+    calls_before: u64,
+    /// When the first look at the clock was.
+    began: Option<Instant>,
+    pub(super) time: Duration,
+}
+
 /// Functions that both a start function and an allocator may call.
 const ALWAYS: [&str; 3] = ["proxy_log", "fd_write", "clock_time_get"];
 /// What a start function may call besides.
@@ -58,12 +76,12 @@ impl VmState {
         Self {
             memory: None,
             allocate: None,
-            limits: StoreLimitsBuilder::new().memory_size(MAX_MEMORY_BYTES).build(),
+            limits: Limits::default(),
             native: None,
             restriction: Restriction::None,
             baton: None,
             faults: Faults::default(),
-            handed_before: 0,
+            callback: Bounded { crossed_before: 0, calls_before: 0, began: None, time: MAX_CALLBACK_TIME },
             context,
             cost: Cost::default(),
         }
@@ -71,9 +89,41 @@ impl VmState {
 
     /// Lets things go wrong from now on, or no longer.
     pub(super) fn set_faults(&mut self, faults: Faults) {
-        let limit = faults.memory_limit.map_or(MAX_MEMORY_BYTES, |limit| limit.min(MAX_MEMORY_BYTES));
-        self.limits = StoreLimitsBuilder::new().memory_size(limit).build();
+        self.limits.lower_memory(faults.memory_limit);
         self.faults = faults;
+    }
+
+    /// A callback begins: its bounds are its own.
+    pub(super) fn begin(&mut self) {
+        self.limits.refused = None;
+        self.callback = Bounded {
+            crossed_before: self.cost.bytes_in + self.cost.bytes_out,
+            calls_before: self.cost.host_calls(),
+            began: None,
+            time: self.callback.time,
+        };
+    }
+
+    /// Stops a callback that takes more of its host than any filter needs.
+    fn check_bounds(&mut self) -> wasmtime::Result<()> {
+        let callback = &mut self.callback;
+        let crossed = self.cost.bytes_in + self.cost.bytes_out - callback.crossed_before;
+        let calls = self.cost.host_calls() - callback.calls_before;
+        if crossed + calls * BYTES_PER_CALL > MAX_CROSSED_BYTES {
+            return Err(wasmtime::format_err!(
+                "it passed more than {MAX_CROSSED_BYTES} bytes between itself and the host in one callback \
+                 (a call counts {BYTES_PER_CALL}), so the harness stopped it"
+            ));
+        }
+        if calls.is_multiple_of(CALLS_PER_LOOK)
+            && callback.began.get_or_insert_with(Instant::now).elapsed() > callback.time
+        {
+            let seconds = callback.time.as_secs_f32();
+            return Err(wasmtime::format_err!(
+                "it kept its host busy for more than {seconds} s in one callback, so the harness stopped it"
+            ));
+        }
+        Ok(())
     }
 }
 
@@ -126,11 +176,7 @@ impl HostCalls for Caller<'_, VmState> {
         if state.faults.counts_to_trap() {
             return Err(wasmtime::format_err!("it was made to trap at {function}"));
         }
-        if state.cost.bytes_out - state.handed_before > MAX_HANDED_BYTES {
-            return Err(wasmtime::format_err!(
-                "it handed more than {MAX_HANDED_BYTES} bytes to the host in one callback"
-            ));
-        }
+        state.check_bounds()?;
         let allowed = match state.restriction {
             Restriction::None => true,
             Restriction::Allocating => ALWAYS.contains(&function),

@@ -7,6 +7,7 @@ mod env;
 mod exports;
 mod faults;
 mod guest;
+mod limits;
 mod link;
 mod status;
 mod vm;

@@ -6,12 +6,17 @@ use std::sync::Arc;
 use wasmtime::{Instance, Module, Store};
 
 use super::exports::{Exports, Headers, optional};
-use super::{Faults, Restriction, VmState, linker};
+use super::limits::Refused;
+use super::{Faults, Restriction, VmState, link};
 use crate::context::{Action, Incoming, VmContext};
 use crate::cost::Cost;
 use crate::engine::{self, FUEL_PER_CALLBACK};
 use crate::native::{self, Native};
 use crate::stream::Baton;
+use crate::symbols::Symbols;
+
+/// What a proxy may run before any plugin is there, in order.
+const START_FUNCTIONS: [&str; 3] = ["_initialize", "main", "_start"];
 
 /// A module's instance. After a trap nothing in it is called any more (rule `FAIL-1`).
 pub struct Vm {
@@ -19,6 +24,7 @@ pub struct Vm {
     /// The module's; a native filter has none.
     instance: Option<Instance>,
     exports: Exports,
+    symbols: Option<Arc<Symbols>>,
     failed: bool,
 }
 
@@ -72,8 +78,20 @@ impl Vm {
     /// # Errors
     ///
     /// When an import is missing, a signature is wrong, or a start function traps.
-    pub fn start(module: &Module, context: VmContext) -> Result<Self, Trap> {
-        Self::try_start(module, context).map_err(|error| trap("start", &error))
+    pub fn start(module: &Module, symbols: Option<Arc<Symbols>>, context: VmContext) -> Result<Self, Trap> {
+        let mut store = Store::new(module.engine(), VmState::new(context));
+        let failed = |function| {
+            let symbols = symbols.as_deref();
+            move |error| trap(function, &error, None, symbols)
+        };
+        let (instance, exports) = Self::instantiate(&mut store, module).map_err(failed("start"))?;
+        for function in START_FUNCTIONS {
+            Self::run_at_start(&mut store, &instance, function).map_err(failed(function))?;
+        }
+        let state = store.data_mut();
+        state.restriction = Restriction::None;
+        state.cost = Cost::default();
+        Ok(Self { store, instance: Some(instance), exports, symbols, failed: false })
     }
 
     /// The same for a filter that was compiled for this machine.
@@ -82,7 +100,7 @@ impl Vm {
     ///
     /// When an import is missing or a signature is wrong.
     pub fn start_native(native: &Native, context: VmContext) -> Result<Self, Trap> {
-        Self::try_start_native(native, context).map_err(|error| trap("start", &error))
+        Self::try_start_native(native, context).map_err(|error| trap("start", &error, None, None))
     }
 
     /// Calls the guest; a callback that it does not have is not called and costs nothing.
@@ -110,12 +128,11 @@ impl Vm {
         // The configuration can be read while the plugin is created and configured (rule CFG-2).
         let configuring = matches!(callback, Callback::Configure { .. } | Callback::ContextCreate { parent: 0 });
         state.context.begin(context, configuring, incoming);
-        state.handed_before = state.cost.bytes_out;
-        let result = self
-            .store
-            .set_fuel(FUEL_PER_CALLBACK)
-            .and_then(|()| self.dispatch(context, callback))
-            .map_err(|error| trap(callback.name(), &error));
+        state.begin();
+        let result =
+            self.store.set_fuel(FUEL_PER_CALLBACK).and_then(|()| self.dispatch(context, callback)).map_err(|error| {
+                trap(callback.name(), &error, self.store.data().limits.refused, self.symbols.as_deref())
+            });
         let left = self.store.get_fuel().unwrap_or(FUEL_PER_CALLBACK);
         let state = self.store.data_mut();
         state.restriction = Restriction::None;
@@ -140,7 +157,7 @@ impl Vm {
     ///
     /// When it traps, or points outside of the memory.
     pub fn read_packed(&mut self, export: &'static str) -> Result<Option<Vec<u8>>, Trap> {
-        self.try_read_packed(export).map_err(|error| trap(export, &error))
+        self.try_read_packed(export).map_err(|error| trap(export, &error, None, self.symbols.as_deref()))
     }
 
     /// Lets every host call wait for a baton, or no longer.
@@ -179,32 +196,39 @@ impl Vm {
         self.store.data().memory.map_or(0, |memory| memory.data_size(&self.store))
     }
 
-    fn try_start(module: &Module, context: VmContext) -> wasmtime::Result<Self> {
-        let mut store = Store::new(module.engine(), VmState::new(context));
+    fn instantiate(store: &mut Store<VmState>, module: &Module) -> wasmtime::Result<(Instance, Exports)> {
         store.limiter(|state| &mut state.limits);
         store.set_fuel(FUEL_PER_CALLBACK)?;
+        store.data_mut().begin();
         store.data_mut().restriction = Restriction::Starting;
-        let instance = linker()?.instantiate(&mut store, module)?;
-        store.data_mut().memory = instance.get_memory(&mut store, "memory");
-        let exports = Exports::find(&mut store, &instance)?;
-        let malloc = optional(&mut store, &instance, "malloc")?;
+        let (instance, memory) = link::instantiate(store, module)?;
+        store.data_mut().memory = memory;
+        let exports = Exports::find(&mut *store, &instance)?;
+        let malloc = optional(&mut *store, &instance, "malloc")?;
         let allocate = match malloc {
             Some(malloc) => Some(malloc),
-            None => optional(&mut store, &instance, "proxy_on_memory_allocate")?,
+            None => optional(&mut *store, &instance, "proxy_on_memory_allocate")?,
         };
         store.data_mut().allocate = allocate;
-        if let Some(initialize) = optional::<(), ()>(&mut store, &instance, "_initialize")? {
-            initialize.call(&mut store, ())?;
-            if let Some(main) = optional::<(u32, u32), u32>(&mut store, &instance, "main")? {
-                main.call(&mut store, (0, 0))?;
+        Ok((instance, exports))
+    }
+
+    /// Of the start functions those that a proxy runs: `main` only after `_initialize`, `_start` only without it.
+    fn run_at_start(store: &mut Store<VmState>, instance: &Instance, function: &str) -> wasmtime::Result<()> {
+        let initializes = instance.get_func(&mut *store, "_initialize").is_some();
+        match function {
+            "main" if initializes => match optional::<(u32, u32), u32>(&mut *store, instance, function)? {
+                Some(main) => main.call(store, (0, 0)).map(drop),
+                None => Ok(()),
+            },
+            "_initialize" | "_start" if initializes == (function == "_initialize") => {
+                match optional::<(), ()>(&mut *store, instance, function)? {
+                    Some(start) => start.call(store, ()),
+                    None => Ok(()),
+                }
             }
-        } else if let Some(start) = optional::<(), ()>(&mut store, &instance, "_start")? {
-            start.call(&mut store, ())?;
+            _ => Ok(()),
         }
-        store.data_mut().restriction = Restriction::None;
-        let state = store.data_mut();
-        (state.cost, state.handed_before) = (Cost::default(), 0);
-        Ok(Self { store, instance: Some(instance), exports, failed: false })
     }
 
     fn try_start_native(native: &Native, context: VmContext) -> wasmtime::Result<Self> {
@@ -215,7 +239,7 @@ impl Vm {
         let exports = Exports::find(&mut store, &functions.exports)?;
         let state = store.data_mut();
         (state.memory, state.allocate) = (Some(functions.memory), Some(functions.allocate));
-        Ok(Self { store, instance: None, exports, failed: false })
+        Ok(Self { store, instance: None, exports, symbols: None, failed: false })
     }
 
     fn try_read_packed(&mut self, export: &str) -> wasmtime::Result<Option<Vec<u8>>> {
@@ -316,7 +340,7 @@ impl fmt::Debug for Vm {
     }
 }
 
-fn trap(function: &'static str, error: &wasmtime::Error) -> Trap {
+fn trap(function: &'static str, error: &wasmtime::Error, refused: Option<Refused>, symbols: Option<&Symbols>) -> Trap {
     let message = match error.downcast_ref::<wasmtime::Trap>() {
         Some(wasmtime::Trap::OutOfFuel) => {
             format!(
@@ -325,5 +349,36 @@ fn trap(function: &'static str, error: &wasmtime::Error) -> Trap {
         }
         _ => format!("{error:?}"),
     };
+    let message = match symbols {
+        Some(symbols) => symbols.readable(message),
+        None => message,
+    };
+    let message = match refused {
+        Some(refused) => format!("{refused}; {message}"),
+        None => message,
+    };
     Trap { function, message }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::context::{Plugin, Process};
+
+    #[test]
+    fn a_guest_that_keeps_its_host_busy_is_stopped_by_the_clock() {
+        let text = r#"(module
+            (import "env" "proxy_get_log_level" (func $level (param i32) (result i32)))
+            (memory (export "memory") 1)
+            (func (export "proxy_on_tick") (param i32)
+                (loop $more (drop (call $level (i32.const 0))) (br $more))))"#;
+        let module = Module::new(engine::engine().unwrap(), wat::parse_str(text).unwrap()).unwrap();
+        let context = VmContext::new(Arc::new(Process::deterministic(0)), &Plugin::default(), (0, 0));
+        let mut vm = Vm::start(&module, None, context).unwrap();
+        vm.store.data_mut().callback.time = Duration::ZERO;
+        let trap = vm.call(1, Callback::Tick).unwrap_err().to_string();
+        assert!(trap.contains("proxy_on_tick failed: ") && trap.contains("kept its host busy"), "{trap}");
+    }
 }

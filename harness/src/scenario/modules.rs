@@ -154,7 +154,8 @@ impl Modules {
         }
         let bytes = std::fs::read(file).map_err(|error| FilterError::Read { file: file.to_owned(), error })?;
         let module = LoadedModule::new(&bytes)
-            .map_err(|error| FilterError::Load { file: file.to_owned(), error: Box::new(error) })?;
+            .map_err(|error| FilterError::Load { file: file.to_owned(), error: Box::new(error) })?
+            .with_debug_file(file.with_extension("debug.wasm"));
         self.loaded.insert(file.to_owned(), module.clone());
         Ok(module)
     }

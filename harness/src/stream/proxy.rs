@@ -1,6 +1,7 @@
 //! A chain of filters, loaded as Envoy loads them.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use crate::context::{Attributes, LogLine, Plugin, Process, VmContext, lock};
 use crate::cost::Cost;
 use crate::engine;
 use crate::native::Native;
+use crate::symbols::Symbols;
 
 /// The proxy's limit on what it buffers for one message (rule `BODY-6`).
 pub const DEFAULT_BUFFER_LIMIT: usize = 1 << 20;
@@ -25,6 +27,7 @@ pub const DEFAULT_BUFFER_LIMIT: usize = 1 << 20;
 pub struct LoadedModule {
     bytes: Arc<[u8]>,
     code: Code,
+    symbols: Option<Arc<Symbols>>,
 }
 
 #[derive(Clone)]
@@ -115,13 +118,21 @@ impl LoadedModule {
         tamis_module::gate::check(bytes)?;
         let compile = |error: wasmtime::Error| LoadError::Compile(format!("{error:#}"));
         let compiled = Module::new(engine::engine().map_err(compile)?, bytes).map_err(compile)?;
-        Ok(Self { bytes: bytes.into(), code: Code::Wasm(compiled) })
+        Ok(Self { bytes: bytes.into(), code: Code::Wasm(compiled), symbols: None })
+    }
+
+    /// Takes the names and lines of its traces from the file that `tamis build` keeps beside a module; without a file, or
+    /// with another module's, they stay offsets. The file is read when there is a trace.
+    #[must_use]
+    pub fn with_debug_file(self, file: PathBuf) -> Self {
+        let symbols = Some(Arc::new(Symbols::new(self.bytes.clone(), file)));
+        Self { symbols, ..self }
     }
 
     /// A filter that was compiled for this machine, in the place of a module; see [`crate::native`].
     #[must_use]
     pub fn native(native: Native) -> Self {
-        Self { bytes: Arc::default(), code: Code::Native(native) }
+        Self { bytes: Arc::default(), code: Code::Native(native), symbols: None }
     }
 
     /// The module's bytes; a native filter has none.
@@ -133,7 +144,7 @@ impl LoadedModule {
     /// A VM of it.
     pub(crate) fn start(&self, context: VmContext) -> Result<Vm, Trap> {
         match &self.code {
-            Code::Wasm(module) => Vm::start(module, context),
+            Code::Wasm(module) => Vm::start(module, self.symbols.clone(), context),
             Code::Native(native) => Vm::start_native(native, context),
         }
     }

@@ -1,5 +1,7 @@
 //! Guests that misbehave: each gets what Envoy gives it, or is stopped, and its host goes on.
 
+mod hostile;
+
 use std::sync::Arc;
 
 use tamis_harness::context::{Attributes, HeaderMap, Plugin, Process};
@@ -154,7 +156,14 @@ fn what_a_guest_hands_over_in_one_callback_is_bounded() {
             (br $more))",
     ));
     assert_eq!(passed, "503");
-    assert!(log.contains("handed more than"), "{log}");
+    assert!(log.contains("passed more than"), "{log}");
+}
+
+#[test]
+fn host_calls_without_bytes_are_bounded_too() {
+    let (passed, log) = run(&on_request("(loop $more (drop (call $tick (i32.const 0))) (br $more))"));
+    assert_eq!(passed, "503");
+    assert!(log.contains("passed more than"), "{log}");
 }
 
 #[test]
