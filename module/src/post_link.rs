@@ -7,6 +7,7 @@ use walrus::{CodeTransform, CustomSection, IdsToIndices, ModuleConfig};
 pub use size_report::{SectionSize, SizeReport};
 
 use crate::code_map::{self, CodeMap};
+use crate::compiler;
 use crate::description::Description;
 use crate::gate::{self, Invalid, Refusal};
 use crate::info::{ModuleInfo, ParseError};
@@ -18,6 +19,8 @@ use crate::sections::{Builder, CODE, Section, split};
 pub struct PostLink<'a> {
     /// What is written into the section `tamis.description`; with `None` a section that is there stays.
     pub description: Option<&'a Description>,
+    /// What is written into the section `tamis.compiler`; with `None` a section that is there stays.
+    pub compiler: Option<&'a str>,
     /// The phases to keep; the exports of all others go, `proxy_on_delete` and whatever is no phase stays. With `None`
     /// all stay.
     pub keep_phases: Option<&'a [Phase]>,
@@ -82,8 +85,8 @@ pub fn post_link(wasm: &[u8], options: &PostLink<'_>) -> Result<Linked, PostLink
     let rewritten = rewrite(wasm, options)?;
     let original = split(wasm)?;
     let parts = split(&rewritten)?;
-    let module = shipped(&parts, options.description);
-    let debug = with_names(&parts, &original, options.description);
+    let module = shipped(&parts, options);
+    let debug = with_names(&parts, &original, options);
     let info = gate::check(&module).map_err(PostLinkError::Refused)?;
     let report = SizeReport::new(&before, &original, &info, &split(&module)?);
     Ok(Linked { module, debug, report, info })
@@ -137,15 +140,15 @@ fn is_unwanted(export: &str, keep_phases: Option<&[Phase]>) -> bool {
 }
 
 /// What hosts load: everything but what only people and tools read.
-fn shipped(parts: &[Section<'_>], description: Option<&Description>) -> Vec<u8> {
-    let mut module = common(parts, description);
+fn shipped(parts: &[Section<'_>], options: &PostLink<'_>) -> Vec<u8> {
+    let mut module = common(parts, options);
     module.custom("name", &minimal_names(parts));
     module.finish()
 }
 
 /// The same, with names, the code map and the line tables of the input.
-fn with_names(parts: &[Section<'_>], original: &[Section<'_>], description: Option<&Description>) -> Vec<u8> {
-    let mut module = common(parts, description);
+fn with_names(parts: &[Section<'_>], original: &[Section<'_>], options: &PostLink<'_>) -> Vec<u8> {
+    let mut module = common(parts, options);
     for section in parts.iter().filter(|section| section.is_custom("name") || section.is_custom(code_map::SECTION)) {
         module.custom(section.name, section.data);
     }
@@ -156,16 +159,22 @@ fn with_names(parts: &[Section<'_>], original: &[Section<'_>], description: Opti
 }
 
 /// What both have, custom sections last, so that the code stands at the same offset in both.
-fn common(parts: &[Section<'_>], description: Option<&Description>) -> Builder {
+fn common(parts: &[Section<'_>], options: &PostLink<'_>) -> Builder {
     let mut module = Builder::new();
     for section in parts.iter().filter(|section| section.id != 0) {
         module.copy(section);
     }
-    let replaced = |section: &Section<'_>| description.is_some() && section.name == Description::SECTION;
+    let replaced = |section: &Section<'_>| {
+        (options.description.is_some() && section.name == Description::SECTION)
+            || (options.compiler.is_some() && section.name == compiler::SECTION)
+    };
     for section in parts.iter().filter(|section| section.id == 0 && !is_for_tools(section.name) && !replaced(section)) {
         module.custom(section.name, section.data);
     }
-    if let Some(description) = description {
+    if let Some(compiler) = options.compiler {
+        module.custom(compiler::SECTION, compiler.as_bytes());
+    }
+    if let Some(description) = options.description {
         module.custom(Description::SECTION, &description.to_json());
     }
     module

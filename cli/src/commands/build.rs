@@ -44,6 +44,7 @@ impl Build {
             return Err(Failure::user("the package builds no wasm module")
                 .hint("its Cargo.toml needs `[lib] crate-type = [\"cdylib\", \"rlib\"]`"));
         }
+        let compiler = toolchain.version()?;
         let out = self.out.unwrap_or_else(|| target.join("tamis"));
         for artifact in artifacts {
             let module = Output::new(&out, &artifact.name);
@@ -51,7 +52,7 @@ impl Build {
                 println!("==> {}: fresh", module.wasm.display());
                 continue;
             }
-            let linked = link(&artifact, self.phases.as_deref())?;
+            let linked = link(&artifact, &compiler, self.phases.as_deref())?;
             write_whole(&module.debug, &linked.debug)?;
             write_whole(&module.wasm, &linked.module)?;
             println!("==> {}", module.wasm.display());
@@ -82,13 +83,14 @@ impl Output {
     }
 }
 
-fn link(artifact: &cargo::Artifact, phases: Option<&[Phase]>) -> Result<Linked, Failure> {
+fn link(artifact: &cargo::Artifact, compiler: &str, phases: Option<&[Phase]>) -> Result<Linked, Failure> {
     let wasm = std::fs::read(&artifact.file)
         .map_err(|error| Failure::environment(format_args!("cannot read {}: {error}", artifact.file.display())))?;
     let refused = |error: &dyn std::fmt::Display| Failure::user(format_args!("{}: {error}", artifact.name));
     let description = tamis_harness::describe::describe(&wasm).map_err(|error| refused(&error))?;
     let kept = description.map(|description| with_phases(description, phases));
-    post_link(&wasm, &PostLink { description: kept.as_ref(), keep_phases: phases }).map_err(|error| refused(&error))
+    let options = PostLink { description: kept.as_ref(), compiler: Some(compiler), keep_phases: phases };
+    post_link(&wasm, &options).map_err(|error| refused(&error))
 }
 
 /// A module says what it really has.

@@ -3,14 +3,12 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use tamis_harness::scenario::ledger::{Change, Ledger};
-use tamis_harness::scenario::{Modules, Scenario};
+use tamis_harness::scenario::ledger::{Change, Costs, Ledger};
+use tamis_harness::scenario::{Figures, Modules, Scenario};
 
 use super::common::write_whole;
 use crate::failure::Failure;
-use crate::setup::wasm32;
 
 /// The recorded costs, beside each filter and beside the examples.
 const BUDGETS: &str = "budgets.yaml";
@@ -32,23 +30,26 @@ impl Cost {
     /// # Errors
     /// When a figure is not the recorded one, or a scenario cannot be run.
     pub fn run(self) -> Result<(), Failure> {
-        let (compiler, wasmtime) = (compiler()?, wasmtime()?);
+        let wasmtime = wasmtime()?;
         let mut modules = Modules::default();
         let mut changed = 0;
         for (folder, files) in folders()? {
             let scenarios = files.iter().map(|file| Scenario::read(file)).collect::<Result<Vec<_>, _>>();
             let scenarios = scenarios.map_err(Failure::user)?;
-            let now =
-                Ledger::measure(&folder, &scenarios, &mut modules, &compiler, &wasmtime).map_err(Failure::user)?;
+            let now = Ledger::measure(&folder, &scenarios, &mut modules, &wasmtime).map_err(Failure::user)?;
             let file = folder.join(BUDGETS);
             let recorded = recorded(&file)?;
             let changes = recorded.changes(&now);
             println!("{}", folder.display());
             print!("{}", costs(&now));
             print!("{}", table(&changes));
-            changed += changes.iter().filter(|change| change.comparable).count();
-            if self.bless && recorded != now {
-                let text = now.to_yaml().map_err(Failure::environment)?;
+            if let Some(why) = recorded.not_comparable(&now) {
+                println!("  {why}");
+            }
+            changed += changes.len();
+            let blessed = recorded.clone().blessed(now);
+            if self.bless && recorded != blessed {
+                let text = blessed.to_yaml().map_err(Failure::environment)?;
                 write_whole(&file, text.as_bytes())?;
                 println!("==> {}", file.display());
             }
@@ -104,16 +105,6 @@ fn recorded(file: &Path) -> Result<Ledger, Failure> {
     }
 }
 
-/// The compiler that is here; `make cost` has built the modules with it.
-fn compiler() -> Result<String, Failure> {
-    let rustc = wasm32::toolchain()?.rustc.unwrap_or_else(|| PathBuf::from("rustc"));
-    let output = Command::new(&rustc)
-        .arg("--version")
-        .output()
-        .map_err(|error| Failure::environment(format_args!("cannot run {}: {error}", rustc.display())))?;
-    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
-}
-
 /// The version of wasmtime that this command was built with, as the lock file has it.
 fn wasmtime() -> Result<String, Failure> {
     let lock = fs::read_to_string("Cargo.lock")
@@ -128,12 +119,18 @@ fn wasmtime() -> Result<String, Failure> {
 /// A line per exchange.
 fn costs(ledger: &Ledger) -> String {
     let mut text = String::new();
+    let none = Costs::new();
     for (file, entry) in &ledger.scenarios {
+        let measured = ledger.compilers.values().find_map(|recording| recording.scenarios.get(file));
+        let peak = measured.map(|measured| measured.peak_memory).unwrap_or_default();
         let growth = entry.growth_over_10000_requests;
-        text.push_str(&format!("  {file}: memory grows by {growth} bytes over 10,000 requests\n"));
-        for (name, cost) in &entry.exchanges {
+        text.push_str(&format!("  {file}: memory has {peak} bytes, and grew by {growth} over 10,000 requests\n"));
+        let fuel = measured.map_or(&none, |measured| &measured.fuel);
+        for (name, costs) in &entry.exchanges {
+            let mut cost = Figures::from_named(|figure| costs.get(figure).copied().unwrap_or_default());
+            cost.fuel = fuel.get(name).copied().unwrap_or_default();
             text.push_str(&format!(
-                "    {name}: {} VM entries, {} host calls, {} + {} bytes, {} fuel; about {:.0} us in Envoy (an estimate)\n",
+                "    {name}: {} VM entries, {} host calls, {} bytes in, {} out, {} fuel; about {:.0} us in Envoy (an estimate)\n",
                 cost.vm_entries,
                 cost.host_calls,
                 cost.bytes_in,
@@ -165,10 +162,9 @@ fn table(changes: &[Change]) -> String {
             text.push_str(&format!("  | {} | all | | | {note} |\n", change.whose));
             continue;
         }
-        let note = match change.comparable {
-            false => "not comparable: other tools",
-            true if change.now > change.recorded => "MORE",
-            true => "less",
+        let note = match change.now > change.recorded {
+            true => "MORE",
+            false => "less",
         };
         let (recorded, now) = (shown(change.recorded), shown(change.now));
         text.push_str(&format!("  | {} | {} | {recorded} | {now} | {note} |\n", change.whose, change.figure));
@@ -183,27 +179,11 @@ mod tests {
 
     #[test]
     fn more_is_seen_at_once() {
-        let change = |recorded, now, comparable| Change {
-            whose: "s.yaml, a".to_owned(),
-            figure: "fuel",
-            recorded,
-            now,
-            comparable,
-        };
-        let rows = table(&[
-            change(Some(1), Some(2), true),
-            change(Some(2), Some(1), true),
-            change(Some(2), Some(1), false),
-            change(None, Some(1), true),
-            change(None, Some(7), true),
-        ]);
+        let change = |recorded, now| Change { whose: "s.yaml, a".to_owned(), figure: "fuel".to_owned(), recorded, now };
+        let rows =
+            table(&[change(Some(1), Some(2)), change(Some(2), Some(1)), change(None, Some(1)), change(None, Some(7))]);
         let notes = rows.lines().filter_map(|row| row.strip_prefix("  | s.yaml, a | ")).collect::<Vec<_>>();
-        let expected = [
-            "fuel | 1 | 2 | MORE |",
-            "fuel | 2 | 1 | less |",
-            "fuel | 2 | 1 | not comparable: other tools |",
-            "all | | | new |",
-        ];
+        let expected = ["fuel | 1 | 2 | MORE |", "fuel | 2 | 1 | less |", "all | | | new |"];
         assert_eq!(notes, expected);
         assert_eq!(table(&[]), "");
     }

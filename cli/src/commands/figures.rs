@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use tamis_harness::cost::Cost;
 use tamis_harness::scenario::{self, Modules, Scenario};
@@ -129,12 +128,9 @@ fn stages() -> Result<String, Failure> {
     Ok(text)
 }
 
-/// The compiler of the modules, and wasmtime.
+/// The compiler of the modules.
 fn versions() -> Result<String, Failure> {
-    let toolchain = wasm32::toolchain()?;
-    let rustc = toolchain.rustc.unwrap_or_else(|| PathBuf::from("rustc"));
-    let output = Command::new(rustc).arg("--version").output().map_err(Failure::environment)?;
-    Ok(format!("Modules by {}", String::from_utf8_lossy(&output.stdout).trim()))
+    Ok(format!("Modules by {}", wasm32::toolchain()?.version()?))
 }
 
 fn info(file: &Path) -> Result<ModuleInfo, Failure> {

@@ -79,6 +79,10 @@ fn print_module(module: &Loaded, info: &ModuleInfo, description: Option<&Descrip
         row("written with", &description.sdk);
         row("held headers", if description.held_headers { "possible" } else { "never" });
     }
+    // A module that says what it was compiled by was parsed above.
+    if let Ok(Some(compiler)) = tamis_module::compiler::read(&module.wasm) {
+        row("compiled by", &compiler);
+    }
     let hosts = hosts::lines(&gate::hosts(&module.wasm));
     for (line, name) in hosts.iter().zip(std::iter::once("loads in").chain(std::iter::repeat(""))) {
         row(name, line);

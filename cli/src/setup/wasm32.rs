@@ -33,6 +33,18 @@ pub struct Toolchain {
     pub origin: Origin,
 }
 
+impl Toolchain {
+    /// The compiler as it names itself: `rustc 1.95.0 (59807616e 2026-04-14)`.
+    ///
+    /// # Errors
+    /// When it cannot be run.
+    pub fn version(&self) -> Result<String, Failure> {
+        let rustc = self.rustc.clone().map_or_else(default_rustc, PathBuf::into_os_string);
+        process::ask(&rustc, &["--version"])
+            .ok_or_else(|| Failure::environment(format_args!("cannot run {}", rustc.display())))
+    }
+}
+
 /// Where a compiler for wasm32 comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
@@ -200,8 +212,7 @@ fn present(cache: &Cache) -> Option<Toolchain> {
 
 /// The compiler that cargo would use, if it has the target and something to link with.
 fn default_toolchain() -> Option<Toolchain> {
-    let rustc = std::env::var_os("RUSTC").filter(|name| !name.is_empty()).unwrap_or_else(|| "rustc".into());
-    let sysroot = PathBuf::from(process::ask(rustc, &["--print", "sysroot"])?);
+    let sysroot = PathBuf::from(process::ask(default_rustc(), &["--print", "sysroot"])?);
     if !has_target(&sysroot) {
         return None;
     }
@@ -211,6 +222,10 @@ fn default_toolchain() -> Option<Toolchain> {
     let linker = ["wasm-ld", "lld", "lld-22", "lld-21", "lld-20", "lld-19"].into_iter().find_map(process::find)?;
     let env = vec![(LINKER_VARIABLE, linker.clone().into())];
     Some(Toolchain { rustc: None, linker: Some(linker), env, origin: Origin::Default })
+}
+
+fn default_rustc() -> OsString {
+    std::env::var_os("RUSTC").filter(|name| !name.is_empty()).unwrap_or_else(|| "rustc".into())
 }
 
 /// Whether std itself is there: an installation that was broken off leaves the folder.

@@ -1,31 +1,32 @@
 //! What all scenarios of a folder cost, as a file: the gate of `make cost`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::budget::Figures;
 use super::model::Scenario;
 use super::modules::Modules;
-use super::run::{RunError, memory_growth, run};
+use super::run::{RunError, memory_use, run};
 use crate::document::{DocumentError, parse_as};
 
-/// How many requests the growth of memory is measured over.
+/// How many requests memory is watched over.
 const REQUESTS: usize = 10_000;
 
-/// The recorded costs of a folder's scenarios, and with what they were measured.
+/// The figure that depends on wasmtime as well as on the compiler.
+const FUEL: &str = "fuel";
+
+/// Figures by their names.
+pub type Costs = BTreeMap<String, u64>;
+
+/// The recorded costs of a folder's scenarios.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ledger {
-    /// The compiler of the modules, as `rustc -V` says it.
-    pub compiler: String,
-    /// The version of wasmtime.
-    pub wasmtime: String,
-    /// The sizes of the modules, in bytes.
-    pub modules: BTreeMap<String, u64>,
-    /// The scenarios by their file, relative to the folder.
+    /// What is the same whatever made the modules: the scenarios by their file, relative to the folder.
     pub scenarios: BTreeMap<String, Entry>,
+    /// What depends on the tools, by the compiler of the modules as `rustc --version` names it.
+    pub compilers: BTreeMap<String, Recording>,
 }
 
 /// What one scenario costs.
@@ -35,7 +36,29 @@ pub struct Entry {
     /// Bytes by which memory grows over 10,000 requests, after each exchange has been sent once.
     pub growth_over_10000_requests: u64,
     /// What each exchange costs, by its name.
-    pub exchanges: BTreeMap<String, Figures>,
+    pub exchanges: BTreeMap<String, Costs>,
+}
+
+/// What depends on the tools.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recording {
+    /// The version of wasmtime, on which fuel depends.
+    pub wasmtime: String,
+    /// The sizes of the modules, in bytes.
+    pub modules: Costs,
+    /// The scenarios by their file.
+    pub scenarios: BTreeMap<String, Measured>,
+}
+
+/// What of one scenario depends on the tools.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Measured {
+    /// The most bytes that the memory of its guests had in 10,000 requests.
+    pub peak_memory: u64,
+    /// The fuel of each exchange, by its name.
+    pub fuel: Costs,
 }
 
 /// A figure that is not the recorded one.
@@ -44,13 +67,11 @@ pub struct Change {
     /// Whose: a module, a scenario, or an exchange of one.
     pub whose: String,
     /// Which figure.
-    pub figure: &'static str,
+    pub figure: String,
     /// What is recorded, if it is.
     pub recorded: Option<u64>,
     /// What it is now, if it is still there.
     pub now: Option<u64>,
-    /// Whether both were measured with the same tools; where not, the figures say nothing.
-    pub comparable: bool,
 }
 
 /// Why there are no costs.
@@ -71,18 +92,10 @@ pub enum LedgerError {
         /// Its file.
         file: String,
     },
-    /// A module cannot be read.
-    #[error("cannot read the module {file}: {error}; `make modules` builds it")]
-    Module {
-        /// Its file.
-        file: String,
-        /// Why.
-        error: std::io::Error,
-    },
 }
 
 impl Ledger {
-    /// Measures scenarios; their files are named relative to `folder`.
+    /// Measures scenarios; their files are named relative to `folder`. Which compiler made the modules they say themselves.
     ///
     /// # Errors
     ///
@@ -91,30 +104,39 @@ impl Ledger {
         folder: &Path,
         scenarios: &[Scenario],
         modules: &mut Modules,
-        compiler: &str,
         wasmtime: &str,
     ) -> Result<Self, LedgerError> {
-        let mut ledger = Self { compiler: compiler.to_owned(), wasmtime: wasmtime.to_owned(), ..Self::default() };
+        let mut ledger = Self::default();
+        let mut recording = Recording { wasmtime: wasmtime.to_owned(), ..Recording::default() };
+        let mut compilers = BTreeSet::new();
         for scenario in scenarios {
-            let file = || scenario.file.display().to_string();
-            let report = run(scenario, modules).map_err(|error| LedgerError::Run { file: file(), error })?;
+            let refused = |error| LedgerError::Run { file: scenario.file.display().to_string(), error };
+            let report = run(scenario, modules).map_err(refused)?;
             if !report.passed() {
-                return Err(LedgerError::Failed { file: file() });
+                return Err(LedgerError::Failed { file: scenario.file.display().to_string() });
             }
-            let growth =
-                memory_growth(scenario, modules, REQUESTS).map_err(|error| LedgerError::Run { file: file(), error })?;
-            let exchanges = report.exchanges.iter();
-            let exchanges =
-                exchanges.filter_map(|exchange| Some((exchange.name.clone(), exchange.figures()?))).collect();
+            let memory = memory_use(scenario, modules, REQUESTS).map_err(refused)?;
+            let mut entry = Entry { growth_over_10000_requests: memory.growth, ..Entry::default() };
+            let mut measured = Measured { peak_memory: memory.peak, ..Measured::default() };
+            for exchange in &report.exchanges {
+                let Some(figures) = exchange.figures() else { continue };
+                let named = figures.named().into_iter().map(|(name, figure)| (name.to_owned(), figure));
+                let (fuel, costs) = named.partition::<Costs, _>(|(name, _)| name == FUEL);
+                entry.exchanges.insert(exchange.name.clone(), costs);
+                measured.fuel.extend(fuel.into_values().map(|fuel| (exchange.name.clone(), fuel)));
+            }
             let name = scenario.file.strip_prefix(folder).unwrap_or(&scenario.file).to_string_lossy().into_owned();
-            ledger.scenarios.insert(name, Entry { growth_over_10000_requests: growth, exchanges });
+            ledger.scenarios.insert(name.clone(), entry);
+            recording.scenarios.insert(name, measured);
             for filter in &scenario.filters {
-                let path = modules.file(&filter.module, &scenario.file);
-                let path = path.map_err(|error| LedgerError::Run { file: file(), error: error.into() })?;
-                let module = |error| LedgerError::Module { file: path.display().to_string(), error };
-                ledger.modules.insert(filter.module.value.clone(), std::fs::metadata(&path).map_err(module)?.len());
+                let spec = modules.filter(filter, &scenario.file).map_err(|error| refused(error.into()))?;
+                let wasm = spec.module.bytes();
+                recording.modules.insert(filter.module.value.clone(), wasm.len() as u64);
+                let compiler = tamis_module::compiler::read(wasm).ok().flatten();
+                compilers.insert(compiler.unwrap_or_else(|| "an unknown compiler".to_owned()));
             }
         }
+        ledger.compilers.insert(compilers.into_iter().collect::<Vec<_>>().join(", "), recording);
         Ok(ledger)
     }
 
@@ -137,44 +159,95 @@ impl Ledger {
         Ok(format!("# What each exchange costs, exactly. `make cost BLESS=1` writes this file.\n{text}"))
     }
 
-    /// Every figure of `now` that is not as recorded here. Fuel and sizes are comparable when the tools are the same.
+    /// Every figure of `now` that is not as recorded here, as far as both were measured with the same tools: sizes and the
+    /// peak of memory depend on the compiler, fuel on wasmtime too, nothing else on either.
     #[must_use]
     pub fn changes(&self, now: &Self) -> Vec<Change> {
-        let same_compiler = self.compiler == now.compiler;
-        let same_tools = same_compiler && self.wasmtime == now.wasmtime;
-        let (old, new) = (self.figures(), now.figures());
-        let keys = old.keys().chain(new.keys().filter(|key| !old.contains_key(key)));
-        let mut changes = keys
-            .map(|(whose, figure)| {
-                let key = (whose.clone(), *figure);
-                let comparable = match *figure {
-                    "fuel" => same_tools,
-                    "bytes" => same_compiler,
-                    _ => true,
-                };
-                let (recorded, now) = (old.get(&key).copied(), new.get(&key).copied());
-                // What is new, or gone, is a change whatever the tools are.
-                let comparable = comparable || recorded.is_none() || now.is_none();
-                Change { whose: key.0, figure: key.1, recorded, now, comparable }
-            })
-            .filter(|change| change.recorded != change.now)
-            .collect::<Vec<_>>();
-        changes.sort_by(|one, other| (&one.whose, one.figure).cmp(&(&other.whose, other.figure)));
+        let mut changes = changed(&self.figures(), &now.figures());
+        for (compiler, now) in &now.compilers {
+            if let Some(recorded) = self.compilers.get(compiler) {
+                let with_fuel = recorded.wasmtime == now.wasmtime;
+                changes.extend(changed(&recorded.figures(with_fuel), &now.figures(with_fuel)));
+            }
+        }
+        changes.sort_by(|one, other| (&one.whose, &one.figure).cmp(&(&other.whose, &other.figure)));
         changes
     }
 
-    fn figures(&self) -> BTreeMap<(String, &'static str), u64> {
-        let modules = self.modules.iter().map(|(name, bytes)| ((format!("module {name}"), "bytes"), *bytes));
-        let mut figures = modules.collect::<BTreeMap<_, _>>();
+    /// What of `now` cannot be held against what is recorded here, and why; nothing when all can.
+    #[must_use]
+    pub fn not_comparable(&self, now: &Self) -> Option<String> {
+        now.compilers.iter().find_map(|(compiler, now)| match self.compilers.get(compiler) {
+            None => {
+                let recorded = self.compilers.keys().cloned().collect::<Vec<_>>().join(" and ");
+                let recorded = if recorded.is_empty() { "nothing".to_owned() } else { recorded };
+                Some(format!(
+                    "fuel, module sizes and peak memory are not comparable: recorded with {recorded}, here it is {compiler}"
+                ))
+            }
+            Some(recorded) if recorded.wasmtime != now.wasmtime => Some(format!(
+                "fuel is not comparable: recorded with wasmtime {}, here it is {}",
+                recorded.wasmtime, now.wasmtime
+            )),
+            Some(_) => None,
+        })
+    }
+
+    /// What to record when `now` is meant. The recordings of other compilers stay, unless this change has made them old:
+    /// they are of the source before it.
+    #[must_use]
+    pub fn blessed(mut self, now: Self) -> Self {
+        let mut same_source = self.scenarios == now.scenarios;
+        for (compiler, now) in &now.compilers {
+            same_source &= self.compilers.get(compiler).is_none_or(|recorded| recorded.modules == now.modules);
+        }
+        if !same_source {
+            self.compilers.clear();
+        }
+        self.compilers.extend(now.compilers);
+        Self { scenarios: now.scenarios, compilers: self.compilers }
+    }
+
+    fn figures(&self) -> Figures {
+        let mut figures = Figures::new();
         for (file, entry) in &self.scenarios {
-            figures.insert((file.clone(), "growth_over_10000_requests"), entry.growth_over_10000_requests);
-            for (exchange, cost) in &entry.exchanges {
+            let growth = entry.growth_over_10000_requests;
+            figures.insert((file.clone(), "growth_over_10000_requests".to_owned()), growth);
+            for (exchange, costs) in &entry.exchanges {
                 let whose = format!("{file}, {exchange}");
-                figures.extend(cost.named().map(|(name, figure)| ((whose.clone(), name), figure)));
+                figures.extend(costs.iter().map(|(name, figure)| ((whose.clone(), name.clone()), *figure)));
             }
         }
         figures
     }
+}
+
+impl Recording {
+    fn figures(&self, with_fuel: bool) -> Figures {
+        let modules = self.modules.iter();
+        let mut figures =
+            modules.map(|(name, bytes)| ((format!("module {name}"), "bytes".to_owned()), *bytes)).collect::<Figures>();
+        for (file, measured) in &self.scenarios {
+            figures.insert((file.clone(), "peak_memory".to_owned()), measured.peak_memory);
+            let fuel = measured.fuel.iter().filter(|_| with_fuel);
+            figures.extend(fuel.map(|(exchange, fuel)| ((format!("{file}, {exchange}"), FUEL.to_owned()), *fuel)));
+        }
+        figures
+    }
+}
+
+/// Whose, which, how much.
+type Figures = BTreeMap<(String, String), u64>;
+
+fn changed(recorded: &Figures, now: &Figures) -> Vec<Change> {
+    let keys = recorded.keys().chain(now.keys().filter(|key| !recorded.contains_key(*key)));
+    let changes = keys.map(|key| Change {
+        whose: key.0.clone(),
+        figure: key.1.clone(),
+        recorded: recorded.get(key).copied(),
+        now: now.get(key).copied(),
+    });
+    changes.filter(|change| change.recorded != change.now).collect()
 }
 
 #[cfg(test)]
@@ -182,28 +255,46 @@ mod tests {
     use super::*;
 
     fn ledger() -> Ledger {
-        let figures = Figures { vm_entries: 3, fuel: 100, ..Figures::default() };
-        let exchanges = [("a: b # c".to_owned(), figures)].into();
-        Ledger {
-            compiler: "rustc 1".to_owned(),
-            wasmtime: "48".to_owned(),
+        let exchange = "a: b # c".to_owned();
+        let entry = Entry {
+            growth_over_10000_requests: 0,
+            exchanges: [(exchange.clone(), [("vm_entries".to_owned(), 3)].into())].into(),
+        };
+        let measured = Measured { peak_memory: 65536, fuel: [(exchange, 100)].into() };
+        let recording = Recording {
+            wasmtime: "1".to_owned(),
             modules: [("m".to_owned(), 1000)].into(),
-            scenarios: [("s.yaml".to_owned(), Entry { growth_over_10000_requests: 0, exchanges })].into(),
+            scenarios: [("s.yaml".to_owned(), measured)].into(),
+        };
+        Ledger {
+            scenarios: [("s.yaml".to_owned(), entry)].into(),
+            compilers: [("rustc 1".to_owned(), recording)].into(),
         }
     }
 
-    /// Whose, which figure, recorded, now, comparable.
-    type Row = (String, &'static str, Option<u64>, Option<u64>, bool);
+    type Row = (String, String, Option<u64>, Option<u64>);
 
-    fn changed(change: impl FnOnce(&mut Ledger)) -> Vec<Row> {
-        let mut now = ledger();
-        change(&mut now);
-        let changes = ledger().changes(&now).into_iter();
-        changes.map(|it| (it.whose, it.figure, it.recorded, it.now, it.comparable)).collect()
+    fn rows(changes: Vec<Change>) -> Vec<Row> {
+        changes.into_iter().map(|it| (it.whose, it.figure, it.recorded, it.now)).collect()
     }
 
-    fn figures(ledger: &mut Ledger) -> &mut Figures {
-        ledger.scenarios.get_mut("s.yaml").unwrap().exchanges.get_mut("a: b # c").unwrap()
+    /// The changed ledger, and what differs from the first.
+    fn after(change: impl FnOnce(&mut Entry, &mut Recording)) -> (Ledger, Vec<Row>) {
+        let mut now = ledger();
+        change(now.scenarios.get_mut("s.yaml").unwrap(), now.compilers.get_mut("rustc 1").unwrap());
+        let changes = rows(ledger().changes(&now));
+        (now, changes)
+    }
+
+    fn entries(entry: &mut Entry, vm_entries: u64) {
+        *entry.exchanges.get_mut("a: b # c").unwrap().get_mut("vm_entries").unwrap() = vm_entries;
+    }
+
+    fn rebuilt(recording: &mut Recording) {
+        *recording.modules.get_mut("m").unwrap() = 900;
+        let measured = recording.scenarios.get_mut("s.yaml").unwrap();
+        measured.peak_memory = 131_072;
+        *measured.fuel.get_mut("a: b # c").unwrap() = 90;
     }
 
     #[test]
@@ -213,35 +304,56 @@ mod tests {
 
     #[test]
     fn every_change_counts_up_and_down() {
-        assert_eq!(changed(|_| {}), []);
-        let whose = "s.yaml, a: b # c".to_owned();
-        assert_eq!(changed(|now| figures(now).vm_entries = 4), [(whose.clone(), "vm_entries", Some(3), Some(4), true)]);
-        assert_eq!(changed(|now| figures(now).vm_entries = 2), [(whose.clone(), "vm_entries", Some(3), Some(2), true)]);
-        assert_eq!(changed(|now| figures(now).fuel = 101), [(whose, "fuel", Some(100), Some(101), true)]);
-        let growth = changed(|now| now.scenarios.get_mut("s.yaml").unwrap().growth_over_10000_requests = 65536);
-        assert_eq!(growth, [("s.yaml".to_owned(), "growth_over_10000_requests", Some(0), Some(65536), true)]);
-        assert!(changed(|now| now.scenarios.clear()).iter().all(|(.., now, comparable)| now.is_none() && *comparable));
+        let row =
+            |whose: &str, figure: &str, recorded, now| (whose.to_owned(), figure.to_owned(), Some(recorded), Some(now));
+        assert_eq!(after(|_, _| {}).1, []);
+        assert_eq!(after(|entry, _| entries(entry, 4)).1, [row("s.yaml, a: b # c", "vm_entries", 3, 4)]);
+        assert_eq!(after(|entry, _| entries(entry, 2)).1, [row("s.yaml, a: b # c", "vm_entries", 3, 2)]);
+        let growth = after(|entry, _| entry.growth_over_10000_requests = 65536).1;
+        assert_eq!(growth, [row("s.yaml", "growth_over_10000_requests", 0, 65536)]);
+        assert_eq!(
+            after(|_, recording| rebuilt(recording)).1,
+            [
+                row("module m", "bytes", 1000, 900),
+                row("s.yaml", "peak_memory", 65536, 131_072),
+                row("s.yaml, a: b # c", "fuel", 100, 90)
+            ]
+        );
+        let gone = ledger().changes(&Ledger { scenarios: BTreeMap::new(), ..ledger() });
+        assert!(gone.len() == 2 && gone.iter().all(|change| change.now.is_none()), "{gone:?}");
     }
 
     #[test]
-    fn other_tools_make_fuel_and_sizes_say_nothing() {
-        let other = |now: &mut Ledger| {
-            figures(now).fuel = 90;
-            figures(now).bytes_in = 1;
-            *now.modules.get_mut("m").unwrap() = 900;
-        };
-        let comparable = |found: Vec<Row>| {
-            found.into_iter().map(|(_, figure, _, _, comparable)| (figure, comparable)).collect::<Vec<_>>()
-        };
-        let compiler = changed(|now| {
-            other(now);
-            now.compiler.push('1');
+    fn other_tools_make_some_figures_say_nothing() {
+        let (mut now, _) = after(|_, recording| {
+            rebuilt(recording);
+            recording.wasmtime = "2".to_owned();
         });
-        assert_eq!(comparable(compiler), [("bytes", false), ("bytes_in", true), ("fuel", false)]);
-        let wasmtime = changed(|now| {
-            other(now);
-            now.wasmtime.push('1');
-        });
-        assert_eq!(comparable(wasmtime), [("bytes", true), ("bytes_in", true), ("fuel", false)]);
+        let figures = |changes: Vec<Change>| changes.into_iter().map(|change| change.figure).collect::<Vec<_>>();
+        assert_eq!(figures(ledger().changes(&now)), ["bytes", "peak_memory"]);
+        let why = "fuel is not comparable: recorded with wasmtime 1, here it is 2";
+        assert_eq!(ledger().not_comparable(&now).as_deref(), Some(why));
+        let recording = now.compilers.remove("rustc 1").unwrap();
+        now.compilers.insert("rustc 2".to_owned(), recording);
+        entries(now.scenarios.get_mut("s.yaml").unwrap(), 4);
+        assert_eq!(figures(ledger().changes(&now)), ["vm_entries"]);
+        let why = ledger().not_comparable(&now).unwrap();
+        assert!(why.ends_with("not comparable: recorded with rustc 1, here it is rustc 2"), "{why}");
+        assert_eq!(ledger().not_comparable(&ledger()), None);
+    }
+
+    #[test]
+    fn recordings_of_other_compilers_stay_until_the_source_changes() {
+        let compilers = |ledger: Ledger| ledger.compilers.into_keys().collect::<Vec<_>>();
+        let mut second = ledger();
+        let recording = second.compilers.remove("rustc 1").unwrap();
+        second.compilers.insert("rustc 2".to_owned(), recording);
+        let both = ledger().blessed(second.clone());
+        assert_eq!(compilers(both.clone()), ["rustc 1", "rustc 2"]);
+        assert_eq!(both.changes(&ledger()), []);
+        let (rebuilt, _) = after(|_, recording| rebuilt(recording));
+        assert_eq!(compilers(both.clone().blessed(rebuilt)), ["rustc 1"]);
+        let (dearer, _) = after(|entry, _| entries(entry, 4));
+        assert_eq!(compilers(both.blessed(dearer)), ["rustc 1"]);
     }
 }

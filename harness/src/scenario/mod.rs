@@ -62,6 +62,7 @@ pub mod step;
 mod tree;
 mod value;
 
+pub use budget::Figures;
 pub use check::{Effects, Observed, Seen, SeenCallout};
 pub use difference::Difference;
 pub use engine::Engine;
@@ -70,4 +71,4 @@ pub use modules::Modules;
 pub use paint::Paint;
 pub use read::ScenarioError;
 pub use report::{ExchangeReport, Report, Verdict};
-pub use run::{memory_growth, run};
+pub use run::{MemoryUse, memory_use, run};

@@ -70,25 +70,37 @@ pub fn run(scenario: &Scenario, modules: &mut Modules) -> Result<Report, RunErro
     Ok(Report { scenario: name, file, engine: engine.to_string(), exchanges })
 }
 
-/// By how many bytes the memory of a chain grows while the exchanges of a scenario are sent again and again, about
-/// `requests` of them, after all of its steps have been done once.
+/// The memory of a chain's guests, all workers together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MemoryUse {
+    /// The most bytes that it had.
+    pub peak: u64,
+    /// The bytes by which it grew after every step had been done once.
+    pub growth: u64,
+}
+
+/// What memory a chain takes while the exchanges of a scenario are sent again and again, about `requests` of them, after
+/// all of its steps have been done once.
 ///
 /// # Errors
 ///
 /// [`RunError`] when the chain cannot be loaded.
-pub fn memory_growth(scenario: &Scenario, modules: &mut Modules, requests: usize) -> Result<u64, RunError> {
+pub fn memory_use(scenario: &Scenario, modules: &mut Modules, requests: usize) -> Result<MemoryUse, RunError> {
     let mut session = Session::start(scenario, &filters(scenario, modules)?)?;
     for step in &scenario.steps {
         session.step(step, &Cuts::first(step));
     }
-    let before = session.memory_bytes();
+    let before = session.memory_bytes() as u64;
+    // It can become less where a VM that failed is loaded anew.
+    let mut peak = before;
     let exchanges = scenario.steps.iter().filter(|step| step.exchange().is_some()).collect::<Vec<_>>();
     for _ in 0..requests.checked_div(exchanges.len()).unwrap_or_default() {
         for step in &exchanges {
             session.step(step, &Cuts::first(step));
         }
+        peak = peak.max(session.memory_bytes() as u64);
     }
-    Ok(session.memory_bytes().saturating_sub(before) as u64)
+    Ok(MemoryUse { peak, growth: peak - before })
 }
 
 fn filters(scenario: &Scenario, modules: &mut Modules) -> Result<Vec<FilterSpec>, FilterError> {

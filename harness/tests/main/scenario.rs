@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use tamis_harness::envoy::{find_or_skip, run_all};
-use tamis_harness::scenario::{Difference, Modules, Report, Scenario, Verdict, memory_growth, run, snapshot};
+use tamis_harness::scenario::{Difference, MemoryUse, Modules, Report, Scenario, Verdict, memory_use, run, snapshot};
 use tempfile::TempDir;
 
 mod steps;
@@ -243,10 +243,11 @@ fn snapshots_are_written_when_asked_and_compared_ever_after() {
 #[test]
 fn memory_that_grows_with_every_request_is_seen() {
     let place = Place::new("  - name: a\n");
-    assert_eq!(memory_growth(&place.read(), &mut Modules::default(), 100).unwrap(), 0);
+    let used = || memory_use(&place.read(), &mut Modules::default(), 100).unwrap();
+    assert_eq!(used(), MemoryUse { peak: 1 << 16, growth: 0 });
     let leaking = GUEST.replace("(drop (call $log", "(drop (memory.grow (i32.const 1))) (drop (call $log");
     std::fs::write(place.folder.path().join("guest.wasm"), wat::parse_str(leaking).unwrap()).unwrap();
-    assert_eq!(memory_growth(&place.read(), &mut Modules::default(), 100).unwrap(), 100 << 16);
+    assert_eq!(used(), MemoryUse { peak: 102 << 16, growth: 100 << 16 });
 }
 
 #[test]

@@ -28,7 +28,7 @@ fn what_a_newer_sdk_adds_is_kept() {
     let found = Description::read(&section(json)).unwrap().unwrap();
     assert_eq!(found.phases, ["request_headers", "from_the_future"]);
     assert_eq!(found.more["images"], json!({"lean": true}));
-    let again = post_link(&five_phases(), &PostLink { description: Some(&found), keep_phases: None }).unwrap();
+    let again = post_link(&five_phases(), &PostLink { description: Some(&found), ..PostLink::default() }).unwrap();
     assert_eq!(Description::read(&again.module).unwrap(), Some(found));
 }
 

@@ -19,7 +19,7 @@ fn description() -> Description {
 }
 
 fn link(wasm: &[u8], keep_phases: Option<&[Phase]>) -> Linked {
-    post_link(wasm, &PostLink { description: Some(&description()), keep_phases }).unwrap()
+    post_link(wasm, &PostLink { description: Some(&description()), keep_phases, ..PostLink::default() }).unwrap()
 }
 
 fn exports(wasm: &[u8]) -> Vec<String> {
@@ -88,7 +88,7 @@ fn with_phases_named_the_others_go_but_never_deletion() {
 
 #[test]
 fn a_phase_that_is_not_there_is_a_mistake() {
-    let options = PostLink { description: None, keep_phases: Some(&[Phase::RequestHeaders, Phase::Tick]) };
+    let options = PostLink { keep_phases: Some(&[Phase::RequestHeaders, Phase::Tick]), ..PostLink::default() };
     let error = post_link(&five_phases(), &options).unwrap_err();
     assert!(matches!(error, PostLinkError::NoSuchPhase { phase: Phase::Tick, .. }));
     assert!(error.to_string().contains("no phase `tick`: it exports request_headers, request_body,"), "{error}");
