@@ -22,7 +22,7 @@ MODULES := -p transformation -p hello -p path-echo -p block-by-path -p replace-b
 PLAIN := -p plain-crate --phases request_headers,response_headers
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint modules setup fmt figures conformance cost rules tamis
+.PHONY: help demo test lint modules setup fmt figures conformance cost rules bench tamis
 .SILENT:
 # `make -j lint test` would have two cargos wait for each other.
 .NOTPARALLEL:
@@ -37,6 +37,7 @@ help:
 	echo "make fmt                          format the code"
 	echo "make fuzz [TIME=60]               search for inputs that break a parser or the gate, for so many seconds"
 	echo "make cost [BLESS=1]               what every scenario costs, against what is recorded"
+	echo "make bench [BLESS=1]              the harness beside a bare loop on wasmtime, as ratios"
 	echo "make rules [BLESS=1]              which rules of Envoy's behaviour have a test"
 	echo "make figures                      rewrite docs/figures.md"
 
@@ -108,6 +109,10 @@ figures: modules
 # What is recorded is a gate; BLESS=1 records what is so now.
 cost: modules
 	$(TAMIS) cost $(if $(BLESS),--bless)
+
+# Ratios of one run on one machine: nothing here fails a build. BLESS=1 takes them over into docs/measured, for `make figures`.
+bench: modules
+	$(CARGO) bench -q -p tamis-harness --bench requests -- $(if $(BLESS),--out $(CURDIR)/docs/measured/requests.md)
 
 rules: tamis
 	$(TAMIS) rules $(if $(BLESS),--bless)

@@ -26,6 +26,9 @@ const DEMO: &str = "examples/s01-headers/scenario.yaml";
 /// The recorded stages of `make` targets, as `scripts/measure-stages` leaves them.
 const STAGES: &str = "docs/stages";
 
+/// What other commands have measured, a section each, as `make bench BLESS=1` leaves them.
+const MEASURED: &str = "docs/measured";
+
 /// `tamis figures`
 #[derive(clap::Args)]
 pub struct Figures {
@@ -43,7 +46,7 @@ impl Figures {
         let mut page = String::from(
             "# Figures\n\nWritten by `make figures`; do not edit. Every figure here was measured, and says with what.\n",
         );
-        for section in [modules()?, costs()?, stages()?] {
+        for section in [modules()?, costs()?].into_iter().chain(measured()?).chain([stages()?]) {
             page.push('\n');
             page.push_str(&section);
         }
@@ -102,6 +105,14 @@ fn costs() -> Result<String, Failure> {
         );
     }
     Ok(text)
+}
+
+fn measured() -> Result<Vec<String>, Failure> {
+    let cannot = |error: std::io::Error| Failure::environment(format_args!("cannot read {MEASURED}: {error}"));
+    let entries = fs::read_dir(MEASURED).map_err(cannot)?.collect::<Result<Vec<_>, _>>().map_err(cannot)?;
+    let mut files = entries.into_iter().map(|entry| entry.path()).collect::<Vec<_>>();
+    files.sort();
+    files.iter().map(|file| fs::read_to_string(file).map_err(cannot)).collect()
 }
 
 fn stages() -> Result<String, Failure> {

@@ -140,7 +140,8 @@ impl Message {
 }
 
 /// The wire form of a map; an empty one is no bytes at all (rules `MEM-4`, `MEM-6`).
-pub(crate) fn encode(map: &HeaderMap) -> Vec<u8> {
+#[must_use]
+pub fn encode(map: &HeaderMap) -> Vec<u8> {
     if map.is_empty() {
         return Vec::new();
     }
@@ -164,7 +165,8 @@ const MAX_WIRE_BYTES: usize = 1 << 20;
 const MAX_PAIRS: u32 = 1024;
 
 /// Reads the wire form; what is malformed or too much is an empty list, without an error (rule `MEM-5`).
-pub(crate) fn decode(wire: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
+#[must_use]
+pub fn decode(wire: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
     if wire.len() > MAX_WIRE_BYTES {
         return Vec::new();
     }

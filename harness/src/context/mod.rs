@@ -29,7 +29,7 @@ pub(crate) use grpc::GrpcArguments;
 pub use grpc::{GrpcRequest, GrpcTarget, GrpcWhat};
 pub use headers::HeaderMap;
 pub use log::{LogLevel, LogLine};
-pub(crate) use maps::decode as decode_pairs;
+pub use maps::{decode as decode_pairs, encode as encode_pairs};
 pub(crate) use process::next_random;
 pub use process::{ClusterState, Process};
 
