@@ -20,13 +20,16 @@
 //! | [`map`] | what can be asked of a header map, and one that lives in memory |
 //! | [`views`] | paths, queries, cookies, content types, authorities, addresses: typed, borrowed, not decoded |
 //! | [`json`] | JSON as bytes: looked at in place, edited without losing any |
+//! | [`split`], [`hash`] | who gets which version, by weight and for good; a keyed hash for what clients send |
 //! | [`matching`] | which requests a rule is for: one language for all filters |
 
+pub mod hash;
 pub mod json;
 pub mod map;
 pub mod matching;
 pub mod name;
 pub mod pairs;
+pub mod split;
 pub mod value;
 pub mod views;
 

@@ -26,7 +26,7 @@
 //!
 //! # Where it follows the Gateway API
 //!
-//! Host names, with wildcards; paths, exact or by whole segments; `precedence` ([`most_specific`]). The rest follows
+//! Host names, with wildcards; paths, exact or by whole segments; `precedence` ([`Precedence`]). The rest follows
 //! Envoy's own route matcher (run on 1.36.4, 1.38.2 and 1.40.0), with two differences that close ways around a rule:
 //!
 //! * **Who sends a thing twice.** Envoy looks at the first cookie and the first query parameter of a name; for headers at
@@ -62,6 +62,6 @@ pub use host::{Hostname, InvalidHostname};
 pub use method::{InvalidMethod, Method};
 pub use path::{InvalidPath, PathMatch, PathPattern};
 pub use pattern::{InvalidPattern, MAX_PATTERN_BYTES, Pattern};
-pub use precedence::{NotInGatewayApi, Rank, most_specific};
+pub use precedence::{NotInGatewayApi, Precedence, Rank, most_specific};
 pub use subject::{Request, Subject};
 pub use value::{Of, ValueMatch};

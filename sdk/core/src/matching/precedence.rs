@@ -2,9 +2,72 @@
 
 use std::cmp::Reverse;
 
+use schemars::JsonSchema;
+use serde::Deserialize;
+
 use super::conditions::Conditions;
 use super::{Match, Subject};
 use crate::views::{Authority, RequestPath};
+
+/// Which of the rules that hold is meant: a setting of filters whose rules exclude one another.
+///
+/// ```
+/// use tamis_core::matching::{Match, Precedence, Request};
+///
+/// let rules: Vec<Match> = serde_json::from_str(r#"[{}, {"methods": ["GET"]}]"#)?;
+/// let request = Request::new("GET", "h", "/");
+/// assert_eq!(Precedence::Listed.choose(&rules, &request), Ok(Some(0)));
+/// assert_eq!(Precedence::GatewayApi.choose(&rules, &request), Ok(Some(1)));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Precedence {
+    /// The first one in the list.
+    #[default]
+    Listed,
+    /// The most specific one, as the Gateway API defines it for hosts, paths, methods, headers and query parameters; the
+    /// first one of equals.
+    GatewayApi,
+}
+
+impl Precedence {
+    /// Whether the order is defined for these rules; asked when a configuration is read.
+    ///
+    /// # Errors
+    ///
+    /// The place of the first rule that has a condition which the Gateway API does not define.
+    pub fn check<'m>(self, rules: impl IntoIterator<Item = &'m Match>) -> Result<(), (usize, NotInGatewayApi)> {
+        match self {
+            Self::Listed => Ok(()),
+            Self::GatewayApi => rules
+                .into_iter()
+                .enumerate()
+                .try_for_each(|(at, rule)| rule.in_gateway_api().map_err(|error| (at, error))),
+        }
+    }
+
+    /// The rule that a request is for, by its place in the list.
+    ///
+    /// # Errors
+    ///
+    /// When the request cannot be read.
+    pub fn choose<'m, S: Subject>(
+        self,
+        rules: impl IntoIterator<Item = &'m Match>,
+        subject: &S,
+    ) -> Result<Option<usize>, S::Error> {
+        if self == Self::GatewayApi {
+            return most_specific(rules, subject);
+        }
+        for (at, rule) in rules.into_iter().enumerate() {
+            if rule.holds(subject)? {
+                return Ok(Some(at));
+            }
+        }
+        Ok(None)
+    }
+}
 
 /// How specific a rule is for one request. A greater one goes first.
 ///

@@ -89,6 +89,23 @@ impl Cidr {
         })
     }
 
+    /// The block that an address is in: the first `v4` bits of an IPv4 address, or the first `v6` of another one. Whoever
+    /// has one IPv6 address usually has its whole /64, so a limit or a split by single ones does not hold them.
+    ///
+    /// ```
+    /// use tamis_core::views::Cidr;
+    ///
+    /// let block = |address: &str| Cidr::around(address.parse().unwrap(), 32, 64).to_string();
+    /// assert_eq!(block("2001:db8::1:2:3:4"), "2001:db8::/64");
+    /// assert_eq!(block("::ffff:192.0.2.1"), "192.0.2.1/32");
+    /// ```
+    #[must_use]
+    pub fn around(address: IpAddr, v4: u8, v6: u8) -> Self {
+        let address = address.to_canonical();
+        let bits = if address.is_ipv4() { v4 } else { v6 }.min(width(address));
+        Self { first: masked(address, bits), bits }
+    }
+
     /// Whether an address is in the block.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {

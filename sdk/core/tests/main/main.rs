@@ -16,4 +16,5 @@ mod json;
 mod json_edits;
 mod matching;
 mod precedence;
+mod split;
 mod views;

@@ -1,7 +1,7 @@
 //! The order of the Gateway API.
 
 use serde_json::json;
-use tamis_core::matching::{Match, Request, most_specific};
+use tamis_core::matching::{Match, Precedence, Request, most_specific};
 
 /// From the most specific to the least; two neighbours differ in one thing.
 fn ladder() -> Vec<Match> {
@@ -48,6 +48,9 @@ fn the_first_of_equals_is_meant_and_none_when_none_holds() {
         serde_json::from_value(json!([{"methods": ["PUT"]}, {"hosts": ["a.example.com"]}])).unwrap();
     let twice = [&rules[0], &rules[1], &rules[1]];
     assert_eq!(most_specific(twice, &request()), Ok(Some(1)));
+    assert_eq!(Precedence::GatewayApi.choose(twice, &request()), Ok(Some(1)));
+    assert_eq!(Precedence::Listed.choose([&rules[0], &Match::default(), &rules[1]], &request()), Ok(Some(1)));
+    assert_eq!(serde_json::from_str::<Precedence>("\"gateway-api\"").unwrap(), Precedence::GatewayApi);
     assert_eq!(most_specific(twice, &Request::new("GET", "h", "/")), Ok(None));
 }
 
@@ -62,6 +65,9 @@ fn conditions_without_a_place_in_the_order_are_refused() {
         };
         let rule: Match = serde_json::from_value(json!({condition: value})).unwrap();
         assert_eq!(rule.in_gateway_api().unwrap_err().condition, condition);
+        let (at, error) = Precedence::GatewayApi.check([&Match::default(), &rule]).unwrap_err();
+        assert_eq!((at, error.condition), (1, condition));
+        assert_eq!(Precedence::Listed.check([&rule]), Ok(()));
     }
     assert!(ladder().iter().all(|rule| rule.in_gateway_api().is_ok()));
 }
