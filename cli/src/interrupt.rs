@@ -1,9 +1,11 @@
-//! Ctrl-C, told to whoever asks.
+//! Ctrl-C and SIGHUP, told to whoever asks.
 //!
 //! A command that has started other programs must not die of a signal: it looks here between its steps, returns, and so
 //! drops the guards that stop them.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -21,7 +23,6 @@ impl Interrupt {
     /// # Errors
     /// When the system gives no signals.
     pub fn install() -> Result<Self, Failure> {
-        let cannot = |error: std::io::Error| Failure::environment(format_args!("cannot wait for signals: {error}"));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(cannot)?;
         let (mut interrupt, mut terminate) = {
             let _inside = runtime.enter();
@@ -42,13 +43,11 @@ impl Interrupt {
         Ok(this)
     }
 
-    /// Waits for the signal.
-    pub fn wait(&self) {
+    /// Waits for the signal, but not for longer; says whether it has come.
+    pub fn wait_for(&self, limit: Duration) -> bool {
         let (came, changed) = &*self.state;
-        let mut came = came.lock().unwrap_or_else(PoisonError::into_inner);
-        while !*came {
-            came = changed.wait(came).unwrap_or_else(PoisonError::into_inner);
-        }
+        let came = came.lock().unwrap_or_else(PoisonError::into_inner);
+        *changed.wait_timeout_while(came, limit, |came| !*came).unwrap_or_else(PoisonError::into_inner).0
     }
 
     /// Goes on, unless the signal has come.
@@ -62,4 +61,40 @@ impl Interrupt {
             Ok(())
         }
     }
+}
+
+/// Whether SIGHUP has come.
+pub struct Hangups(Arc<AtomicBool>);
+
+impl Hangups {
+    /// Takes the signal over for the rest of the process.
+    ///
+    /// # Errors
+    /// When the system gives no signals.
+    pub fn install() -> Result<Self, Failure> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(cannot)?;
+        let mut hangup = {
+            let _inside = runtime.enter();
+            signal(SignalKind::hangup()).map_err(cannot)?
+        };
+        let came = Arc::new(AtomicBool::new(false));
+        let this = Self(came.clone());
+        std::thread::spawn(move || {
+            runtime.block_on(async {
+                while hangup.recv().await.is_some() {
+                    came.store(true, Ordering::Release);
+                }
+            });
+        });
+        Ok(this)
+    }
+
+    /// Whether one has come since the last look.
+    pub fn came(&self) -> bool {
+        self.0.swap(false, Ordering::AcqRel)
+    }
+}
+
+fn cannot(error: std::io::Error) -> Failure {
+    Failure::environment(format_args!("cannot wait for signals: {error}"))
 }

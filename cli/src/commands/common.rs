@@ -32,6 +32,7 @@ impl RegistryFlags {
 }
 
 /// A module with where it comes from.
+#[derive(Clone)]
 pub struct Loaded {
     /// Its bytes.
     pub wasm: Vec<u8>,

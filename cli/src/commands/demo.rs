@@ -7,9 +7,10 @@ use std::process::{Command, Stdio};
 
 use tamis_harness::context::Process;
 use tamis_harness::envoy::{self, EnvoyBinary, EnvoyProcess};
-use tamis_harness::gateway::{Echo, client};
+use tamis_harness::gateway::{Echo, GatewayOptions, client};
 use tamis_harness::scenario::model::Request;
 use tamis_harness::scenario::{Observed, Scenario};
+use tamis_harness::stream::Options;
 use tamis_oci::LocalRegistry;
 
 use super::common::{self, RegistryFlags};
@@ -101,10 +102,9 @@ impl Stage {
         let compiled = common::compile(&module)?;
         let document = common::configuration(&self.config)?;
         common::accepted(&compiled, &module.origin, Some((&self.config, &document)))?;
-        let proxy = serve::proxy(&compiled, "transformation", Some(&document), Process::deterministic(1))?;
-        let address = self.echo.address();
-        let upstream = (address.ip().to_string(), address.port());
-        let gateway = serve::start(([127, 0, 0, 1], 0).into(), upstream, proxy)?;
+        let filter = serve::spec(&compiled, "transformation", Some(&document));
+        let proxy = serve::proxy(&filter, Process::deterministic(1), Options::default())?;
+        let gateway = serve::start(GatewayOptions::new(self.echo.address().into()), proxy)?;
         println!("==> embedded gateway on http://{}, in front of an echo server", gateway.address());
         let observed = self.send(gateway.address());
         gateway.shutdown();

@@ -123,7 +123,7 @@ impl From<Policy> for FailurePolicy {
 }
 
 /// Reads `HOST:PORT`.
-pub fn upstream(text: &str) -> Result<Upstream, String> {
+fn upstream(text: &str) -> Result<Upstream, String> {
     let wrong = || format!("`{text}` is not HOST:PORT, as in 127.0.0.1:8000");
     let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
     let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);

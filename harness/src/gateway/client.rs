@@ -109,14 +109,14 @@ pub fn send_blocking(address: SocketAddr, request: &Request) -> Result<Seen, Cli
 
 /// Why there is no whole answer.
 #[derive(Debug)]
-pub(super) enum ExchangeError {
+enum ExchangeError {
     Connect(std::io::Error),
     Broken(String),
     TooLarge,
 }
 
 /// One request on a connection of its own. Dropping the future closes the connection. The caller sets the time limit.
-pub(super) async fn exchange<B>(
+async fn exchange<B>(
     address: impl ToSocketAddrs,
     request: hyper::Request<B>,
     body_limit: usize,

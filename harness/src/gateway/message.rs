@@ -1,14 +1,13 @@
-//! Between HTTP/1.1 as hyper has it and messages as filters see them.
+//! Between HTTP as hyper has it and messages as filters see them.
 
-use http_body_util::Full;
-use hyper::body::Bytes;
-use hyper::header::{CONTENT_LENGTH, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING};
-use hyper::http::uri::PathAndQuery;
+use hyper::header::{CONNECTION, CONTENT_LENGTH, COOKIE, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING, UPGRADE};
+use hyper::http::uri::{Authority, PathAndQuery, Scheme};
 use hyper::http::{request, response};
-use hyper::{Method, Request, Response, StatusCode, Uri};
+use hyper::{Method, StatusCode, Uri, Version};
 
+use super::client::HEADER_COUNT;
+use super::framing::Length;
 use crate::context::HeaderMap;
-use crate::stream::WireMessage;
 
 /// A request that no filter gets to see, and why.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -19,30 +18,70 @@ pub(super) enum BadRequest {
     TwoHosts,
     #[error("CONNECT is not served here")]
     Connect,
+    #[error("the protocol cannot be changed here")]
+    Upgrade,
+    #[error("HTTP/1.0 is not served here")]
+    Http10,
+    #[error("the request has too many headers")]
+    TooMany,
 }
 
-/// A message that HTTP/1.1 cannot carry after the filters have been at it. No text quotes a header's value.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+/// A message that HTTP cannot carry after the filters have been at it. No text quotes a header's value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Unsendable {
     #[error("the filters left no usable {0} (HDR-14)")]
     Pseudo(&'static str),
     #[error("the header name \"{}\" is not a token", .0.escape_ascii())]
     Name(Vec<u8>),
-    #[error("the header {0} has a value with bytes that HTTP/1.1 cannot carry (HDR-17)")]
+    #[error("the header {0} has a value with bytes that HTTP cannot carry (HDR-17)")]
     Value(HeaderName),
     #[error("there are too many headers")]
     TooMany,
-    #[error(
-        "content-length is not the length of the body, which is {body} bytes (HDR-16); a filter that changes a body \
-         removes content-length while it holds the headers"
-    )]
-    Length { body: usize },
+    #[error("content-length is not a number (HDR-16)")]
+    NoLength,
+    #[error("the body has more bytes than content-length says, {announced} (HDR-16); {CHANGES}")]
+    TooLong { announced: u64 },
+    #[error("content-length is {announced}, and the body has {body} bytes (HDR-16); {CHANGES}")]
+    TooShort { announced: u64, body: u64 },
+    #[error("the stream ended before the body did")]
+    BrokenOff,
 }
 
-/// A request as filters see it: pseudo headers first, what only concerns one connection left out.
-pub(super) fn request_in(head: &request::Parts, body: Bytes) -> Result<WireMessage, BadRequest> {
+const CHANGES: &str = "a filter that changes a body removes content-length while it holds the headers";
+
+/// The protocol of the connection that a message goes out on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Protocol {
+    Http1,
+    Http2,
+}
+
+impl BadRequest {
+    /// What the client gets: what Envoy gives it by default.
+    pub(super) fn status(&self) -> StatusCode {
+        match self {
+            Self::NoHost | Self::TwoHosts => StatusCode::BAD_REQUEST,
+            Self::Connect => StatusCode::NOT_FOUND,
+            Self::Upgrade => StatusCode::FORBIDDEN,
+            Self::Http10 => StatusCode::UPGRADE_REQUIRED,
+            Self::TooMany => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        }
+    }
+}
+
+/// A request's headers as filters see them: pseudo headers first, what only concerns one connection left out.
+pub(super) fn request_in(head: &request::Parts) -> Result<HeaderMap, BadRequest> {
+    if head.version == Version::HTTP_10 || head.version == Version::HTTP_09 {
+        return Err(BadRequest::Http10);
+    }
     if head.method == Method::CONNECT {
         return Err(BadRequest::Connect);
+    }
+    if head.headers.len() > HEADER_COUNT {
+        return Err(BadRequest::TooMany);
+    }
+    if head.version == Version::HTTP_11 && asks_for_upgrade(&head.headers) {
+        return Err(BadRequest::Upgrade);
     }
     let mut hosts = head.headers.get_all(HOST).iter();
     let host = hosts.next();
@@ -63,93 +102,123 @@ pub(super) fn request_in(head: &request::Parts, body: Bytes) -> Result<WireMessa
     headers.add(b":scheme", b"http");
     // hyper itself says 100 to a client that waits for it, so there is nothing left to expect.
     let regular = head.headers.iter().filter(|(name, _)| **name != HOST && name.as_str() != "expect");
-    add_regular(&mut headers, regular);
-    Ok(WireMessage::new(headers, body.into()))
+    // HTTP/2 lets a client send its cookies in pieces; filters see one header, as they do in Envoy.
+    let joined = head.version == Version::HTTP_2 && head.headers.get_all(COOKIE).iter().nth(1).is_some();
+    add_regular(&mut headers, regular.filter(|(name, _)| !(joined && **name == COOKIE)));
+    if joined {
+        let crumbs = head.headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect::<Vec<_>>();
+        headers.add(b"cookie", &crumbs.join(b"; ".as_slice()));
+    }
+    Ok(headers)
 }
 
-/// A response as filters see it.
-pub(super) fn response_in(head: &response::Parts, body: Bytes) -> WireMessage {
+/// Envoy's rule: `connection` has the word, and `upgrade` says what for. HTTP/2 is no other protocol here: who offers it
+/// that way goes on with HTTP/1.1.
+fn asks_for_upgrade(headers: &hyper::HeaderMap) -> bool {
+    let has_word = |value: &HeaderValue| {
+        value.as_bytes().split(|byte| *byte == b',').any(|word| word.trim_ascii().eq_ignore_ascii_case(b"upgrade"))
+    };
+    let wanted = headers.get(UPGRADE).map(HeaderValue::as_bytes).unwrap_or_default();
+    !wanted.is_empty() && !wanted.eq_ignore_ascii_case(b"h2c") && headers.get_all(CONNECTION).iter().any(has_word)
+}
+
+/// A response's headers as filters see them.
+pub(super) fn response_in(head: &response::Parts) -> HeaderMap {
     let mut headers = HeaderMap::default();
     headers.add(b":status", head.status.as_str().as_bytes());
     add_regular(&mut headers, head.headers.iter());
-    WireMessage::new(headers, body.into())
+    headers
 }
 
-/// The gateway's own answer.
-pub(super) fn local_reply(status: StatusCode, text: &str) -> WireMessage {
-    let body = format!("tamis: {text}\n");
-    let length = body.len().to_string();
-    let headers = [(":status", status.as_str()), ("content-length", &length), ("content-type", "text/plain")];
-    WireMessage::new(headers.into_iter().collect(), body.into())
+/// Trailers as filters see them.
+pub(super) fn trailers_in(trailers: &hyper::HeaderMap) -> HeaderMap {
+    let mut map = HeaderMap::default();
+    for (name, value) in trailers {
+        map.add(name.as_str().as_bytes(), value.as_bytes());
+    }
+    map
 }
 
-/// A request as it goes to the upstream.
-pub(super) fn request_out(message: &WireMessage) -> Result<Request<Full<Bytes>>, Unsendable> {
-    let headers = &message.headers;
+/// A request's head as it goes to the upstream, and how its body ends; with `end` it has none.
+pub(super) fn request_out(
+    headers: &HeaderMap,
+    end: bool,
+    protocol: Protocol,
+) -> Result<(request::Parts, Length), Unsendable> {
     let pseudo = |name: &'static str| headers.get(name.as_bytes()).ok_or(Unsendable::Pseudo(name));
     let method = Method::from_bytes(pseudo(":method")?).map_err(|_| Unsendable::Pseudo(":method"))?;
+    let method = Some(method).filter(|method| *method != Method::CONNECT).ok_or(Unsendable::Pseudo(":method"))?;
     let path = PathAndQuery::try_from(pseudo(":path")?)
         .ok()
         .filter(|path| matches!(path.as_str().as_bytes(), [b'/', ..] | b"*"));
     let path = path.ok_or(Unsendable::Pseudo(":path"))?;
-    let host = HeaderValue::from_bytes(pseudo(":authority")?).map_err(|_| Unsendable::Pseudo(":authority"))?;
-    let body = message.body();
-    let framing = Framing::of(headers, body.len())?;
-    let mut request = Request::new(Full::new(Bytes::from(body)));
-    request.headers_mut().insert(HOST, host);
-    fill(request.headers_mut(), headers)?;
-    match framing {
-        Framing::Chunked => _ = request.headers_mut().insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked")),
-        // Methods whose requests are expected to have a body say that there is none (RFC 9110, 8.6).
-        Framing::Empty if matches!(method, Method::POST | Method::PUT | Method::PATCH) => {
-            request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+    let authority = pseudo(":authority")?;
+    let length = Length::of(headers, end)?;
+    let (mut request, ()) = hyper::Request::new(()).into_parts();
+    match protocol {
+        Protocol::Http1 => {
+            let host = HeaderValue::from_bytes(authority).map_err(|_| Unsendable::Pseudo(":authority"))?;
+            request.headers.insert(HOST, host);
+            request.uri = Uri::from(path);
         }
-        Framing::Empty | Framing::Length => {}
+        Protocol::Http2 => {
+            let mut uri = hyper::http::uri::Parts::default();
+            let authority = Authority::try_from(authority).map_err(|_| Unsendable::Pseudo(":authority"))?;
+            (uri.scheme, uri.authority, uri.path_and_query) = (Some(Scheme::HTTP), Some(authority), Some(path));
+            request.uri = Uri::from_parts(uri).map_err(|_| Unsendable::Pseudo(":authority"))?;
+            request.version = Version::HTTP_2;
+        }
     }
-    *request.method_mut() = method;
-    *request.uri_mut() = Uri::from(path);
-    Ok(request)
+    fill(&mut request.headers, headers)?;
+    match (protocol, length) {
+        (Protocol::Http1, Length::Marked) if !end => {
+            request.headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
+        // Methods whose requests are expected to have a body say that there is none (RFC 9110, 8.6).
+        (Protocol::Http1, Length::Marked) if matches!(method, Method::POST | Method::PUT | Method::PATCH) => {
+            request.headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
+        _ => {}
+    }
+    request.method = method;
+    Ok((request, length))
 }
 
-/// A response as it goes to a client that used this method.
-pub(super) fn response_out(message: &WireMessage, method: &Method) -> Result<Response<Full<Bytes>>, Unsendable> {
-    let headers = &message.headers;
+/// A response's head as it goes to a client that used this method, and how its body ends; with `end` it has none.
+pub(super) fn response_out(
+    headers: &HeaderMap,
+    end: bool,
+    method: &Method,
+) -> Result<(response::Parts, Length), Unsendable> {
     let status = headers.get(b":status").and_then(|status| StatusCode::from_bytes(status).ok());
     let status = status.filter(|status| !status.is_informational()).ok_or(Unsendable::Pseudo(":status"))?;
-    let mut response = Response::new(Full::default());
-    *response.status_mut() = status;
-    fill(response.headers_mut(), headers)?;
-    if status == StatusCode::NO_CONTENT {
-        response.headers_mut().remove(CONTENT_LENGTH);
-    } else if *method != Method::HEAD && status != StatusCode::NOT_MODIFIED {
-        let body = message.body();
-        if Framing::of(headers, body.len())? == Framing::Chunked {
-            response.headers_mut().insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
-        }
-        *response.body_mut() = Full::new(Bytes::from(body));
-    }
-    Ok(response)
+    let (mut response, ()) = hyper::Response::new(()).into_parts();
+    response.status = status;
+    fill(&mut response.headers, headers)?;
+    let length = if status == StatusCode::NO_CONTENT {
+        response.headers.remove(CONTENT_LENGTH);
+        Length::None
+    } else if *method == Method::HEAD || status == StatusCode::NOT_MODIFIED {
+        Length::None
+    } else {
+        Length::of(headers, end)?
+    };
+    Ok((response, length))
 }
 
-/// How the end of a body is marked.
-#[derive(Debug, PartialEq, Eq)]
-enum Framing {
-    Empty,
-    Length,
-    Chunked,
-}
-
-impl Framing {
-    /// What the headers say, if it is true: nobody corrects a length that is not (rule `HDR-16`).
-    fn of(headers: &HeaderMap, body: usize) -> Result<Self, Unsendable> {
-        let mut lengths = headers.get_all(b"content-length");
-        match (lengths.next(), lengths.next()) {
-            (None, _) if body == 0 => Ok(Self::Empty),
-            (None, _) => Ok(Self::Chunked),
-            (Some(length), None) if length == body.to_string().as_bytes() => Ok(Self::Length),
-            _ => Err(Unsendable::Length { body }),
+/// Trailers as they go out. What cannot be a trailer is left out: a message that has begun cannot be refused any more.
+pub(super) fn trailers_out(trailers: &HeaderMap) -> hyper::HeaderMap {
+    let mut map = hyper::HeaderMap::new();
+    for (name, value) in trailers.iter() {
+        let pair = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value));
+        if let (Ok(name), Ok(value)) = pair
+            && !is_hop_by_hop(name.as_str().as_bytes(), value.as_bytes())
+            && !matches!(name, CONTENT_LENGTH | HOST)
+        {
+            let _ = map.try_append(name, value);
         }
     }
+    map
 }
 
 fn add_regular<'h>(headers: &mut HeaderMap, from: impl Iterator<Item = (&'h HeaderName, &'h HeaderValue)>) {
@@ -176,7 +245,9 @@ fn fill(into: &mut hyper::HeaderMap, headers: &HeaderMap) -> Result<(), Unsendab
 /// What concerns the connection it came on, and no other.
 fn is_hop_by_hop(name: &[u8], value: &[u8]) -> bool {
     match name {
-        b"connection" | b"keep-alive" | b"proxy-connection" | b"transfer-encoding" | b"upgrade" => true,
+        b"connection" | b"keep-alive" | b"proxy-connection" | b"transfer-encoding" | b"upgrade" | b"http2-settings" => {
+            true
+        }
         b"te" => !value.eq_ignore_ascii_case(b"trailers"),
         _ => false,
     }
@@ -186,49 +257,46 @@ fn is_hop_by_hop(name: &[u8], value: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    fn message(headers: &[(&str, &str)], body: &str) -> WireMessage {
-        WireMessage::new(headers.iter().copied().collect(), body.into())
-    }
-
-    fn sent(path: &str, headers: &[(&str, &str)], body: &str) -> Result<Request<Full<Bytes>>, Unsendable> {
+    fn sent(path: &str, headers: &[(&str, &str)]) -> Result<request::Parts, Unsendable> {
         let pseudo = [(":authority", "a"), (":path", path), (":method", "POST"), (":scheme", "http")];
-        request_out(&message(&[&pseudo, headers].concat(), body))
+        let headers = [&pseudo, headers].concat().into_iter().collect();
+        request_out(&headers, true, Protocol::Http1).map(|(head, _)| head)
     }
 
     #[test]
     fn only_trailers_are_left_of_te() {
-        let te = |value| sent("/", &[("te", value)], "").unwrap().headers().get("te").is_some();
+        let te = |value| sent("/", &[("te", value)]).unwrap().headers.get("te").is_some();
         assert!(te("trailers") && te("Trailers"));
         assert!(!te("gzip") && !te("trailers, gzip"));
     }
 
     #[test]
     fn a_filter_cannot_choose_the_framing() {
-        let request =
-            sent("/", &[("transfer-encoding", "gzip"), ("connection", "close"), ("upgrade", "x")], "").unwrap();
-        assert_eq!(
-            request.headers().iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
-            ["host", "content-length"]
-        );
-    }
-
-    #[test]
-    fn hdr_16_a_length_is_right_or_not_there() {
-        let framing = |headers: &[(&str, &str)], body| Framing::of(&headers.iter().copied().collect(), body);
-        assert_eq!(framing(&[], 0), Ok(Framing::Empty));
-        assert_eq!(framing(&[], 3), Ok(Framing::Chunked));
-        assert_eq!(framing(&[("content-length", "3")], 3), Ok(Framing::Length));
-        for wrong in ["2", "+3", "03", "3,3", "", "0x3"] {
-            assert_eq!(framing(&[("content-length", wrong)], 3), Err(Unsendable::Length { body: 3 }), "{wrong}");
-        }
+        let request = sent("/", &[("transfer-encoding", "gzip"), ("connection", "close"), ("upgrade", "x")]).unwrap();
+        let names = request.headers.keys().map(HeaderName::as_str).collect::<Vec<_>>();
+        assert_eq!(names, ["host", "content-length"]);
     }
 
     #[test]
     fn hdr_14_a_target_is_a_path_or_a_star() {
-        assert_eq!(sent("/a?b=c", &[], "").unwrap().uri(), "/a?b=c");
-        assert_eq!(sent("*", &[], "").unwrap().uri(), "*");
+        assert_eq!(sent("/a?b=c", &[]).unwrap().uri, "/a?b=c");
+        assert_eq!(sent("*", &[]).unwrap().uri, "*");
         for wrong in ["", "a", "a b", "/a b", "//x y", "http://b/", "?a"] {
-            assert_eq!(sent(wrong, &[], "").unwrap_err(), Unsendable::Pseudo(":path"), "{wrong}");
+            assert_eq!(sent(wrong, &[]).unwrap_err(), Unsendable::Pseudo(":path"), "{wrong}");
         }
+    }
+
+    #[test]
+    fn an_upgrade_is_a_word_and_a_protocol() {
+        let asks = |pairs: &[(&str, &str)]| {
+            let pairs = pairs
+                .iter()
+                .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse::<HeaderValue>().unwrap()));
+            asks_for_upgrade(&pairs.collect())
+        };
+        assert!(asks(&[("connection", "keep-alive, Upgrade"), ("upgrade", "websocket")]));
+        assert!(!asks(&[("connection", "keep-alive"), ("upgrade", "websocket")]));
+        assert!(!asks(&[("connection", "upgrade")]));
+        assert!(!asks(&[("connection", "upgrade, http2-settings"), ("upgrade", "h2c")]));
     }
 }

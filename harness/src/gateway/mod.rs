@@ -3,19 +3,20 @@
 //! It is the harness with a network on both sides: what `tamis serve` and the demo show traffic with. It is made for
 //! development, and listens on loopback only.
 //!
-//! Messages are taken whole, headers and body, up to the [`Limits`]. All pass the filters on one thread, any number of
-//! exchanges under way: one that waits for its upstream holds up no other. Filters' timers run. Trailers are dropped, as
-//! Envoy does by default for HTTP/1.1. The order of headers is that in which each name first came; the values of one name
-//! stand together.
+//! HTTP/1.1 and HTTP/2 (prior knowledge) come in on the same port. Bodies go through the filters piece by piece, as they
+//! come, and no faster than the other side takes them; trailers too, where the protocol and the [options](GatewayOptions)
+//! have them. All streams pass the filters on one thread, any number under way: one that waits holds up no other. Filters'
+//! timers run, and their own requests are sent. The order of headers is that in which each name first came; the values of
+//! one name stand together.
+//!
+//! What it is not: it has no TLS, no routes, one upstream, and no network but loopback.
 //!
 //! ```no_run
 //! # fn start(proxy: tamis_harness::stream::Proxy) -> Result<(), Box<dyn std::error::Error>> {
-//! use tamis_harness::gateway::{Echo, Gateway, GatewayOptions, Limits, client};
+//! use tamis_harness::gateway::{Echo, Gateway, GatewayOptions, client};
 //!
 //! let echo = Echo::start()?;
-//! let upstream = (echo.address().ip().to_string(), echo.address().port());
-//! let options = GatewayOptions { listen: "127.0.0.1:0".parse()?, upstream, limits: Limits::default() };
-//! let gateway = Gateway::start(options, proxy)?;
+//! let gateway = Gateway::start(GatewayOptions::new(echo.address().into()), proxy)?;
 //! let answer = client::send_blocking(gateway.address(), &Default::default())?;
 //! println!("{}", String::from_utf8_lossy(&answer.body));
 //! gateway.shutdown();
@@ -25,20 +26,39 @@
 //!
 //! | module | idea |
 //! |---|---|
-//! | [`server`] | listening, connections, starting and stopping |
-//! | [`exchange`] | one request's way to the upstream and back |
-//! | [`message`] | HTTP/1.1 and what filters see of it |
-//! | [`worker`] | the thread on which filters run |
+//! | [`server`] | listening, starting and stopping |
+//! | [`options`] | what it is told, and its limits |
+//! | [`connection`] | one client's connection |
+//! | [`exchange`] | one request: from its head to the head of its answer |
+//! | [`drive`] | what goes on behind it: bodies in, the upstream |
+//! | [`body`] | a body on its way out |
+//! | [`flow`] | what is on its way, so that nobody reads ahead |
+//! | [`message`], [`framing`] | HTTP and what filters see of it; where a body ends |
+//! | [`worker`], [`under_way`] | the thread on which filters run, and a stream on it |
+//! | [`pool`] | connections to an upstream |
+//! | [`callouts`] | the filters' own requests |
+//! | [`patience`] | writes that do not wait for ever |
 //! | [`client`] | a small client |
 //! | [`echo`] | a small upstream |
 
+mod body;
+mod callouts;
 pub mod client;
+mod connection;
+mod drive;
 mod echo;
 mod exchange;
+mod flow;
+mod framing;
 mod message;
+mod options;
+mod patience;
+mod pool;
 mod server;
+mod under_way;
 mod worker;
 
 pub use client::{ClientError, send, send_blocking};
 pub use echo::Echo;
-pub use server::{Gateway, GatewayError, GatewayOptions, Limits, SHUTDOWN_LIMIT};
+pub use options::{GatewayOptions, Limits, Upstream, UpstreamError};
+pub use server::{Gateway, GatewayError, ReloadError, SHUTDOWN_LIMIT};

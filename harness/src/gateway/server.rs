@@ -6,19 +6,17 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpStream;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::client::{HEADER_BYTES, HEADER_COUNT};
-use super::exchange::Shared;
+use super::exchange::{Origin, Shared};
+use super::options::GatewayOptions;
+use super::pool::Pool;
 use super::worker::Worker;
-use crate::context::LogLevel;
-use crate::stream::Proxy;
+use super::{callouts, connection};
+use crate::context::{ClusterState, LogLevel};
+use crate::stream::{FilterSpec, LoadError, Proxy};
 
 /// How long [`Gateway::shutdown`] waits for exchanges that are under way.
 pub const SHUTDOWN_LIMIT: Duration = Duration::from_secs(10);
@@ -26,39 +24,13 @@ pub const SHUTDOWN_LIMIT: Duration = Duration::from_secs(10);
 /// How long no connection is accepted after one could not be: most often for want of file descriptors.
 pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Where a gateway listens, and for whom.
-#[derive(Debug, Clone)]
-pub struct GatewayOptions {
-    /// Where it listens: a loopback address. Port 0 takes a free one.
-    pub listen: SocketAddr,
-    /// Where requests go: host and port. Names are looked up for every request.
-    pub upstream: (String, u16),
-    /// What it takes.
-    pub limits: Limits,
-}
-
-/// What a gateway takes from either side. A message's headers are bounded as in Envoy, by 60 KiB and 100 headers: a
-/// request above gets a 431, a response above becomes a 502.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Bytes of a body, 1 MiB. A request above gets a 413, a response above becomes a 502.
-    pub body_bytes: usize,
-    /// Connections at a time, 1024. Others wait to be accepted.
-    pub connections: usize,
-    /// How long a client may take for its headers and between requests (then the connection is closed), and again for a
-    /// body (then it gets a 408): 30 s.
-    pub client: Duration,
-    /// How long the upstream may take for its whole answer, 15 s. Then the client gets a 504.
-    pub upstream: Duration,
-    /// How long a whole exchange may take, waiting for the filters included, 60 s. Then the client gets a 504.
-    pub exchange: Duration,
-}
-
 /// A running gateway. Dropping it stops it at once.
 #[derive(Debug)]
 pub struct Gateway {
     address: SocketAddr,
     state: watch::Sender<State>,
+    /// Until it stops: the thread of the filters lasts as long as somebody can talk to it.
+    worker: Option<Worker>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -88,24 +60,24 @@ pub enum GatewayError {
     Start(std::io::Error),
 }
 
+/// Why a new chain is not in force.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReloadError {
+    /// A filter of it cannot be loaded.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The thread of the filters has died.
+    #[error("the thread of the filters has died")]
+    Gone,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+pub(super) enum State {
     Running,
     /// Nothing new; what is under way may end.
     Closing,
     Stopped,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            body_bytes: 1 << 20,
-            connections: 1024,
-            client: Duration::from_secs(30),
-            upstream: Duration::from_secs(15),
-            exchange: Duration::from_secs(60),
-        }
-    }
 }
 
 impl Gateway {
@@ -133,24 +105,59 @@ impl Gateway {
             tokio::net::TcpListener::from_std(listener).map_err(GatewayError::Start)?
         };
         let process = proxy.process().clone();
-        let (worker, worker_ended) = Worker::start(proxy).map_err(GatewayError::Start)?;
-        let shared = Shared { address, upstream: options.upstream, limits: options.limits, worker, process };
+        for name in options.clusters.keys() {
+            process.add_cluster(name, ClusterState::Up);
+        }
+        let workers = proxy.worker_count();
+        let limits = options.limits;
+        let (worker, callouts, ended) = Worker::start(proxy).map_err(GatewayError::Start)?;
+        let shared = Shared {
+            address,
+            upstream: Pool::new(options.upstream, limits.upstream),
+            http1_trailers: options.http1_trailers,
+            limits,
+            worker: worker.clone(),
+            process,
+            streams: Arc::new(Semaphore::new(limits.streams)),
+        };
+        let clusters = options.clusters.into_iter();
+        let clusters =
+            clusters.map(|(name, upstream)| (name, Arc::new(Pool::new(upstream, limits.upstream)))).collect();
         let (state, changes) = watch::channel(State::Running);
+        let serving = Serving { listener, shared: Arc::new(shared), workers, state: changes };
+        let talking = callouts::run(callouts, clusters, worker.clone(), limits.idle);
         let thread = std::thread::Builder::new()
             .name("gateway".to_owned())
             .spawn(move || {
-                runtime.block_on(serve(listener, Arc::new(shared), changes, worker_ended));
+                runtime.block_on(serve(serving, talking, ended));
                 // A look-up of a name cannot be interrupted; nothing else is left.
                 runtime.shutdown_background();
             })
             .map_err(GatewayError::Start)?;
-        Ok(Self { address, state, thread: Some(thread) })
+        Ok(Self { address, state, worker: Some(worker), thread: Some(thread) })
     }
 
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Takes over a new chain of filters, if every one of them accepts its configuration. Streams that are under way end on
+    /// the one that they began with. Blocks until it is done: filters do nothing else meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// [`ReloadError`]; the old chain goes on then.
+    pub fn reload(&self, filters: Vec<FilterSpec>) -> Result<(), ReloadError> {
+        let outcome = self.worker.as_ref().and_then(|worker| worker.reload(filters));
+        Ok(outcome.ok_or(ReloadError::Gone)??)
+    }
+
+    /// How many streams the filters have now.
+    #[must_use]
+    pub fn streams(&self) -> usize {
+        self.worker.as_ref().map_or(0, Worker::streams)
     }
 
     /// Stops listening, lets exchanges that are under way end, the filters' log callbacks included, for at most
@@ -161,6 +168,7 @@ impl Gateway {
 
     fn stop(&mut self, state: State) {
         self.state.send_replace(state);
+        drop(self.worker.take());
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -173,74 +181,58 @@ impl Drop for Gateway {
     }
 }
 
-/// Until the state changes. What is not over when this returns is dropped with the set.
-async fn serve(
+/// What the listening side needs.
+struct Serving {
     listener: tokio::net::TcpListener,
     shared: Arc<Shared>,
-    mut state: watch::Receiver<State>,
-    worker_ended: oneshot::Receiver<Infallible>,
-) {
-    let mut connections = JoinSet::new();
-    let changes = state.clone();
-    let accepting = async {
-        loop {
+    workers: usize,
+    state: watch::Receiver<State>,
+}
+
+/// Until the state changes, and what is under way has ended or had its time. What is left is dropped with the runtime.
+async fn serve(serving: Serving, talking: impl Future<Output = Infallible>, ended: oneshot::Receiver<Infallible>) {
+    let mut state = serving.state.clone();
+    let stopped = async move { drop(state.wait_for(|state| *state == State::Stopped).await) };
+    let ending = async {
+        {
+            let accepting = accept(serving);
             tokio::select! {
-                _ = connections.join_next(), if !connections.is_empty() => {}
-                accepted = listener.accept(), if connections.len() < shared.limits.connections => match accepted {
-                    Ok((connection, client)) => {
-                        connections.spawn(serve_connection(connection, client, shared.clone(), changes.clone()));
-                    }
-                    Err(error) => {
-                        shared.log(LogLevel::Warn, &format!("cannot accept a connection: {error}"));
-                        sleep(ACCEPT_PAUSE).await;
-                    }
-                },
+                never = talking => { let _: Infallible = never; }
+                () = accepting => {}
             }
         }
+        // Nobody can talk to the filters any more: their thread ends when the last stream is closed.
+        let _ = timeout(SHUTDOWN_LIMIT, ended).await;
     };
-    let stopped = tokio::select! {
-        never = accepting => { let _: Infallible = never; true }
-        state = state.wait_for(|state| *state != State::Running) => state.map_or(true, |state| *state == State::Stopped),
-    };
-    drop(listener);
-    if !stopped {
-        let _ = timeout(SHUTDOWN_LIMIT, async {
-            while connections.join_next().await.is_some() {}
-            drop(shared);
-            let _ = worker_ended.await;
-        })
-        .await;
+    tokio::select! {
+        () = ending => {}
+        () = stopped => {}
     }
 }
 
-async fn serve_connection(
-    connection: TcpStream,
-    client: SocketAddr,
-    shared: Arc<Shared>,
-    mut state: watch::Receiver<State>,
-) {
-    // Only about speed.
-    let _ = connection.set_nodelay(true);
-    let limit = shared.limits.client;
-    let service = service_fn(|request| {
-        let shared = shared.clone();
-        async move { shared.answer(client, request).await }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limit)
-        .max_header_size(HEADER_BYTES)
-        .max_buf_size(2 * HEADER_BYTES)
-        .max_headers(HEADER_COUNT)
-        // Only what came from the upstream goes to the client.
-        .auto_date_header(false)
-        .serve_connection(TokioIo::new(connection), service);
-    let mut connection = std::pin::pin!(connection);
-    // An error is the client's, or a filter's wish to close, and both know.
-    tokio::select! {
-        _ = connection.as_mut() => return,
-        _ = state.wait_for(|state| *state != State::Running) => {}
+/// Accepts until the state changes; then waits for what is under way, for at most [`SHUTDOWN_LIMIT`].
+async fn accept(serving: Serving) {
+    let Serving { listener, shared, workers, mut state } = serving;
+    let mut connections = JoinSet::new();
+    let mut count = 0_usize;
+    let changes = state.clone();
+    loop {
+        tokio::select! {
+            _ = connections.join_next(), if !connections.is_empty() => {}
+            _ = state.wait_for(|state| *state != State::Running) => break,
+            accepted = listener.accept(), if connections.len() < shared.limits.connections => match accepted {
+                Ok((connection, client)) => {
+                    let origin = Origin::new(client, count, workers);
+                    count = count.wrapping_add(1);
+                    connections.spawn(connection::serve(connection, origin, shared.clone(), changes.clone()));
+                }
+                Err(error) => {
+                    shared.log(LogLevel::Warn, &format!("cannot accept a connection: {error}"));
+                    sleep(ACCEPT_PAUSE).await;
+                }
+            },
+        }
     }
-    connection.as_mut().graceful_shutdown();
-    let _ = connection.await;
+    drop(listener);
+    let _ = timeout(SHUTDOWN_LIMIT, async { while connections.join_next().await.is_some() {} }).await;
 }

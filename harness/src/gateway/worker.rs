@@ -1,95 +1,188 @@
 //! The thread on which filters run.
 //!
-//! A call into a guest blocks, so no filter runs on the thread that serves connections. Any number of exchanges can be under
-//! way: one that waits for its upstream, or for a timer of a filter, holds up no other.
+//! A call into a guest blocks, so no filter runs on the thread that serves connections. Pieces of messages come in as jobs
+//! and leave through the channels of their stream. Any number of streams can be under way: one that waits for its upstream,
+//! its client, a callout or a timer holds up no other.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
-use crate::context::Attributes;
-use crate::stream::{Direction, Passed, Proxy, StreamKey, Whole, WireMessage};
+use super::flow::Flows;
+use super::under_way::{Sinks, UnderWay};
+use crate::context::{Attributes, HeaderMap, LocalReply};
+use crate::stream::{
+    Callout, CalloutAnswer, CalloutId, Direction, FilterSpec, Frame, GrpcAnswer, GrpcId, LoadError, Proxy, StreamKey,
+};
 
-/// Hands exchanges to the thread, which ends when the last of these is dropped. There are never more of them than requests
-/// under way, and the gateway bounds those.
+/// Hands jobs to the thread, which ends when the last of these is dropped.
 #[derive(Debug, Clone)]
-pub(super) struct Worker(Sender<Job>);
-
-/// How far the request came.
-#[derive(Debug)]
-pub(super) enum Sent {
-    /// Through all filters: the upstream is next.
-    On(WireMessage, Return),
-    /// No further.
-    Ended(Passed),
-}
-
-/// The way back through the filters. Dropping it unused gives the exchange up.
-#[derive(Debug)]
-pub(super) struct Return {
-    stream: Option<StreamKey>,
+pub(super) struct Worker {
     jobs: Sender<Job>,
+    next: Arc<AtomicU64>,
+    streams: Arc<AtomicUsize>,
 }
 
-/// The thread has died.
+/// A stream that the filters have.
 #[derive(Debug)]
-pub(super) struct Gone;
+pub(super) struct Handle {
+    id: u64,
+    jobs: Sender<Job>,
+    pub(super) flows: Arc<Flows>,
+}
+
+/// What leaves the chain in one direction of a stream. The channel ends when the stream does.
+#[derive(Debug)]
+pub(super) enum Event {
+    /// A piece of the message; the flag says that it is the last.
+    Piece(Frame, bool),
+    /// The message is broken off.
+    Reset,
+    /// A filter holds the message, and nothing is left that could make it go on.
+    Stuck,
+}
+
+/// The channel of one direction.
+pub(super) type Events = mpsc::UnboundedReceiver<Event>;
+
+/// Where the filters' own requests come out.
+pub(super) type Callouts = mpsc::UnboundedReceiver<Callout>;
 
 #[derive(Debug)]
 enum Job {
-    /// With the way by which its response comes back.
-    Request {
-        message: WireMessage,
-        attributes: Attributes,
-        sent: oneshot::Sender<Sent>,
-        back: Sender<Job>,
+    Open {
+        id: u64,
+        opening: Box<Opening>,
     },
-    Response {
-        stream: StreamKey,
-        message: WireMessage,
-        passed: oneshot::Sender<Passed>,
+    Frame {
+        id: u64,
+        direction: Direction,
+        frame: Frame,
+        end: bool,
     },
-    Abandon(StreamKey),
+    Reply {
+        id: u64,
+        reply: LocalReply,
+    },
+    /// The stream is broken off, and its client hears it.
+    Reset {
+        id: u64,
+    },
+    Close {
+        id: u64,
+    },
+    Answer {
+        callout: CalloutId,
+        answer: CalloutAnswer,
+    },
+    Reload {
+        filters: Vec<FilterSpec>,
+        done: Sender<Result<(), LoadError>>,
+    },
+}
+
+/// A stream's beginning.
+#[derive(Debug)]
+pub(super) struct Opening {
+    /// Which of the proxy's workers gets it.
+    pub worker: usize,
+    pub attributes: Attributes,
+    pub headers: HeaderMap,
+    /// There is no body.
+    pub end: bool,
+    pub sinks: Sinks,
+}
+
+/// Which streams a job may have brought to a standstill.
+enum Touched {
+    Nothing,
+    One(u64),
+    All,
 }
 
 /// The thread's side.
 struct Filters {
     proxy: Proxy,
-    streams: HashMap<StreamKey, (Whole, Waiting)>,
-}
-
-/// Who waits for a stream.
-#[derive(Debug)]
-enum Waiting {
-    /// The client's side, for the request to come out, and the way back.
-    Request(oneshot::Sender<Sent>, Sender<Job>),
-    /// The client's side, for the response to come out.
-    Response(oneshot::Sender<Passed>),
-    /// The upstream has the request.
-    Nobody,
+    streams: HashMap<u64, UnderWay>,
+    ids: HashMap<StreamKey, u64>,
+    count: Arc<AtomicUsize>,
+    callouts: mpsc::UnboundedSender<Callout>,
 }
 
 impl Worker {
-    /// Starts the thread. The receiver hears when it has ended.
-    pub(super) fn start(proxy: Proxy) -> std::io::Result<(Self, oneshot::Receiver<Infallible>)> {
+    /// Starts the thread. The first receiver has the filters' own requests, the second hears when the thread has ended.
+    pub(super) fn start(proxy: Proxy) -> std::io::Result<(Self, Callouts, oneshot::Receiver<Infallible>)> {
         let (jobs, incoming) = channel();
         let (alive, ended) = oneshot::channel();
+        let (callouts, outgoing) = mpsc::unbounded_channel();
+        let streams = Arc::new(AtomicUsize::new(0));
+        let count = streams.clone();
         std::thread::Builder::new().name("filters".to_owned()).spawn(move || {
             let _alive = alive;
-            Filters { proxy, streams: HashMap::new() }.run(&incoming);
+            Filters { proxy, streams: HashMap::new(), ids: HashMap::new(), count, callouts }.run(&incoming);
         })?;
-        Ok((Self(jobs), ended))
+        Ok((Self { jobs, next: Arc::default(), streams }, outgoing, ended))
     }
 
-    /// Takes a request through the filters. Dropping the future gives the exchange up.
-    pub(super) async fn request(&self, message: WireMessage, attributes: Attributes) -> Result<Sent, Gone> {
-        let (sent, outcome) = oneshot::channel();
-        let back = self.0.clone();
-        self.0.send(Job::Request { message, attributes, sent, back }).map_err(|_| Gone)?;
-        outcome.await.map_err(|_| Gone)
+    /// Begins a stream; what leaves the chain goes to the opening's sinks. A thread that is gone drops them.
+    pub(super) fn open(&self, opening: Opening) -> Handle {
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        let flows = opening.sinks.flows.clone();
+        let handle = Handle { id, jobs: self.jobs.clone(), flows };
+        handle.tell(Job::Open { id, opening: Box::new(opening) });
+        handle
+    }
+
+    /// Hands over what came for a callout.
+    pub(super) fn answer(&self, callout: CalloutId, answer: CalloutAnswer) {
+        let _ = self.jobs.send(Job::Answer { callout, answer });
+    }
+
+    /// Takes over a new chain; blocks until it is in force or refused.
+    pub(super) fn reload(&self, filters: Vec<FilterSpec>) -> Option<Result<(), LoadError>> {
+        let (done, outcome) = channel();
+        self.jobs.send(Job::Reload { filters, done }).ok()?;
+        outcome.recv().ok()
+    }
+
+    /// How many streams the filters have.
+    pub(super) fn streams(&self) -> usize {
+        self.streams.load(Ordering::Acquire)
+    }
+}
+
+impl Handle {
+    /// Hands a piece of a message to the filters; with `end` it is the message's last.
+    pub(super) fn send(&self, direction: Direction, frame: Frame, end: bool) {
+        if let Frame::Data(data) = &frame {
+            self.flows.add(direction, data.len());
+        }
+        self.tell(Job::Frame { id: self.id, direction, frame, end });
+    }
+
+    /// Answers in place of the upstream; the filters see it.
+    pub(super) fn reply(&self, reply: LocalReply) {
+        self.tell(Job::Reply { id: self.id, reply });
+    }
+
+    /// Breaks the stream off.
+    pub(super) fn reset(&self) {
+        self.tell(Job::Reset { id: self.id });
+    }
+
+    /// The client has gone, or has everything. A second time does nothing.
+    pub(super) fn close(&self) {
+        self.tell(Job::Close { id: self.id });
+    }
+
+    fn tell(&self, job: Job) {
+        // A thread that is gone needs to hear nothing; the stream's channels have ended with it.
+        let _ = self.jobs.send(job);
     }
 }
 
@@ -100,102 +193,126 @@ impl Filters {
                 Some(wait) => incoming.recv_timeout(wait),
                 None => incoming.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
-            match job {
+            let touched = match job {
                 Ok(job) => self.take(job),
-                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Timeout) => Touched::All,
                 Err(RecvTimeoutError::Disconnected) => return,
-            }
+            };
             self.proxy.advance(Duration::ZERO);
-            self.tell();
+            self.requests_of_filters();
+            self.pass_on();
+            self.give_up(&touched);
         }
     }
 
-    fn take(&mut self, job: Job) {
+    fn take(&mut self, job: Job) -> Touched {
         match job {
             // The client left while the request was waiting: no filter has to see it.
-            Job::Request { sent, .. } if sent.is_closed() => {}
-            Job::Request { message, attributes, sent, back } => {
-                let mut whole = Whole::new(self.proxy.open_on(0, attributes));
-                whole.send(&mut self.proxy, Direction::Request, message);
-                self.streams.insert(whole.key(), (whole, Waiting::Request(sent, back)));
+            Job::Open { opening, .. } if opening.sinks.client.is_closed() => Touched::Nothing,
+            Job::Open { id, opening } => {
+                let Opening { worker, attributes, headers, end, sinks } = *opening;
+                let key = self.proxy.open_on(worker, attributes);
+                self.ids.insert(key, id);
+                let mut stream = UnderWay::new(key, sinks);
+                stream.send(&mut self.proxy, Direction::Request, Frame::Headers(headers), end);
+                self.streams.insert(id, stream);
+                self.count.store(self.streams.len(), Ordering::Release);
+                Touched::One(id)
             }
-            Job::Response { stream, message, passed } => {
-                if let Some((whole, waiting)) = self.streams.get_mut(&stream) {
-                    whole.send(&mut self.proxy, Direction::Response, message);
-                    *waiting = Waiting::Response(passed);
+            Job::Frame { id, direction, frame, end } => {
+                if let Some(stream) = self.streams.get_mut(&id) {
+                    stream.send(&mut self.proxy, direction, frame, end);
+                }
+                Touched::One(id)
+            }
+            Job::Reply { id, reply } => {
+                if let Some(stream) = self.streams.get(&id) {
+                    self.proxy.reply(stream.key, reply);
+                }
+                Touched::One(id)
+            }
+            Job::Reset { id } => {
+                if let Some(stream) = self.streams.get(&id) {
+                    stream.reset();
+                }
+                self.close(id);
+                Touched::Nothing
+            }
+            Job::Close { id } => {
+                self.close(id);
+                Touched::Nothing
+            }
+            Job::Answer { callout, answer } => {
+                self.proxy.answer(callout, answer);
+                Touched::All
+            }
+            Job::Reload { filters, done } => {
+                // Whoever asked may have left.
+                let _ = done.send(self.proxy.reload(&filters));
+                Touched::Nothing
+            }
+        }
+    }
+
+    /// Sends the filters' own requests out.
+    fn requests_of_filters(&mut self) {
+        for callout in self.proxy.take_callouts() {
+            // The other side goes only when the gateway stops.
+            let _ = self.callouts.send(callout);
+        }
+        for event in self.proxy.take_grpc() {
+            self.refuse(event.id);
+        }
+    }
+
+    /// gRPC is not sent from here; a filter is told at once, as by an upstream that cannot be reached.
+    fn refuse(&mut self, id: GrpcId) {
+        let message = "the embedded gateway sends no gRPC".to_owned();
+        self.proxy.answer_grpc(id, GrpcAnswer::Close { status: 14, message });
+    }
+
+    /// Hands on what has left the chain, of whichever stream, and closes the streams whose answer is whole.
+    fn pass_on(&mut self) {
+        // Closing a stream runs guests, which may set other streams going.
+        loop {
+            let ready = self.proxy.ready();
+            if ready.is_empty() {
+                return;
+            }
+            for key in ready {
+                let out = self.proxy.take_out(key);
+                let Some(id) = self.ids.get(&key).copied() else { continue };
+                let Some(stream) = self.streams.get_mut(&id) else { continue };
+                if stream.pass_on(&self.proxy, out) {
+                    self.close(id);
                 }
             }
-            Job::Abandon(stream) => self.close(stream),
         }
     }
 
-    /// Tells everybody who waits what has become of a stream.
-    fn tell(&mut self) {
-        for stream in self.streams.keys().copied().collect::<Vec<_>>() {
-            self.tell_of(stream);
-        }
-    }
-
-    fn tell_of(&mut self, stream: StreamKey) {
-        // While a timer runs, a filter may yet let go what it holds.
-        let hopeless = self.proxy.due_in().is_none();
-        let Some((whole, waiting)) = self.streams.get_mut(&stream) else { return };
-        let direction = match waiting {
-            Waiting::Nobody => return,
-            Waiting::Request(..) => Direction::Request,
-            Waiting::Response(_) => Direction::Response,
+    /// Gives streams up that nothing can make go on (rule `BODY-7`).
+    fn give_up(&mut self, touched: &Touched) {
+        let ids = match touched {
+            Touched::Nothing => return,
+            Touched::One(id) => vec![*id],
+            Touched::All if self.proxy.is_waiting() => return,
+            Touched::All => self.streams.keys().copied().collect(),
         };
-        let gone = match waiting {
-            Waiting::Request(sent, _) => sent.is_closed(),
-            Waiting::Response(passed) => passed.is_closed(),
-            Waiting::Nobody => false,
-        };
-        if gone {
-            return self.close(stream);
-        }
-        let passed = whole.passed(&mut self.proxy, direction);
-        if passed == Passed::Stuck && !hopeless {
-            return;
-        }
-        match (std::mem::replace(waiting, Waiting::Nobody), passed) {
-            (Waiting::Request(sent, jobs), Passed::On(message)) => {
-                // Dropped unsent, the way back says itself that the exchange is given up.
-                let _ = sent.send(Sent::On(message, Return { stream: Some(stream), jobs }));
+        for id in ids {
+            if let Some(stream) = self.streams.get(&id)
+                && stream.is_stuck(&self.proxy)
+            {
+                stream.stuck();
+                self.close(id);
             }
-            (Waiting::Request(sent, _), ended) => {
-                let _ = sent.send(Sent::Ended(ended));
-                self.close(stream);
-            }
-            (Waiting::Response(sender), passed) => {
-                let _ = sender.send(passed);
-                self.close(stream);
-            }
-            (Waiting::Nobody, _) => {}
         }
     }
 
-    fn close(&mut self, stream: StreamKey) {
-        if self.streams.remove(&stream).is_some() {
-            self.proxy.close(stream);
-        }
-    }
-}
-
-impl Return {
-    /// Takes the response back through the filters.
-    pub(super) async fn response(mut self, message: WireMessage) -> Result<Passed, Gone> {
-        let stream = self.stream.take().ok_or(Gone)?;
-        let (passed, outcome) = oneshot::channel();
-        self.jobs.send(Job::Response { stream, message, passed }).map_err(|_| Gone)?;
-        outcome.await.map_err(|_| Gone)
-    }
-}
-
-impl Drop for Return {
-    fn drop(&mut self) {
-        if let Some(stream) = self.stream.take() {
-            // A thread that is gone needs to hear nothing.
-            let _ = self.jobs.send(Job::Abandon(stream));
+    fn close(&mut self, id: u64) {
+        if let Some(stream) = self.streams.remove(&id) {
+            self.ids.remove(&stream.key);
+            self.proxy.close(stream.key);
+            self.count.store(self.streams.len(), Ordering::Release);
         }
     }
 }

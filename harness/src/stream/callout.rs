@@ -83,7 +83,7 @@ pub enum CalloutAnswer {
 }
 
 /// What the router says when an upstream does not answer in time, or not at all (rule `HC-5`).
-pub(super) fn router_reply(status: &str, text: &str) -> WireMessage {
+pub(crate) fn router_reply(status: &str, text: &str) -> WireMessage {
     let headers: HeaderMap = [
         (":status", status.to_owned()),
         ("content-length", text.len().to_string()),

@@ -29,6 +29,7 @@ mod thread;
 mod vms;
 mod whole;
 
+pub(crate) use callout::router_reply;
 pub use callout::{Callout, CalloutAnswer, CalloutId, GrpcAnswer, GrpcEvent, GrpcId};
 pub(crate) use interleave::Baton;
 pub use interleave::{Done, Schedule, Work, explore};

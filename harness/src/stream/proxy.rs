@@ -13,7 +13,7 @@ use super::state::Out;
 use super::thread::Thread;
 use super::{Frame, Stream};
 use crate::abi::{Faults, Trap, Vm};
-use crate::context::{Attributes, LogLine, Plugin, Process, VmContext, lock};
+use crate::context::{Attributes, LocalReply, LogLine, Plugin, Process, VmContext, lock};
 use crate::cost::Cost;
 use crate::engine;
 use crate::native::Native;
@@ -250,6 +250,43 @@ impl Proxy {
         lock(&state.exchange).filter_state.get(format!("wasm.{name}").as_bytes()).cloned()
     }
 
+    /// The streams from which something has left the chain that was not fetched yet.
+    #[must_use]
+    pub(crate) fn ready(&self) -> Vec<StreamKey> {
+        let threads = self.threads.iter().enumerate();
+        let streams =
+            threads.flat_map(|(thread, state)| state.streams.iter().map(move |(key, state)| (thread, key, state)));
+        let ready = streams.filter(|(_, _, state)| !state.out.is_empty());
+        ready.map(|(thread, key, _)| StreamKey { thread, key: *key }).collect()
+    }
+
+    /// How many bytes of a body the chain holds back.
+    #[must_use]
+    pub(crate) fn held(&self, stream: StreamKey, direction: Direction) -> usize {
+        let state = self.threads.get(stream.thread).and_then(|thread| thread.streams.get(&stream.key));
+        state.map_or(0, |state| state.held(direction))
+    }
+
+    /// The limit on what is buffered for one message, in bytes (rule `BODY-6`).
+    #[must_use]
+    pub(crate) fn buffer_limit(&self) -> usize {
+        self.threads.first().map_or(DEFAULT_BUFFER_LIMIT, |thread| thread.buffer_limit)
+    }
+
+    /// Answers a stream in place of its upstream, as the proxy itself does (rules `LR-6`, `LR-7`).
+    pub(crate) fn reply(&mut self, stream: StreamKey, reply: LocalReply) {
+        if let Some(thread) = self.threads.get_mut(stream.thread) {
+            thread.reply(stream.key, reply);
+        }
+        self.settle();
+    }
+
+    /// Whether something can still happen by itself: a timer, or the answer to a callout.
+    #[must_use]
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.threads.iter().any(|thread| thread.next_event().is_some() || !thread.vms.callouts.is_empty())
+    }
+
     /// Ends a stream; says what its worker has spent since it began.
     pub fn close(&mut self, stream: StreamKey) -> Cost {
         let cost = self.threads.get_mut(stream.thread).map(|thread| thread.close(stream.key)).unwrap_or_default();
@@ -358,6 +395,12 @@ impl Proxy {
     #[must_use]
     pub fn vm_count(&self) -> usize {
         self.threads.first().map_or(0, |thread| thread.vms.count())
+    }
+
+    /// How many workers there are.
+    #[must_use]
+    pub fn worker_count(&self) -> usize {
+        self.threads.len().saturating_sub(1)
     }
 
     /// The workers.

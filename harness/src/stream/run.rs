@@ -70,7 +70,7 @@ impl Run<'_> {
     }
 
     /// The proxy answers itself. While callbacks run, their message stops; the answer waits until they have returned.
-    fn local_reply(&mut self, reply: LocalReply) {
+    pub(super) fn local_reply(&mut self, reply: LocalReply) {
         if self.state.over {
             return;
         }

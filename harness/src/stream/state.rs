@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use super::Frame;
 use super::side::{Direction, Lane, Side};
 use super::thread::Handle;
-use crate::context::{Exchange, LocalReply};
+use crate::context::{Exchange, LocalReply, lock};
 use crate::cost::Cost;
 
 /// Something that left the chain; the flag says that the message ends with it.
@@ -70,6 +70,16 @@ impl StreamState {
             Direction::Request => request,
             Direction::Response => response,
         }
+    }
+
+    /// How many bytes of a body the filters hold back.
+    pub(super) fn held(&self, direction: Direction) -> usize {
+        let exchange = lock(&self.exchange);
+        let message = match direction {
+            Direction::Request => &exchange.request,
+            Direction::Response => &exchange.response,
+        };
+        message.held.as_ref().map_or(0, Vec::len)
     }
 
     /// The filter at a place in a direction's order: responses meet the last filter first.

@@ -13,7 +13,7 @@ use super::vms::Vms;
 use super::whole::Collector;
 use super::{Frame, Passed};
 use crate::abi::Callback;
-use crate::context::{Attributes, Exchange, Process};
+use crate::context::{Attributes, Exchange, LocalReply, Process};
 use crate::cost::Cost;
 
 /// A thread of the proxy.
@@ -23,7 +23,7 @@ pub(super) struct Thread {
     pub chain: Vec<Handle>,
     pub streams: BTreeMap<u64, StreamState>,
     next_stream: u64,
-    buffer_limit: usize,
+    pub buffer_limit: usize,
     /// There are plugins that the chain no longer has.
     retiring: bool,
 }
@@ -106,6 +106,14 @@ impl Thread {
     pub(super) fn send(&mut self, key: u64, direction: Direction, frame: Frame, end: bool) {
         if let Some(state) = self.streams.get_mut(&key) {
             Run { vms: &mut self.vms, state, buffer_limit: self.buffer_limit }.send(direction, frame, end);
+        }
+        self.settle();
+    }
+
+    /// Answers a stream in place of its upstream.
+    pub(super) fn reply(&mut self, key: u64, reply: LocalReply) {
+        if let Some(state) = self.streams.get_mut(&key) {
+            Run { vms: &mut self.vms, state, buffer_limit: self.buffer_limit }.local_reply(reply);
         }
         self.settle();
     }

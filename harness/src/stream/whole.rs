@@ -81,10 +81,6 @@ impl Whole {
         Self { key, collector: Collector::default() }
     }
 
-    pub(crate) fn key(&self) -> StreamKey {
-        self.key
-    }
-
     pub(crate) fn send(&mut self, proxy: &mut Proxy, direction: Direction, message: WireMessage) {
         for (frame, end) in message.into_frames() {
             proxy.send(self.key, direction, frame, end);

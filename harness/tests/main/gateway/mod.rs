@@ -62,8 +62,7 @@ fn gateway(filters: &[FilterSpec], upstream: SocketAddr, limits: Limits) -> (Gat
 }
 
 fn options(upstream: SocketAddr, limits: Limits) -> GatewayOptions {
-    let upstream = (upstream.ip().to_string(), upstream.port());
-    GatewayOptions { listen: "127.0.0.1:0".parse().unwrap(), upstream, limits }
+    GatewayOptions { limits, ..GatewayOptions::new(upstream.into()) }
 }
 
 fn transformation() -> [FilterSpec; 1] {

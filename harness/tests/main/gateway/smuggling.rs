@@ -28,7 +28,6 @@ fn what_is_malformed_gets_a_400_and_goes_no_further() {
         ("two hosts", "GET / HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n"),
         ("an empty host", "GET / HTTP/1.1\r\nhost:\r\n\r\n"),
         ("no HTTP at all", "\x16\x03\x01\x02\r\n\r\n"),
-        ("HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
     ] {
         // What follows must never be taken for a request.
         let answer = raw(setting.address(), with_close(request).as_bytes());
@@ -103,5 +102,25 @@ fn what_follows_a_refused_request_is_not_a_request() {
 fn connect_is_not_served() {
     let setting = Setting::transformation();
     let answer = raw(setting.address(), b"CONNECT a:80 HTTP/1.1\r\nhost: a:80\r\nconnection: close\r\n\r\n");
-    assert!(answer.starts_with("HTTP/1.1 405 "), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
+}
+
+#[test]
+fn a_change_of_the_protocol_is_refused_as_envoy_refuses_it() {
+    let setting = Setting::transformation();
+    let with = |upgrade: &str| {
+        format!("GET / HTTP/1.1\r\nhost: a\r\nconnection: close, upgrade\r\nupgrade: {upgrade}\r\n\r\n")
+    };
+    assert!(raw(setting.address(), with("websocket").as_bytes()).starts_with("HTTP/1.1 403 "));
+    assert_eq!(setting.echo.last(), None);
+    // HTTP/2 is spoken here, but not in this way.
+    assert!(raw(setting.address(), with("h2c").as_bytes()).starts_with("HTTP/1.1 200 "));
+    assert_eq!(setting.echo.last().unwrap().get("upgrade"), None);
+}
+
+#[test]
+fn http_1_0_is_refused_as_envoy_refuses_it() {
+    let setting = Setting::transformation();
+    assert!(raw(setting.address(), b"GET / HTTP/1.0\r\nhost: a\r\n\r\n").starts_with("HTTP/1.0 426 "));
+    assert_eq!(setting.echo.last(), None);
 }

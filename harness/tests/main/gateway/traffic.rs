@@ -103,7 +103,7 @@ fn values_are_bytes() {
 #[test]
 fn what_concerns_one_connection_stays_there() {
     let setting = Setting::transformation();
-    let request = "GET / HTTP/1.1\r\nhost: a\r\nconnection: close, upgrade\r\nkeep-alive: 1\r\nproxy-connection: b\r\n\
+    let request = "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\nkeep-alive: 1\r\nproxy-connection: b\r\n\
                    te: gzip\r\nupgrade: websocket\r\nexpect: 100-continue\r\nx-stays: 1\r\n\r\n";
     assert!(raw(setting.address(), request.as_bytes()).contains("HTTP/1.1 200"));
     let upstream = setting.echo.last().unwrap();
