@@ -27,6 +27,9 @@ const AT_A_TIME: usize = 64;
 /// How many wait. Above that one fails at once, as in an Envoy whose cluster has too many.
 const WAITING: usize = 1024;
 
+/// How much longer than a filter a request of its own may take here.
+const AFTER: Duration = Duration::from_secs(1);
+
 /// Sends what the filters ask for, and hands back what comes, for ever. Dropping the future gives all of it up.
 pub(super) async fn run(
     mut asked: Callouts,
@@ -48,8 +51,8 @@ pub(super) async fn run(
                         on_their_way.spawn(async move {
                             let _permit = permits.acquire_owned().await;
                             let id = callout.id;
-                            // The filter hears of the end of its own time from the proxy (rule `HC-5`).
-                            let limit = callout.timeout.unwrap_or(longest);
+                            // The filter hears of the end of its own time from the proxy (rule `HC-5`), not from here.
+                            let limit = callout.timeout.map_or(longest, |timeout| timeout.saturating_add(AFTER));
                             let answer = timeout(limit, exchange(&pool, callout)).await;
                             worker.answer(id, answer.unwrap_or(CalloutAnswer::Reset));
                         });

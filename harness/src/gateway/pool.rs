@@ -187,7 +187,7 @@ impl From<hyper::Error> for NoAnswer {
     /// hyper says the reason in the source of its error. Neither quotes what was received.
     fn from(error: hyper::Error) -> Self {
         use std::error::Error as _;
-        let io = error.source().is_some_and(|source| source.is::<std::io::Error>());
+        let io = error.source().and_then(|source| source.downcast_ref::<std::io::Error>()).is_some();
         if !error.is_parse() && (error.is_incomplete_message() || error.is_closed() || error.is_canceled() || io) {
             return Self::Terminated;
         }

@@ -1,8 +1,12 @@
 //! The embedded gateway, with the real `transformation` module and with small modules that misbehave.
 
+mod changes;
 mod faults;
+mod http2;
 mod limits;
+mod pieces;
 mod smuggling;
+mod streaming;
 mod traffic;
 
 use std::io::{Read as _, Write as _};
@@ -117,6 +121,17 @@ fn read_all(connection: &mut TcpStream) -> String {
         }
     }
     answer.iter().map(|byte| char::from(*byte)).collect()
+}
+
+/// Reads until these bytes have come.
+fn read_until(connection: &mut TcpStream, wanted: &str) -> String {
+    let (mut seen, mut piece) = (Vec::new(), [0; 4096]);
+    while !String::from_utf8_lossy(&seen).contains(wanted) {
+        let n = connection.read(&mut piece).unwrap();
+        assert!(n > 0, "no {wanted} in {}", seen.escape_ascii());
+        seen.extend_from_slice(&piece[..n]);
+    }
+    String::from_utf8(seen).unwrap()
 }
 
 /// An upstream that answers each connection's first request with these bytes, and closes; without bytes, it says nothing
