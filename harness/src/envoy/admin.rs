@@ -37,6 +37,14 @@ pub(super) fn rejected_listeners(admin: SocketAddr) -> io::Result<BTreeMap<Strin
         .collect())
 }
 
+/// The counters and gauges whose names contain a text.
+pub(super) fn stats(admin: SocketAddr, part: &str) -> io::Result<BTreeMap<String, u64>> {
+    let answer = json(admin, &format!("/stats?format=json&filter={part}"))?;
+    let stats = answer.get("stats").and_then(Value::as_array).into_iter().flatten();
+    let stat = |stat: &Value| Some((stat.get("name")?.as_str()?.to_owned(), stat.get("value")?.as_u64()?));
+    Ok(stats.filter_map(stat).collect())
+}
+
 fn listener(status: &Value) -> Option<(String, SocketAddr)> {
     let address = status.pointer("/local_address/socket_address")?;
     let port = u16::try_from(address.get("port_value")?.as_u64()?).ok()?;

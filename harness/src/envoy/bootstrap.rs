@@ -20,6 +20,10 @@ pub struct Chain {
     pub plugins: Vec<PluginConfig>,
     /// Where its requests go.
     pub upstream: SocketAddr,
+    /// The clusters that its filters can call: their names, and where they are; nowhere, when they have no endpoint.
+    pub callouts: Vec<(String, Option<SocketAddr>)>,
+    /// The most bytes that are buffered of one message; Envoy's own limit, when nothing is said.
+    pub buffer_limit: Option<u32>,
 }
 
 /// The bootstrap: the clusters of all chains, and the file that holds their listeners ([`listeners`]).
@@ -27,7 +31,7 @@ pub struct Chain {
 pub fn bootstrap(chains: &[Chain], listeners: &Path) -> Value {
     json!({
         "node": { "id": "tamis", "cluster": "tamis" },
-        "static_resources": { "clusters": chains.iter().map(cluster).collect::<Vec<_>>() },
+        "static_resources": { "clusters": chains.iter().flat_map(clusters).collect::<Vec<_>>() },
         "dynamic_resources": { "lds_config": { "path_config_source": { "path": listeners } } },
     })
 }
@@ -46,7 +50,7 @@ fn listener(chain: &Chain) -> Value {
     });
     let filters = ours.chain([router]).collect::<Vec<_>>();
     // Whatever the proxy would add by itself is switched off where that is possible: it is not what a scenario shows.
-    json!({
+    let mut listener = json!({
         "@type": LISTENER,
         "name": chain.name,
         "address": address(SocketAddr::from(([127, 0, 0, 1], 0))),
@@ -72,18 +76,33 @@ fn listener(chain: &Chain) -> Value {
                 },
             }],
         }],
-    })
+    });
+    limit(&mut listener, chain.buffer_limit);
+    listener
 }
 
-fn cluster(chain: &Chain) -> Value {
-    json!({
-        "name": chain.name,
+fn clusters(chain: &Chain) -> Vec<Value> {
+    let own = cluster(&chain.name, Some(chain.upstream), chain.buffer_limit);
+    let others = chain.callouts.iter().map(|(name, address)| cluster(name, *address, None));
+    std::iter::once(own).chain(others).collect()
+}
+
+fn cluster(name: &str, endpoint: Option<SocketAddr>, buffer_limit: Option<u32>) -> Value {
+    let endpoints = endpoint.map(|endpoint| json!({ "endpoint": { "address": address(endpoint) } }));
+    let mut cluster = json!({
+        "name": name,
         "type": "STATIC",
-        "load_assignment": {
-            "cluster_name": chain.name,
-            "endpoints": [{ "lb_endpoints": [{ "endpoint": { "address": address(chain.upstream) } }] }],
-        },
-    })
+        "load_assignment": { "cluster_name": name, "endpoints": [{ "lb_endpoints": Vec::from_iter(endpoints) }] },
+    });
+    limit(&mut cluster, buffer_limit);
+    cluster
+}
+
+/// Sets what listeners and clusters call the same.
+fn limit(whose: &mut Value, buffer_limit: Option<u32>) {
+    if let (Value::Object(fields), Some(bytes)) = (whose, buffer_limit) {
+        fields.insert("per_connection_buffer_limit_bytes".to_owned(), json!(bytes));
+    }
 }
 
 fn address(address: SocketAddr) -> Value {

@@ -1,6 +1,6 @@
 //! What two engines saw, side by side.
 
-use crate::scenario::{Observed, Seen};
+use crate::scenario::{Observed, Seen, SeenCallout};
 
 /// Headers that a proxy writes itself, or that are about one connection: the engines need not agree on them. Names that end
 /// in `*` are beginnings.
@@ -24,7 +24,26 @@ pub fn disagreements(harness: &Observed, envoy: &Observed) -> Vec<String> {
     let mut found = Vec::new();
     sides(&mut found, "upstream", harness.upstream.as_ref(), envoy.upstream.as_ref());
     sides(&mut found, "response", harness.response.as_ref(), envoy.response.as_ref());
+    callouts(&mut found, harness, envoy);
     found
+}
+
+fn callouts(found: &mut Vec<String>, harness: &Observed, envoy: &Observed) {
+    let (ours, theirs) = (comparable(harness), comparable(envoy));
+    if ours.len() != theirs.len() {
+        found.push(format!("callouts: {} in the harness, {} in Envoy", ours.len(), theirs.len()));
+        return;
+    }
+    for (ours, theirs) in ours.iter().zip(&theirs) {
+        sides(found, &format!("callout to {}", ours.cluster), Some(&ours.request), Some(&theirs.request));
+    }
+}
+
+/// Callouts under way at the same time come in any order, and nobody sees one that is refused.
+fn comparable(observed: &Observed) -> Vec<&SeenCallout> {
+    let mut callouts = observed.callouts.iter().filter(|callout| !callout.refused).collect::<Vec<_>>();
+    callouts.sort_by_key(|callout| (callout.cluster.as_str(), callout.request.get(":path")));
+    callouts
 }
 
 fn sides(found: &mut Vec<String>, side: &str, harness: Option<&Seen>, envoy: Option<&Seen>) {

@@ -56,6 +56,23 @@ pub(super) fn verdict(log: &str) -> Option<String> {
     Some(why.map_or(verdict.message.as_str(), |(why, _)| why).to_owned())
 }
 
+/// What modules under these VM ids have said, and what Envoy said of any VM, as the harness has its lines. A VM id that was
+/// made up is not shown.
+pub(super) fn lines(log: &str, vm_ids: &[&str], made_up: &str) -> Vec<String> {
+    let wasm = records(log).into_iter().filter(|record| record.component == "wasm");
+    wasm.filter_map(|record| {
+        let Record { level, message, .. } = &record;
+        let Some((from, said)) = record.said_in_full() else { return Some(format!("[{level}] {message}")) };
+        let vm_id = from.rsplit(' ').next().unwrap_or_default();
+        if !vm_ids.contains(&vm_id) {
+            return None;
+        }
+        let from = from.strip_suffix(made_up).map_or(from, str::trim_end);
+        Some(format!("[{level}] wasm log{from}: {said}"))
+    })
+    .collect()
+}
+
 /// The last lines of a log.
 pub(super) fn tail(log: &str) -> Vec<String> {
     let lines = log.lines().filter(|line| !line.trim().is_empty()).collect::<Vec<_>>();
@@ -65,8 +82,15 @@ pub(super) fn tail(log: &str) -> Vec<String> {
 impl Record {
     /// What a module said, and under which VM id.
     fn said(&self) -> Option<(&str, &str)> {
-        let (from, message) = self.message.strip_prefix("wasm log")?.split_once(": ")?;
+        let (from, message) = self.said_in_full()?;
         Some((from.split(' ').next_back().unwrap_or_default(), message))
+    }
+
+    /// What a module said, and all of the words about who it is, each after a blank.
+    fn said_in_full(&self) -> Option<(&str, &str)> {
+        // What is said may be nothing, and blanks at a record's end are gone.
+        let rest = self.message.strip_prefix("wasm log")?;
+        rest.split_once(": ").or_else(|| Some((rest.strip_suffix(':')?, "")))
     }
 }
 
@@ -136,6 +160,27 @@ Unable to create Wasm plugin t
         let about = |listener| complaints_about(&log.concat(), listener, &["v".to_owned()]);
         assert_eq!(about("one"), ["Plugin one failed to load"]);
         assert_eq!(about("two"), ["Plugin two failed to load"]);
+    }
+
+    #[test]
+    fn lines_are_those_of_a_scenario_as_the_harness_has_them() {
+        let record = |level: &str, message: &str| format!("[2026-11-21 09:39:38.900][{level}][wasm] {message}\n");
+        let log = [
+            record("info", "wasm log name root v: said: this\n  and that"),
+            record("warning", "wasm log v: while it is configured"),
+            record("info", "wasm log name w: of another"),
+            record("info", "wasm log name own: its id is its own"),
+            record("critical", "Function: proxy_on_log failed"),
+        ];
+        assert_eq!(
+            lines(&log.concat(), &["v", "own"], "v"),
+            [
+                "[info] wasm log name root: said: this\n  and that",
+                "[warning] wasm log: while it is configured",
+                "[info] wasm log name own: its id is its own",
+                "[critical] Function: proxy_on_log failed",
+            ]
+        );
     }
 
     #[test]

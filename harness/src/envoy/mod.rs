@@ -23,7 +23,11 @@ pub mod run;
 pub mod upstream;
 
 mod admin;
+mod callouts;
+mod chain;
 mod log;
+mod play;
+mod server;
 mod wire;
 
 pub use binary::{EnvoyBinary, NoEnvoy, find_or_skip};

@@ -154,6 +154,12 @@ impl EnvoyProcess {
         bytes
     }
 
+    /// How long the log is by now, in bytes.
+    #[must_use]
+    pub fn log_size(&self) -> u64 {
+        std::fs::metadata(self.path("log")).map_or(0, |data| data.len())
+    }
+
     /// The listeners by name, and where they accept connections: the way to learn a port that was 0.
     ///
     /// # Errors

@@ -1,26 +1,24 @@
 //! Envoy as an engine.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::Value;
-use tamis_module::plugin_config::{FailurePolicy, PluginConfig};
 use tempfile::TempDir;
 
 use super::binary::EnvoyBinary;
 use super::bootstrap::{self, Chain};
+use super::callouts::Clusters;
+use super::chain::chain;
+use super::log;
+use super::play::Player;
 use super::process::{EnvoyError, EnvoyProcess, indented, system};
 use super::upstream::Upstream;
-use super::{log, wire};
-use crate::document::Document;
-use crate::gateway::client;
-use crate::scenario::engine::Plan;
-use crate::scenario::model::{FilterEntry, Scenario, Step};
+use crate::scenario::model::Step;
 use crate::scenario::modules::{FilterError, Modules};
-use crate::scenario::{Engine, ExchangeReport, Observed, Report};
-use crate::stream;
+use crate::scenario::{Engine, Report, Scenario};
 
 /// Why one scenario was not run; the others were.
 #[derive(Debug, thiserror::Error)]
@@ -49,36 +47,81 @@ pub enum NotRun {
     },
 }
 
-/// Runs scenarios in one Envoy, each with a listener and an upstream of its own, in order; the exchanges of a scenario go
-/// one after the other. Filters without a `vm_id` get one per scenario, so that scenarios share no VM and no data.
+/// Runs scenarios in a real Envoy, each with a listener, an upstream and clusters of its own, in order; the exchanges of a
+/// scenario go one after the other. Filters without a `vm_id` get one per scenario, so that scenarios share no VM and no
+/// data. One process runs as many as can live together: see [`Prepared::fits`].
 ///
 /// The answer has one entry per scenario, in order: its report, or why Envoy did not run it.
 ///
 /// # Errors
 ///
-/// [`EnvoyError`] when there is no Envoy that runs; nothing has been run then, and no process is left.
+/// [`EnvoyError`] when there is no Envoy that runs; no process is left then.
 pub fn run_all(
     binary: &EnvoyBinary,
     scenarios: &[Scenario],
     modules: &mut Modules,
 ) -> Result<Vec<Result<Report, NotRun>>, EnvoyError> {
-    let mut prepared = Vec::new();
+    let mut reports = BTreeMap::new();
+    let mut groups: Vec<Vec<Prepared<'_>>> = Vec::new();
     for (index, scenario) in scenarios.iter().enumerate() {
-        let upstream = Upstream::start().map_err(system("cannot start an upstream"))?;
-        prepared.push(chain(index, scenario, upstream.address(), modules).map(|chain| (chain, upstream)));
+        match Prepared::new(index, scenario, modules)? {
+            Ok(prepared) => match groups.iter_mut().find(|group| prepared.fits(group)) {
+                Some(group) => group.push(prepared),
+                None => groups.push(vec![prepared]),
+            },
+            Err(error) => {
+                reports.insert(index, Err(error));
+            }
+        }
     }
-    let chains = prepared.iter().flatten().map(|(chain, _)| chain.clone()).collect::<Vec<_>>();
-    let envoy = Running::start(binary, &chains)?;
-    let run = |(scenario, prepared): (&Scenario, Result<(Chain, Upstream), NotRun>)| {
-        let (chain, upstream) = prepared?;
-        let address = envoy.address(&chain)?;
-        let mut plan = Plan::new(Engine::Envoy);
-        let exchanges = scenario.steps.iter().map(|step| step_report(address, &upstream, &mut plan, step));
-        let engine = format!("envoy {}", binary.version());
-        let (name, file) = (scenario.name.clone(), scenario.file.clone());
-        Ok(Report { scenario: name, file, engine, exchanges: exchanges.collect() })
-    };
-    Ok(scenarios.iter().zip(prepared).map(run).collect())
+    for group in groups {
+        let chains = group.iter().map(|prepared| prepared.chain.clone()).collect::<Vec<_>>();
+        let envoy = Running::start(binary, &chains)?;
+        for prepared in group {
+            reports.insert(prepared.index, prepared.run(&envoy));
+        }
+    }
+    Ok(reports.into_values().collect())
+}
+
+/// A scenario with all that it needs outside of Envoy.
+struct Prepared<'s> {
+    index: usize,
+    scenario: &'s Scenario,
+    chain: Chain,
+    upstream: Upstream,
+    clusters: Clusters,
+}
+
+impl<'s> Prepared<'s> {
+    fn new(index: usize, scenario: &'s Scenario, modules: &mut Modules) -> Result<Result<Self, NotRun>, EnvoyError> {
+        let upstream = Upstream::start().map_err(system("cannot start an upstream"))?;
+        let clusters = Clusters::start(&scenario.clusters).map_err(system("cannot start a cluster"))?;
+        let chain = chain(index, scenario, upstream.address(), clusters.addresses(), modules);
+        Ok(chain.map(|chain| Self { index, scenario, chain, upstream, clusters }))
+    }
+
+    /// Whether it can share a process with others: filters can call any cluster that is there, metrics have one name for all,
+    /// and log lines are told apart by VM ids.
+    fn fits(&self, others: &[Self]) -> bool {
+        let alone = |prepared: &Self| {
+            let counts = |step: &Step| !step.expect().metrics.0.is_empty();
+            !prepared.scenario.clusters.is_empty() || prepared.scenario.steps.iter().any(counts)
+        };
+        let vm_ids =
+            |prepared: &Self| prepared.chain.plugins.iter().map(|plugin| plugin.vm_id.clone()).collect::<BTreeSet<_>>();
+        let own = vm_ids(self);
+        !alone(self) && others.iter().all(|other| !alone(other) && own.is_disjoint(&vm_ids(other)))
+    }
+
+    fn run(self, envoy: &Running) -> Result<Report, NotRun> {
+        let address = envoy.address(&self.chain)?;
+        let Self { scenario, chain, upstream, clusters, .. } = self;
+        let player = Player::new(&envoy.process, &chain, address, upstream, clusters);
+        let exchanges = player.play(&scenario.steps);
+        let engine = format!("{} {}", Engine::Envoy, envoy.process.version());
+        Ok(Report { scenario: scenario.name.clone(), file: scenario.file.clone(), engine, exchanges })
+    }
 }
 
 /// An Envoy with its listeners, and the folder where it found them.
@@ -116,56 +159,4 @@ fn write_listeners(listeners: &Value) -> io::Result<(TempDir, PathBuf)> {
     let file = folder.path().join("listeners.json");
     std::fs::write(&file, listeners.to_string())?;
     Ok((folder, file))
-}
-
-fn chain(index: usize, scenario: &Scenario, upstream: SocketAddr, modules: &mut Modules) -> Result<Chain, NotRun> {
-    for exchange in scenario.exchanges() {
-        for (name, value) in &exchange.upstream.headers.0 {
-            if let Some(why) = wire::unsendable(name, value) {
-                let (exchange, header) = (exchange.name.clone(), name.escape_default().to_string());
-                return Err(NotRun::Unsendable { exchange, header, why });
-            }
-        }
-    }
-    let name = format!("scenario-{index}");
-    let plugin = |entry| plugin(entry, &name, &scenario.file, modules);
-    let plugins = scenario.filters.iter().map(plugin).collect::<Result<_, _>>()?;
-    Ok(Chain { name, plugins, upstream })
-}
-
-fn plugin(entry: &FilterEntry, own: &str, file: &Path, modules: &mut Modules) -> Result<PluginConfig, FilterError> {
-    let plugin = modules.filter(entry, file)?.plugin;
-    let module = modules.file(&entry.module, file)?;
-    // Envoy runs in this folder too, but a full path can be read in its log.
-    let module = std::path::absolute(&module).map_err(|error| FilterError::Read { file: module, error })?;
-    Ok(PluginConfig {
-        name: plugin.name,
-        root_id: plugin.root_id,
-        vm_id: if plugin.vm_id.is_empty() { own.to_owned() } else { plugin.vm_id },
-        module_path: module.to_string_lossy().into_owned(),
-        configuration: entry.config.as_ref().map(Document::to_configuration),
-        vm_configuration: entry.vm_configuration.as_ref().map(Document::to_configuration),
-        failure_policy: match entry.failure_policy {
-            stream::FailurePolicy::Closed => FailurePolicy::Closed,
-            stream::FailurePolicy::Open => FailurePolicy::Open,
-            stream::FailurePolicy::Reload => FailurePolicy::Reload,
-        },
-        allow_on_headers_stop_iteration: entry.held_headers,
-        environment: plugin.environment,
-        allowed_capabilities: plugin.allowed_capabilities,
-    })
-}
-
-fn step_report(envoy: SocketAddr, upstream: &Upstream, plan: &mut Plan, step: &Step) -> ExchangeReport {
-    if let Some(why) = plan.skips(step) {
-        return ExchangeReport::not_run(step, why);
-    }
-    let Some(exchange) = step.exchange() else { return ExchangeReport::not_run(step, "it is no exchange") };
-    upstream.expect(&exchange.upstream);
-    let (response, note) = match client::send_blocking(envoy, &exchange.request) {
-        Ok(response) => (Some(response), None),
-        Err(error) => (None, Some(error.to_string())),
-    };
-    let observed = Observed { upstream: upstream.take_seen(), response, note, ..Observed::default() };
-    ExchangeReport::new(step, observed, None, 0)
 }

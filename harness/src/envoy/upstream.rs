@@ -1,33 +1,24 @@
 //! A server that answers what it is told and remembers what it saw.
 
-use std::io::{self, BufReader, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::io;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::wire::{Head, Kind};
+use super::server::{Reply, Responder, Server, What};
 use crate::scenario::Seen;
 use crate::scenario::model::Answer;
-
-/// How long a connection may be idle. The proxy keeps some for the next request, and closes them when it ends.
-const IDLE: Duration = Duration::from_secs(300);
 
 /// An HTTP/1.1 server on a free port of 127.0.0.1, with one script at a time. Dropped, it accepts no more connections; those
 /// that are open live until the proxy closes them.
 #[derive(Debug)]
 pub struct Upstream {
-    address: SocketAddr,
+    server: Server,
     shared: Arc<Shared>,
-    acceptor: Option<JoinHandle<()>>,
 }
 
 #[derive(Debug, Default)]
-struct Shared {
-    script: Mutex<Script>,
-    closing: AtomicBool,
-}
+struct Shared(Mutex<Script>);
 
 #[derive(Debug, Default)]
 struct Script {
@@ -42,29 +33,14 @@ impl Upstream {
     ///
     /// When there is no port or no thread to be had.
     pub fn start() -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let address = listener.local_addr()?;
         let shared = Arc::<Shared>::default();
-        let accepting = shared.clone();
-        let accept = move || {
-            for stream in listener.incoming().flatten() {
-                if accepting.closing.load(Ordering::Relaxed) {
-                    return;
-                }
-                let shared = accepting.clone();
-                // A connection that fails is seen by the proxy, which answers 503: nothing is left to say here.
-                let connection = std::thread::Builder::new().name("upstream connection".to_owned());
-                let _ = connection.spawn(move || drop(serve(&stream, &shared)));
-            }
-        };
-        let acceptor = std::thread::Builder::new().name("upstream".to_owned()).spawn(accept)?;
-        Ok(Self { address, shared, acceptor: Some(acceptor) })
+        Ok(Self { server: Server::start(shared.clone())?, shared })
     }
 
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.server.address()
     }
 
     /// Begins an exchange: what to answer from now on. What was seen before is forgotten.
@@ -78,73 +54,26 @@ impl Upstream {
     }
 }
 
-impl Drop for Upstream {
-    fn drop(&mut self) {
-        self.shared.closing.store(true, Ordering::Relaxed);
-        // Only a connection wakes the thread up.
-        if TcpStream::connect(self.address).is_ok()
-            && let Some(acceptor) = self.acceptor.take()
-        {
-            let _ = acceptor.join();
-        }
-    }
-}
-
 impl Shared {
     fn script(&self) -> MutexGuard<'_, Script> {
-        self.script.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn serve(mut stream: &TcpStream, shared: &Shared) -> io::Result<()> {
-    stream.set_read_timeout(Some(IDLE))?;
-    stream.set_nodelay(true)?;
-    let mut reader = BufReader::new(stream);
-    while let Some(head) = Head::read(&mut reader)? {
-        let body = head.read_body(&mut reader, Kind::Request)?;
-        let is_head = head.start.starts_with("HEAD ");
-        let answer = {
-            let mut script = shared.script();
-            script.seen = Some(seen(head, body));
-            wire(&script.answer, is_head)
-        };
-        stream.write_all(&answer)?;
+impl Responder for Shared {
+    fn respond(&self, request: Seen) -> Reply {
+        let mut script = self.script();
+        script.seen = Some(request);
+        Reply { after: Duration::ZERO, what: What::Answer(script.answer.clone()) }
     }
-    Ok(())
-}
-
-/// The request as the harness would show it; the scheme is not on the wire.
-fn seen(head: Head, body: Vec<u8>) -> Seen {
-    let mut line = head.start.split(' ');
-    let (method, path) = (line.next().unwrap_or_default(), line.next().unwrap_or_default());
-    let pseudo = |name: &str, value: &[u8]| (name.to_owned(), value.to_vec());
-    let mut headers = vec![pseudo(":path", path.as_bytes()), pseudo(":method", method.as_bytes())];
-    if let Some(host) = head.get("host") {
-        headers.insert(0, pseudo(":authority", host));
-    }
-    headers.extend(head.headers.into_iter().filter(|(name, _)| name != "host"));
-    Seen { headers, body, ..Seen::default() }
-}
-
-fn wire(answer: &Answer, to_head: bool) -> Vec<u8> {
-    let bodiless = matches!(answer.status, 100..=199 | 204 | 304);
-    let mut wire = format!("HTTP/1.1 {} \r\n", answer.status).into_bytes();
-    let own_length = answer.headers.0.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-length"));
-    for (name, value) in &answer.headers.0 {
-        wire.extend([name.as_bytes(), b": ", value, b"\r\n"].concat());
-    }
-    if !bodiless && !own_length {
-        wire.extend(format!("content-length: {}\r\n", answer.body.len()).into_bytes());
-    }
-    wire.extend(b"\r\n");
-    if !bodiless && !to_head {
-        wire.extend(answer.body.as_bytes());
-    }
-    wire
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::{BufReader, Write as _};
+    use std::net::TcpStream;
+
+    use super::super::wire::{Head, Kind};
     use super::*;
     use crate::scenario::model::Fields;
 

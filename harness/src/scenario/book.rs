@@ -47,8 +47,8 @@ pub(crate) enum GrpcDone {
 
 impl Book {
     /// Expects these, and no others.
-    pub(crate) fn new(callouts: &[Callout]) -> Self {
-        let named = callouts.iter().enumerate().flat_map(|(index, callout)| {
+    pub(crate) fn new<'c>(callouts: impl IntoIterator<Item = &'c Callout>) -> Self {
+        let named = callouts.into_iter().enumerate().flat_map(|(index, callout)| {
             let name = format!("callout {} ({})", index + 1, callout.cluster);
             (0..callout.times).map(move |_| Entry {
                 name: name.clone(),
@@ -77,11 +77,13 @@ impl Book {
             Difference::told(format!("callout to {cluster}: not expected: {}", shown(what.as_bytes())))
         };
         self.differences.extend(found.unwrap_or_else(|| vec![unexpected()]));
-        self.seen.push(SeenCallout { cluster: cluster.to_owned(), request, messages: None });
-        match self.make(chosen).map(|entry| &entry.callout.kind) {
-            Some(CalloutKind::Http { answer, .. }) => answer.clone(),
-            _ => HttpAnswer { outcome: HttpOutcome::Failure(Failure::Refused), ..HttpAnswer::default() },
-        }
+        let refused = HttpAnswer { outcome: HttpOutcome::Failure(Failure::Refused), ..HttpAnswer::default() };
+        let (answer, expected_refusal) = match self.make(chosen).map(|entry| (&entry.callout.kind, &entry.callout)) {
+            Some((CalloutKind::Http { answer, .. }, callout)) => (answer.clone(), callout.is_refused()),
+            _ => (refused, false),
+        };
+        self.seen.push(SeenCallout { cluster: cluster.to_owned(), request, messages: None, refused: expected_refusal });
+        answer
     }
 
     /// A gRPC call or stream that was begun with its metadata: its name, and what to answer. One that nobody expects is
@@ -102,7 +104,12 @@ impl Book {
         let mut headers = vec![(":path".to_owned(), path.clone().into_bytes())];
         headers.extend(begun.metadata.iter().cloned());
         let request = Seen { headers, ..Seen::default() };
-        self.seen.push(SeenCallout { cluster: cluster.to_owned(), request, messages: Some(Vec::new()) });
+        self.seen.push(SeenCallout {
+            cluster: cluster.to_owned(),
+            request,
+            messages: Some(Vec::new()),
+            refused: false,
+        });
         let seen = self.seen.len() - 1;
         match (chosen, self.make(chosen).map(|entry| &entry.callout.kind)) {
             (Some(expected), Some(CalloutKind::Grpc(callout))) => {
@@ -130,7 +137,6 @@ impl Book {
     }
 
     /// Whether every callout that is expected has been made.
-    #[cfg(test)]
     pub(crate) fn is_complete(&self) -> bool {
         self.expected.iter().all(|entry| entry.made)
     }

@@ -20,7 +20,7 @@ const MAX_TIMES: u32 = 1000;
 pub struct Cluster {
     /// Its name, as filters know it.
     pub name: String,
-    /// Whether it has an endpoint. Without one the proxy itself answers callouts, with a 503.
+    /// Whether it has an endpoint. Without one a callout fails at once, in the call itself.
     #[serde(default = "yes")]
     pub healthy: bool,
 }
@@ -195,6 +195,17 @@ pub struct GrpcReply {
 #[serde(try_from = "Body")]
 #[schemars(with = "Body")]
 pub struct Message(pub Vec<u8>);
+
+impl Callout {
+    /// Whether the connection is to be refused: nobody sees the request then.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        match &self.kind {
+            CalloutKind::Http { answer, .. } => matches!(answer.outcome, HttpOutcome::Failure(Failure::Refused)),
+            CalloutKind::Grpc(_) => false,
+        }
+    }
+}
 
 impl Default for HttpOutcome {
     fn default() -> Self {

@@ -33,6 +33,8 @@ pub struct SeenCallout {
     pub request: Seen,
     /// The messages that were sent, when it is gRPC.
     pub messages: Option<Vec<Vec<u8>>>,
+    /// Whether its connection was refused: in a real Envoy nobody sees such a request.
+    pub refused: bool,
 }
 
 /// A message as one side saw it.

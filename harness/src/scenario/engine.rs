@@ -32,8 +32,10 @@ pub enum Feature {
     Fault,
     /// gRPC callouts.
     Grpc,
-    /// A connection that is refused to a filter's callout.
+    /// One cluster that answers some callouts of a step, and refuses the connection to others.
     Refusal,
+    /// An answer that takes longer than any test should.
+    Delay,
 }
 
 impl Engine {
@@ -52,7 +54,8 @@ impl Engine {
             (Self::Envoy, Feature::Reload) => Some("configurations are not changed there"),
             (Self::Envoy, Feature::Fault) => Some("a VM there does not fail on demand"),
             (Self::Envoy, Feature::Grpc) => Some("callouts are answered over HTTP/1.1 there"),
-            (Self::Envoy, Feature::Refusal) => Some("whom a callout cannot reach does not see it there"),
+            (Self::Envoy, Feature::Refusal) => Some("a port there is open or not, for all callouts of a step"),
+            (Self::Envoy, Feature::Delay) => Some("nobody waits there for answers that take longer than 5 s"),
         }
     }
 }

@@ -159,11 +159,11 @@ pub struct Expect {
     pub upstream: ExpectUpstream,
     /// At the client.
     pub response: ExpectResponse,
-    /// Texts, each of which must be in a line that was logged during the exchange. Only the harness can see the log.
+    /// Texts, each of which must be in a line that was logged during the exchange.
     pub log: Vec<String>,
-    /// Texts that must be in no line that was logged during the exchange. Only the harness can see the log.
+    /// Texts that must be in no line that was logged during the exchange.
     pub no_log: Vec<String>,
-    /// Metrics after the exchange, with everything since the proxy started. Only the harness can see them.
+    /// Metrics after the exchange, with everything since the proxy started.
     pub metrics: ExpectMetrics,
     /// What filters have stored for access logs, by the name without `wasm.`. Only the harness can see it.
     pub state: ExpectState,

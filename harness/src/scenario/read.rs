@@ -116,7 +116,7 @@ impl Scenario {
             let message = match self.clusters.iter().find(|cluster| cluster.name == *name) {
                 None => format!("the cluster `{name}` is not among `clusters`"),
                 Some(cluster) if !cluster.healthy => {
-                    format!("the cluster `{name}` is not healthy: the proxy itself answers what is asked of it")
+                    format!("the cluster `{name}` is not healthy: no callout gets to it")
                 }
                 Some(_) => continue,
             };
@@ -218,7 +218,7 @@ mod tests {
         assert_eq!(error("clusters: [{name: a}, {name: a}]"), "4:23: a second cluster has the name `a`");
         let down = "clusters: [{name: a, healthy: false}]\nname: x\nfilters: []\nexchanges: [{name: e, callouts: [{cluster: a}]}]";
         let said = Scenario::parse(down).unwrap_err().to_string();
-        assert_eq!(said, "4:44: the cluster `a` is not healthy: the proxy itself answers what is asked of it");
+        assert_eq!(said, "4:44: the cluster `a` is not healthy: no callout gets to it");
     }
 
     #[test]

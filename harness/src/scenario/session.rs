@@ -1,11 +1,10 @@
 //! A proxy of the harness while a scenario runs in it: steps, and the answers that are on their way.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::book::{Book, GrpcBegun, GrpcDone, GrpcEntry};
-use super::callout::{Failure, GrpcReply, HttpAnswer, HttpOutcome};
+use super::callout::{Failure, GrpcReply, HttpOutcome};
 use super::check::{Effects, Observed};
 use super::difference::Difference;
 use super::message;
@@ -37,7 +36,6 @@ const MAX_EVENTS: usize = 200_000;
 pub(super) struct Session {
     proxy: Proxy,
     filters: Vec<FilterSpec>,
-    unhealthy: BTreeSet<String>,
     pending: Vec<Pending>,
     /// How many answers there have been: those of one time come in this order.
     order: u64,
@@ -76,17 +74,17 @@ impl Session {
     pub(super) fn start(scenario: &Scenario, filters: &[FilterSpec]) -> Result<Self, LoadError> {
         let process = Process::deterministic(SEED);
         for cluster in &scenario.clusters {
-            process.add_cluster(&cluster.name, ClusterState::Up);
+            // Measured: without an endpoint the call itself fails (rule HC-4).
+            let state = if cluster.healthy { ClusterState::Up } else { ClusterState::Refusing };
+            process.add_cluster(&cluster.name, state);
         }
         let mut options = Options { workers: scenario.workers, ..Options::default() };
         if let Some(limit) = scenario.buffer_limit {
             options.buffer_limit = usize::try_from(limit).unwrap_or(usize::MAX);
         }
-        let unhealthy = scenario.clusters.iter().filter(|cluster| !cluster.healthy);
         Ok(Self {
             proxy: Proxy::load_with(filters, Arc::new(process), options)?,
             filters: filters.to_vec(),
-            unhealthy: unhealthy.map(|cluster| cluster.name.clone()).collect(),
             pending: Vec::new(),
             order: 0,
             book: Book::default(),
@@ -243,15 +241,11 @@ impl Session {
         if !self.counts() {
             return;
         }
-        let answer = if self.unhealthy.contains(cluster) {
-            HttpAnswer { outcome: HttpOutcome::Response(router("no healthy upstream")), ..HttpAnswer::default() }
-        } else {
-            self.book.http(cluster, message::seen(request))
-        };
+        let answer = self.book.http(cluster, message::seen(request));
         let outcome = match answer.outcome {
             HttpOutcome::Response(answer) => CalloutAnswer::Response(message::answer(&answer, &[])),
             HttpOutcome::Failure(Failure::Refused) => CalloutAnswer::Unreachable,
-            HttpOutcome::Failure(Failure::Closed) => CalloutAnswer::Response(message::answer(&router(CLOSED), &[])),
+            HttpOutcome::Failure(Failure::Closed) => CalloutAnswer::Response(message::answer(&closed(), &[])),
             HttpOutcome::Failure(Failure::Reset) => CalloutAnswer::Reset,
             HttpOutcome::Never => return,
         };
@@ -291,10 +285,6 @@ impl Session {
     fn grpc_begun(&mut self, id: GrpcId, to: &GrpcTarget, message: Option<Vec<u8>>) -> Option<GrpcReply> {
         if !self.counts() {
             return None;
-        }
-        if self.unhealthy.contains(&to.cluster) {
-            let status_message = "no healthy upstream".to_owned();
-            return Some(GrpcReply { status: UNAVAILABLE, status_message, ..GrpcReply::default() });
         }
         let metadata = to.metadata.iter().map(|(name, value)| (String::from_utf8_lossy(name).into(), value.to_vec()));
         let begun = GrpcBegun { service: &to.service, method: &to.method, metadata: metadata.collect() };
@@ -401,12 +391,11 @@ impl Session {
 /// What Envoy's router says of an upstream that hangs up (rule `HC-5`).
 const CLOSED: &str = "upstream connect error or disconnect/reset before headers. reset reason: connection termination";
 
-/// gRPC's numbers for a server that cannot be reached, and for an answer that is none.
-const UNAVAILABLE: u32 = 14;
+/// gRPC's number for an answer that is none.
 const INTERNAL: u32 = 13;
 
-/// The router's own 503.
-fn router(text: &str) -> super::model::Answer {
+/// The router's own 503 for it.
+fn closed() -> super::model::Answer {
     let headers = Fields(vec![("content-type".to_owned(), b"text/plain".to_vec())]);
-    super::model::Answer { status: 503, headers, body: text.into(), trailers: Fields::default() }
+    super::model::Answer { status: 503, headers, body: CLOSED.into(), trailers: Fields::default() }
 }

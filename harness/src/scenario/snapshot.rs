@@ -145,7 +145,7 @@ pub(super) fn message_lines(observed: &Observed) -> Vec<String> {
             None => lines.push(format!("{side}: none")),
         }
     }
-    for SeenCallout { cluster, request, messages } in &observed.callouts {
+    for SeenCallout { cluster, request, messages, .. } in &observed.callouts {
         lines.push(format!("callout {}", one_line(cluster)));
         message(&mut lines, request);
         lines.extend(messages.iter().flatten().map(|message| format!("  message {}", shown(message))));

@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny};
 
-use super::callout::{Callout, CalloutKind, Failure, HttpOutcome};
+use super::callout::{Callout, CalloutKind, HttpOutcome};
 use super::duration::Span;
 use super::engine::Feature;
 use super::metrics::ExpectMetrics;
@@ -15,6 +16,9 @@ use super::model::{Exchange, Expect};
 use super::split::Split;
 use super::tree::{self, Tree};
 use crate::document::{Document, DocumentError, Node};
+
+/// The longest delay of an answer that a real server waits for.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// One entry of `exchanges`.
 #[derive(Debug, Clone)]
@@ -171,10 +175,15 @@ impl Step {
                 CalloutKind::Grpc(_) => needs.push(Feature::Grpc),
                 CalloutKind::Http { answer, .. } => match &answer.outcome {
                     HttpOutcome::Response(answer) if !answer.trailers.0.is_empty() => needs.push(Feature::Trailers),
-                    HttpOutcome::Failure(Failure::Refused) => needs.push(Feature::Refusal),
+                    _ if answer.after.0 > PATIENCE => needs.push(Feature::Delay),
                     _ => {}
                 },
             }
+        }
+        let clash =
+            |one: &Callout, other: &Callout| one.cluster == other.cluster && one.is_refused() && !other.is_refused();
+        if self.callouts().iter().any(|one| self.callouts().iter().any(|other| clash(one, other))) {
+            needs.push(Feature::Refusal);
         }
         needs
     }

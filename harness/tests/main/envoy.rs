@@ -277,8 +277,14 @@ fn static_config(config: &str, listen: Option<SocketAddr>) -> Value {
         allowed_capabilities: Vec::new(),
     };
     let upstream = SocketAddr::from(([127, 0, 0, 1], 9));
-    let mut listener =
-        listeners(&[Chain { name: "c".to_owned(), plugins: vec![plugin], upstream }])["resources"][0].take();
+    let mut listener = listeners(&[Chain {
+        name: "c".to_owned(),
+        plugins: vec![plugin],
+        upstream,
+        callouts: Vec::new(),
+        buffer_limit: None,
+    }])["resources"][0]
+        .take();
     listener.as_object_mut().unwrap().remove("@type");
     // Nothing is sent through it.
     *listener.pointer_mut("/filter_chains/0/filters/0/typed_config/route_config/virtual_hosts").unwrap() = json!([]);

@@ -169,7 +169,7 @@ fn chains(folder: &Path, kind: &str, modules: &[String]) -> Vec<Named> {
             allowed_capabilities: Vec::new(),
         };
         let upstream = SocketAddr::from(([127, 0, 0, 1], 9));
-        (text.clone(), Chain { name, plugins: vec![plugin], upstream })
+        (text.clone(), Chain { name, plugins: vec![plugin], upstream, callouts: Vec::new(), buffer_limit: None })
     };
     modules.iter().enumerate().map(chain).collect()
 }

@@ -1,0 +1,125 @@
+//! One scenario in a running Envoy, step by step.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use super::bootstrap::Chain;
+use super::callouts::Clusters;
+use super::process::EnvoyProcess;
+use super::upstream::Upstream;
+use super::{admin, log};
+use crate::gateway::client;
+use crate::scenario::engine::Plan;
+use crate::scenario::model::{Callout, Exchange, Expect, Step};
+use crate::scenario::{Effects, Engine, ExchangeReport, Observed};
+
+/// How long what is expected may take to show after the client has its answer: logs and metrics are not in step with it.
+const LATE: Duration = Duration::from_secs(2);
+const TICK: Duration = Duration::from_millis(5);
+
+/// Plays the steps of a scenario.
+pub(super) struct Player<'e> {
+    envoy: &'e EnvoyProcess,
+    chain: &'e Chain,
+    address: SocketAddr,
+    upstream: Upstream,
+    clusters: Clusters,
+    plan: Plan,
+}
+
+impl<'e> Player<'e> {
+    pub(super) fn new(
+        envoy: &'e EnvoyProcess,
+        chain: &'e Chain,
+        address: SocketAddr,
+        upstream: Upstream,
+        clusters: Clusters,
+    ) -> Self {
+        Self { envoy, chain, address, upstream, clusters, plan: Plan::new(Engine::Envoy) }
+    }
+
+    pub(super) fn play(mut self, steps: &[Step]) -> Vec<ExchangeReport> {
+        steps.iter().map(|step| self.step(step)).collect()
+    }
+
+    fn step(&mut self, step: &Step) -> ExchangeReport {
+        if let Some(why) = self.plan.skips(step) {
+            return ExchangeReport::not_run(step, why);
+        }
+        let Some(exchange) = step.exchange() else { return ExchangeReport::not_run(step, "it is no exchange") };
+        if let Err(error) = self.clusters.begin(step.callouts()) {
+            return ExchangeReport::not_run(step, &format!("a cluster cannot listen: {error}"));
+        }
+        let logged = self.envoy.log_size();
+        let mut observed = self.exchange(exchange);
+        let (callouts, differences) = self.clusters.finish();
+        observed.callouts = callouts;
+        observed.effects = self.effects(logged, &exchange.expect);
+        let mut report = ExchangeReport::new(step, observed, None, 0);
+        report.differences.extend(differences);
+        if step.callouts().iter().any(Callout::is_refused) {
+            report.not_applicable.push("callouts that are refused".to_owned());
+        }
+        report
+    }
+
+    fn exchange(&self, exchange: &Exchange) -> Observed {
+        self.upstream.expect(&exchange.upstream);
+        let (response, note) = match client::send_blocking(self.address, &exchange.request) {
+            Ok(response) => (Some(response), None),
+            Err(error) => (None, Some(error.to_string())),
+        };
+        Observed { upstream: self.upstream.take_seen(), response, note, ..Observed::default() }
+    }
+
+    /// What is asked for of logs and metrics, once the stream is over and what is expected is there, or does not come.
+    fn effects(&self, logged: u64, expect: &Expect) -> Effects {
+        let log = (!expect.log.is_empty() || !expect.no_log.is_empty()).then(|| {
+            self.wait_for_the_end();
+            let whole = |log: &Vec<String>| expect.log.iter().all(|text| log.iter().any(|line| line.contains(text)));
+            let vm_ids = self.chain.plugins.iter().map(|plugin| plugin.vm_id.as_str()).collect::<Vec<_>>();
+            let read = || {
+                let text = String::from_utf8_lossy(&self.envoy.log_from(logged)).into_owned();
+                log::lines(&text, &vm_ids, &self.chain.name)
+            };
+            eventually(read, whole)
+        });
+        // After a step that was not run they would be others.
+        let countable = !expect.metrics.0.is_empty() && self.plan.is_complete();
+        let metrics = countable.then(|| {
+            self.wait_for_the_end();
+            let read = || self.metrics(expect).unwrap_or_default();
+            eventually(read, |metrics| {
+                expect.metrics.0.iter().all(|(name, value)| metrics.get(name) == Some(&Some(*value)))
+            })
+        });
+        Effects { log, metrics, state: None }
+    }
+
+    fn metrics(&self, expect: &Expect) -> io::Result<BTreeMap<String, Option<u64>>> {
+        let found = admin::stats(self.envoy.admin(), "wasmcustom")?;
+        let value = |name: &String| found.get(&format!("wasmcustom.{name}")).copied();
+        Ok(expect.metrics.0.iter().map(|(name, _)| (name.clone(), value(name))).collect())
+    }
+
+    /// Waits until no request is under way any more.
+    fn wait_for_the_end(&self) {
+        let name = format!("http.{}.downstream_rq_active", self.chain.name);
+        let active = || admin::stats(self.envoy.admin(), &name).ok().and_then(|stats| stats.get(&name).copied());
+        eventually(active, |active| *active == Some(0));
+    }
+}
+
+/// What is read in the end: as soon as it is as it should be, or when it is too late.
+fn eventually<T>(read: impl Fn() -> T, good: impl Fn(&T) -> bool) -> T {
+    let limit = Instant::now() + LATE;
+    loop {
+        let value = read();
+        if good(&value) || Instant::now() >= limit {
+            return value;
+        }
+        std::thread::sleep(TICK);
+    }
+}
