@@ -6,6 +6,13 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 
 /// A request's method: a token, with its case, because methods are told apart by it.
+///
+/// ```
+/// use tamis_core::matching::Method;
+///
+/// assert!(Method::parse("GET").is_ok() && Method::parse("PURGE").is_ok());
+/// assert_eq!(Method::parse("get").unwrap_err().to_string(), "methods are told apart by their case: write GET");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Method(String);
 

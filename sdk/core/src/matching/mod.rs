@@ -26,13 +26,14 @@
 //!
 //! # Where it follows the Gateway API
 //!
-//! Host names, with wildcards; paths, exact or by whole segments; `precedence` ([`Precedence`]). The rest follows
-//! Envoy's own route matcher (run on 1.36.4, 1.38.2 and 1.40.0), with two differences that close ways around a rule:
+//! Host names, with wildcards; paths, exact or by whole segments; `precedence` ([`Precedence`]). The rest follows Envoy's
+//! own route matcher (run on 1.36.4, 1.37.0, 1.38.2, 1.39.3 and 1.40.0), with two differences that close ways around a
+//! rule:
 //!
-//! * **Who sends a thing twice.** Envoy looks at the first cookie and the first query parameter of a name; for headers at
-//!   all values joined by commas until 1.39, and at each of them in 1.40. Here `of: any`, `all` or `first` says it, for
-//!   all three, and `any` is meant where nothing is said. A rule that **keeps somebody out** wants `any`: one bad value is
-//!   enough. A rule that **lets somebody in** wants `all`: a good value beside a bad one is not. See [`Of`].
+//! * **Who sends a thing twice.** Envoy looks at the first cookie and the first query parameter of a name; of a header at
+//!   all values joined by commas up to 1.38.2, and at each of them in 1.39.3 and 1.40.0. Here `of: any`, `all` or `first`
+//!   says it, for all three, and `any` is meant where nothing is said. A rule that **keeps somebody out** wants `any`: one
+//!   bad value is enough. A rule that **lets somebody in** wants `all`: a good value beside a bad one is not. See [`Of`].
 //! * **Query parameters** are compared decoded, because `?%76=%32` is `?v=2` to every upstream; Envoy compares raw bytes.
 //!
 //! # What it does not do

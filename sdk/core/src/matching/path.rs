@@ -9,6 +9,15 @@ use super::Pattern;
 use crate::views::RequestPath;
 
 /// A condition on the path, without the query; with its case, and not decoded: see [`RequestPath`].
+///
+/// ```
+/// use tamis_core::{matching::PathMatch, views::RequestPath};
+///
+/// let v1: PathMatch = serde_json::from_str(r#"{"prefix": "/v1"}"#)?;
+/// assert!(v1.holds(&RequestPath::new(b"/v1?page=2")) && v1.holds(&RequestPath::new(b"/v1/items")));
+/// assert!(!v1.holds(&RequestPath::new(b"/v10")));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PathMatch {

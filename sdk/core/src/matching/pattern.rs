@@ -13,7 +13,8 @@ pub const MAX_PATTERN_BYTES: usize = 1024;
 /// It matches **bytes**, whatever they are: `.` is one byte (no line feed), `\xe4` is the byte E4, `\w`, `\d`, `\s` and `(?i)`
 /// know ASCII. A letter outside of ASCII stands for its bytes in UTF-8, and cannot be in a class (`[ä]`): write `(?:ä|ö)`.
 /// The syntax is that of the crate [`regex-lite`](https://docs.rs/regex-lite): no look-around and no back-references, so
-/// time is linear in the length of a value for each expression.
+/// time is linear in the length of a value. It is its bytes times the states of the expression, of which some 500 are
+/// allowed: expressions with several `.*` or large counts take long on long values.
 ///
 /// It exists in a filter that is built with the feature `regex` of the SDK. In one that is not, a configuration that has
 /// one is refused, and the module carries no engine.
@@ -58,8 +59,8 @@ impl Pattern {
 
 #[cfg(feature = "regex")]
 impl Pattern {
-    /// What the compiled form may take, in bytes; with it, matching a byte has a bound.
-    const MAX_COMPILED_BYTES: usize = 64 * 1024;
+    /// What the compiled form may take, in bytes: some 500 states, and each byte of a value may meet all of them.
+    const MAX_COMPILED_BYTES: usize = 16 * 1024;
 
     /// How deep groups may nest.
     const MAX_NESTING: u32 = 32;
@@ -77,7 +78,10 @@ impl Pattern {
             .size_limit(Self::MAX_COMPILED_BYTES)
             .nest_limit(Self::MAX_NESTING)
             .build()
-            .map_err(|error| InvalidPattern::Syntax { message: error.to_string() })
+            .map_err(|error| match error.to_string() {
+                message if message.ends_with("exceeded size limit") => InvalidPattern::TooLarge,
+                message => InvalidPattern::Syntax { message },
+            })
     }
 
     /// Whether all of `value` matches.
@@ -151,6 +155,9 @@ pub enum InvalidPattern {
     /// It is too long.
     #[error("a regular expression has at most 1024 bytes")]
     TooLong,
+    /// It is short, and has too many states.
+    #[error("the regular expression becomes too large: use smaller counts, or + and *")]
+    TooLarge,
     /// A letter outside of ASCII is in a class, where its bytes would be alternatives.
     #[error("a class in a regular expression has ASCII only: write (?:ä|ö) for [äö]")]
     Class,

@@ -9,7 +9,7 @@ use crate::{HeaderMap, HeaderName, MemoryHeaders};
 /// A request that can be asked: the proxy's own during a phase, or [`Request`] in a test.
 ///
 /// A condition asks only for what it needs, so what costs a host call (the source, an attribute) is fetched when a rule
-/// looks at it and not before.
+/// looks at it and not before. The SDK implements it for a request's headers: `rule.holds(request.headers())`.
 pub trait Subject {
     /// Why a question has no answer: the host's status for the proxy's request, never for one in memory.
     type Error;

@@ -34,7 +34,18 @@ pub struct ValueMatch {
 /// Which of several values decide.
 ///
 /// A client can send a name twice. A rule that keeps somebody out is safe with `any`, one that lets somebody in with
-/// `all`; under a `not` it is the other way round. Without any value `any` and `all` do not hold.
+/// `all`; under a `not` it is the other way round. Without any value none of them holds.
+///
+/// ```
+/// use tamis_core::matching::ValueMatch;
+///
+/// let of = |of: &str| -> ValueMatch {
+///     serde_json::from_value(serde_json::json!({"exact": "admin", "of": of})).unwrap()
+/// };
+/// let values = ["user", "admin"];
+/// assert!(of("any").holds(values));
+/// assert!(!of("all").holds(values) && !of("first").holds(values));
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Of {

@@ -24,6 +24,13 @@ pub fn parse(text: &[u8]) -> Option<IpAddr> {
 
 /// Reads an address with a port, as Envoy's attribute `source.address` has it: `192.0.2.1:80`, `[2001:db8::1]:80`.
 /// An address alone will do, with or without brackets.
+///
+/// ```
+/// use tamis_core::views::address::parse_with_port;
+///
+/// assert_eq!(parse_with_port(b"[2001:db8::1]:443"), Some("2001:db8::1".parse().unwrap()));
+/// assert_eq!(parse_with_port(b"unknown"), None);
+/// ```
 #[must_use]
 pub fn parse_with_port(text: &[u8]) -> Option<IpAddr> {
     if let Some(address) = parse(text) {

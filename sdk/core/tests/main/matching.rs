@@ -16,7 +16,8 @@ fn with_headers(headers: &[(&str, &[u8])]) -> Request {
     Request { headers: headers.iter().copied().collect(), ..path("/") }
 }
 
-/// What Envoy's own router answered for the same conditions, but where the comment says otherwise: 1.36.4, 1.38.2, 1.40.0.
+/// What Envoy's own router answered for the same conditions, but where the comment says otherwise: 1.36.4, 1.37.0,
+/// 1.38.2, 1.39.3, 1.40.0.
 #[test]
 fn paths_are_what_the_router_sees() {
     let (prefix, exact) = (json!({"paths": [{"prefix": "/v1"}]}), json!({"paths": [{"exact": "/v1"}]}));
