@@ -22,7 +22,7 @@ MODULES := -p transformation -p hello -p path-echo -p block-by-path -p replace-b
 PLAIN := -p plain-crate --phases request_headers,response_headers
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint modules setup fmt figures conformance cost rules bench tamis
+.PHONY: help demo test lint modules setup fmt figures conformance cost rules bench load tamis
 .SILENT:
 # `make -j lint test` would have two cargos wait for each other.
 .NOTPARALLEL:
@@ -39,6 +39,7 @@ help:
 	echo "make cost [BLESS=1]               what every scenario costs, against what is recorded"
 	echo "make bench [BLESS=1]              the harness beside a bare loop on wasmtime, as ratios"
 	echo "make rules [BLESS=1]              which rules of Envoy's behaviour have a test"
+	echo "make load                         the embedded gateway under load; records it for the figures"
 	echo "make figures                      rewrite docs/figures.md"
 
 tamis:
@@ -68,7 +69,7 @@ test: export TAMIS_STAGES := target/stages-test.txt
 test:
 	$(STAGE) --start
 	$(STAGE) "the tamis command" $(MAKE) --no-print-directory tamis
-	$(STAGE) "set-up" $(TAMIS) setup wasm32 envoy registry $(SKIP)
+	$(STAGE) "set-up" $(TAMIS) setup wasm32 envoy registry load $(SKIP)
 	$(STAGE) "modules" $(MAKE) --no-print-directory modules
 	$(STAGE) "tests, compiled" $(CARGO) test --workspace --no-run
 	$(STAGE) "tests" $(CARGO) test -q --workspace
@@ -113,6 +114,11 @@ cost: modules
 # Ratios of one run on one machine: nothing here fails a build. BLESS=1 takes them over into docs/measured, for `make figures`.
 bench: modules
 	$(CARGO) bench -q -p tamis-harness --bench requests -- $(if $(BLESS),--out $(CURDIR)/docs/measured/requests.md)
+
+# 200,000 requests beside clients that misbehave; what is lost or left is an error.
+load: modules
+	$(TAMIS) setup load
+	$(TAMIS) load --record docs/measured/load.md
 
 rules: tamis
 	$(TAMIS) rules $(if $(BLESS),--bless)

@@ -8,6 +8,7 @@ mod cost;
 mod demo;
 mod figures;
 mod inspect;
+mod load;
 mod manifest;
 mod pull;
 mod push;
@@ -43,6 +44,9 @@ pub enum Command {
     /// Hold what every scenario costs against what is recorded
     #[command(hide = true)]
     Cost(cost::Cost),
+    /// Put the embedded gateway under load
+    #[command(hide = true)]
+    Load(load::Load),
     /// Show which rules of Envoy's behaviour have a test
     #[command(hide = true)]
     Rules(rules::Rules),
@@ -72,6 +76,7 @@ impl Command {
             Self::Conformance(command) => command.run(),
             Self::Figures(command) => command.run(),
             Self::Cost(command) => command.run(),
+            Self::Load(command) => command.run(),
             Self::Rules(command) => command.run(),
             Self::Push(command) => command.run(),
             Self::Pull(command) => command.run(),

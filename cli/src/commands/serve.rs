@@ -103,12 +103,15 @@ impl Serve {
         println!("==> http://{} -> {} -> {upstream}{what}", gateway.address(), filter.module.origin);
         println!("    Ctrl-C ends it");
         while !interrupt.wait_for(LOOK) {
-            if !(watched.changed() | hangups.came()) {
+            let asked = hangups.came();
+            if !watched.changed() && !asked {
                 continue;
             }
-            match self.reloaded(&filter, &watched, &gateway) {
+            // An image may have changed too; only whoever asks knows.
+            match self.reloaded(&filter, watched.same_module() && !asked, &gateway) {
                 Ok(new) => {
                     filter = new;
+                    watched.taken_over();
                     println!("==> taken over: {}", watched.names());
                 }
                 Err(failure) => {
@@ -131,8 +134,8 @@ impl Serve {
     }
 
     /// Takes over what the files have now, if the module accepts it. A module that is the same is not compiled again.
-    fn reloaded(&self, old: &Filter, watched: &Watched, gateway: &Gateway) -> Result<Filter, Failure> {
-        let new = if watched.only_configuration() {
+    fn reloaded(&self, old: &Filter, same_module: bool, gateway: &Gateway) -> Result<Filter, Failure> {
+        let new = if same_module {
             let document = self.config.as_deref().map(common::configuration).transpose()?;
             let origin = &old.module.origin;
             common::accepted(&old.compiled, origin, self.config.as_deref().zip(document.as_ref()))?;

@@ -11,7 +11,7 @@ use crate::setup::{self, Component, EnvoyVersion, Options, Outcome};
 Everything goes to ${TAMIS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tamis}; deleting that folder undoes it.\n\
 A second run changes nothing and takes well under a second.")]
 pub struct Setup {
-    /// What to install; `all` is wasm32, envoy and registry
+    /// What to install; `all` is wasm32, envoy, registry and load
     #[arg(value_enum, default_value = "wasm32", value_name = "COMPONENT")]
     components: Vec<Choice>,
 
@@ -27,7 +27,7 @@ pub struct Setup {
     #[arg(long, default_value_t, value_name = "VERSION")]
     envoy_version: EnvoyVersion,
 
-    /// Say `skipped:` and go on where envoy or the registry cannot be installed
+    /// Say `skipped:` and go on where envoy, the registry or the load cannot be installed
     #[arg(long)]
     skip_missing: bool,
 }
@@ -41,7 +41,9 @@ enum Choice {
     Envoy,
     /// A real registry, to test against
     Registry,
-    /// wasm32, envoy and registry
+    /// h2load, for `make load`
+    Load,
+    /// wasm32, envoy, registry and load
     All,
     /// What `make lint` needs, for work on Tamis itself
     Tools,
@@ -80,7 +82,8 @@ fn in_order(choices: &[Choice]) -> Vec<Component> {
             Choice::Envoy => &[Component::Envoy],
             Choice::Registry => &[Component::Registry],
             Choice::Tools => &[Component::Tools],
-            Choice::All => &[Component::Wasm32, Component::Envoy, Component::Registry],
+            Choice::Load => &[Component::Load],
+            Choice::All => &[Component::Wasm32, Component::Envoy, Component::Registry, Component::Load],
         };
         for component in named {
             if !components.contains(component) {
@@ -98,6 +101,7 @@ mod tests {
     #[test]
     fn a_component_named_twice_is_installed_once() {
         let asked = [Choice::Envoy, Choice::All, Choice::Wasm32];
-        assert_eq!(in_order(&asked), [Component::Envoy, Component::Wasm32, Component::Registry]);
+        let all = [Component::Envoy, Component::Wasm32, Component::Registry, Component::Load];
+        assert_eq!(in_order(&asked), all);
     }
 }

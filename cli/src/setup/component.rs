@@ -5,8 +5,12 @@ use std::time::{Duration, Instant};
 
 use super::cache::Cache;
 use super::envoy::EnvoyVersion;
+use super::programs::{self, Program};
 use super::{envoy, registry, tools, wasm32};
 use crate::failure::Failure;
+
+/// What puts the embedded gateway under load.
+const H2LOAD: Program = Program { name: "h2load", package: "nghttp2-client" };
 
 /// One thing that the set-up can install.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +21,8 @@ pub enum Component {
     Envoy,
     /// `docker-registry` and `skopeo`, from Debian.
     Registry,
+    /// `h2load`, from Debian.
+    Load,
     /// `typos` and `cargo-deny`.
     Tools,
 }
@@ -24,7 +30,7 @@ pub enum Component {
 impl Component {
     /// Whether work can go on without it, with less tested.
     pub fn is_optional(self) -> bool {
-        matches!(self, Self::Envoy | Self::Registry)
+        matches!(self, Self::Envoy | Self::Registry | Self::Load)
     }
 }
 
@@ -34,6 +40,7 @@ impl fmt::Display for Component {
             Self::Wasm32 => "wasm32",
             Self::Envoy => "envoy",
             Self::Registry => "registry",
+            Self::Load => "load",
             Self::Tools => "tools",
         })
     }
@@ -81,6 +88,7 @@ pub fn install(component: Component, options: &Options) -> Result<Outcome, Failu
         Component::Wasm32 => wasm32::install(&cache, options.rustup_limit)?,
         Component::Envoy => envoy::install(&cache, options.envoy_version)?,
         Component::Registry => registry::install()?,
+        Component::Load => programs::install(&[H2LOAD])?,
         Component::Tools => tools::install(&cache)?,
     };
     Ok(match done {

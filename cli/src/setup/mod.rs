@@ -8,14 +8,15 @@
 //! - [`wasm32`] which compiler builds filters here: what `tamis build` asks, and the ways to get one;
 //! - `debian_std` std for wasm32, built from the distribution's sources;
 //! - `envoy`, `registry`, `tools` the rest of the components;
-//! - `cache`, `debian`, `process`, `python` what they stand on.
+//! - `cache`, `debian`, `process`, `programs`, `python` what they stand on.
 
 mod cache;
 mod component;
 mod debian;
 mod debian_std;
 mod envoy;
-mod process;
+pub mod process;
+mod programs;
 mod python;
 mod registry;
 mod tools;

@@ -5,44 +5,22 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::component::Done;
-use super::debian::Packages;
 use super::process;
+use super::programs::{self, Program};
 use crate::failure::Failure;
 
-/// The packages; each has one program of its own name.
-const PACKAGES: [&str; 2] = ["docker-registry", "skopeo"];
+const PROGRAMS: [Program; 2] =
+    [Program { name: "docker-registry", package: "docker-registry" }, Program { name: "skopeo", package: "skopeo" }];
 const SERVICE_LIMIT: Duration = Duration::from_secs(30);
 
 /// Makes sure that both programs are in `PATH`.
 pub(super) fn install() -> Result<Done, Failure> {
-    let missing: Vec<&str> = PACKAGES.into_iter().filter(|program| process::find(program).is_none()).collect();
-    if missing.is_empty() {
-        return Ok(Done::Before(format!("{} are installed", PACKAGES.join(" and "))));
-    }
-    let not_found = format!("{} cannot be found", missing.join(" and "));
-    match Packages::look(&PACKAGES) {
-        Packages::Installable(packages) => packages.install()?,
-        Packages::Blocked(packages) => {
-            return Err(Failure::environment(format!("{not_found}, and only root may install what is missing"))
-                .hint(format!("run `{}`", packages.command_line())));
-        }
-        Packages::Installed => {
-            return Err(Failure::environment(format!("{not_found} in PATH")).hint("add /usr/bin to PATH"));
-        }
-        Packages::OtherSystem(name) => {
-            return Err(Failure::environment(format!("{not_found}, and {name} is not Debian"))
-                .hint("put the programs docker-registry and skopeo into PATH"));
-        }
-    }
-    if missing.contains(&"docker-registry") {
+    let without = programs::missing(&PROGRAMS).iter().any(|program| program.name == "docker-registry");
+    let done = programs::install(&PROGRAMS)?;
+    if without {
         stop_service();
     }
-    match PACKAGES.into_iter().find(|program| process::find(program).is_none()) {
-        None => Ok(Done::Now(format!("{} are installed", PACKAGES.join(" and ")))),
-        Some(program) => {
-            Err(Failure::environment(format!("{program} is installed, but not in PATH")).hint("add /usr/bin to PATH"))
-        }
-    }
+    Ok(done)
 }
 
 /// Debian starts what it installs; tests start registries of their own, and nobody asked for this one.

@@ -58,6 +58,51 @@ fn a_gateway_serves_until_it_is_interrupted() {
     assert!(std::net::TcpStream::connect(address).is_err(), "the port is still taken");
 }
 
+#[test]
+fn a_gateway_takes_over_what_is_written_while_it_serves() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("edits.yaml");
+    let edits =
+        |name: &str| format!("rules: [{{ response: {{ headers: {{ set: [{{ name: x-by, value: {name} }}] }} }} }}]\n");
+    std::fs::write(&config, edits("one")).unwrap();
+    let copy = folder.path().join("filter.wasm");
+    std::fs::copy(module("transformation"), &copy).unwrap();
+    let words = ["serve", copy.to_str().unwrap(), "--config", config.to_str().unwrap(), "--listen", "127.0.0.1:0"];
+    let mut gateway = Watched::start(tamis(&root(), &words));
+    let line = gateway.line("==> http://127.0.0.1:");
+    let address = line.trim_start_matches("==> http://").split(' ').next().unwrap().parse::<SocketAddr>().unwrap();
+    let by = || {
+        let answer = send_blocking(address, &parse_as("path: /items\n").unwrap()).unwrap();
+        String::from_utf8(answer.get("x-by").unwrap().to_vec()).unwrap()
+    };
+    assert_eq!(by(), "one");
+    std::fs::write(&config, edits("two")).unwrap();
+    assert_eq!(gateway.line("==> taken over: "), format!("==> taken over: {}", config.display()));
+    assert_eq!(by(), "two");
+    std::fs::write(&config, edits("three").replace("set", "sett")).unwrap();
+    gateway.line("==> refused; ");
+    assert_eq!(by(), "two");
+    // Nothing has changed since, and it is asked all the same.
+    std::fs::write(&config, edits("four")).unwrap();
+    gateway.line("==> taken over: ");
+    kill_process(Pid::from_child(&gateway.process.0), Signal::HUP).unwrap();
+    gateway.line("==> taken over: ");
+    assert_eq!(by(), "four");
+    // Another module, which knows no rules.
+    std::fs::copy(module("hello"), &copy).unwrap();
+    gateway.line("==> refused; ");
+    std::fs::write(&config, "greeting: hi\n").unwrap();
+    gateway.line("==> taken over: ");
+    let hello = send_blocking(address, &parse_as("path: /items\n").unwrap()).unwrap();
+    assert_eq!(hello.get("x-by"), None);
+    let (code, errors) = gateway.interrupt();
+    assert_eq!(code, Some(0), "{errors}");
+    let expected =
+        format!("error: {}:1:34: invalid configuration at `rules[0].response.headers.sett`", config.display());
+    let first = errors.lines().find(|line| line.starts_with("error: ")).unwrap_or_default();
+    assert!(first.starts_with(&expected), "{errors}");
+}
+
 /// A command whose lines are read while it runs.
 struct Watched {
     process: Running,

@@ -19,6 +19,7 @@ mod fixtures;
 mod house;
 mod interrupt;
 mod life;
+mod load;
 mod process;
 mod repository;
 mod transcript;

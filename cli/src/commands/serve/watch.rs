@@ -14,7 +14,9 @@ pub struct Watched {
 
 struct File {
     path: PathBuf,
-    /// As it is in force, or was refused.
+    /// As it is in force.
+    in_force: Option<Stamp>,
+    /// As it was when it was last new: in force since, or refused.
     known: Option<Stamp>,
     /// At the last look.
     last: Option<Stamp>,
@@ -41,7 +43,7 @@ impl Watched {
         let paths = configuration.map(Path::to_owned).into_iter().chain(module);
         let file = |path: PathBuf| {
             let now = stamp(&path);
-            File { path, known: now, last: now, changed: false }
+            File { path, in_force: now, known: now, last: now, changed: false }
         };
         Self { files: paths.map(file).collect(), configuration: configuration.map(Path::to_owned) }
     }
@@ -62,10 +64,17 @@ impl Watched {
         any
     }
 
-    /// Whether the configuration is all that the last look found new.
-    pub fn only_configuration(&self) -> bool {
-        let changed = self.files.iter().filter(|file| file.changed).map(|file| &file.path).collect::<Vec<_>>();
-        !changed.is_empty() && changed.iter().all(|path| Some(*path) == self.configuration.as_ref())
+    /// Whether the module is the one in force.
+    pub fn same_module(&self) -> bool {
+        let mut modules = self.files.iter().filter(|file| Some(&file.path) != self.configuration.as_ref());
+        modules.all(|file| file.known == file.in_force)
+    }
+
+    /// What the last look found is in force.
+    pub fn taken_over(&mut self) {
+        for file in &mut self.files {
+            file.in_force = file.known;
+        }
     }
 
     /// What the last look found new; everything, when somebody else has asked for it.
@@ -102,7 +111,7 @@ mod tests {
         std::fs::write(&file, "abc").unwrap();
         assert!(!watched.changed(), "and was");
         assert!(watched.changed());
-        assert!(watched.only_configuration());
+        assert!(watched.same_module());
         assert_eq!(watched.names(), file.display().to_string());
         assert!(!watched.changed(), "once is enough");
         std::fs::remove_file(&file).unwrap();
@@ -110,5 +119,18 @@ mod tests {
         std::fs::write(&file, "abc").unwrap();
         assert!(!watched.changed());
         assert!(watched.changed(), "another file of the same name");
+    }
+
+    #[test]
+    fn a_module_that_was_refused_is_another_until_it_is_taken_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("filter.wasm");
+        std::fs::write(&file, "a").unwrap();
+        let mut watched = Watched::new(&file.display().to_string(), None);
+        std::fs::write(&file, "ab").unwrap();
+        assert!(!watched.changed() && watched.changed());
+        assert!(!watched.same_module() && !watched.changed() && !watched.same_module());
+        watched.taken_over();
+        assert!(watched.same_module());
     }
 }
