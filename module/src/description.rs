@@ -122,6 +122,13 @@ impl Description {
         reference::render(&self.config_schema)
     }
 
+    /// Whether a plugin with this configuration holds headers, so that Envoy must be told (`allow_on_headers_stop_iteration`,
+    /// BODY-1): the module can, and the configuration's field `held_headers` is true.
+    #[must_use]
+    pub fn holds_headers(&self, configuration: &Value) -> bool {
+        self.held_headers && configuration.get("held_headers").and_then(Value::as_bool).unwrap_or(false)
+    }
+
     /// How many fields [`Description::reference`] lists at most.
     pub const MAX_REFERENCE_ENTRIES: usize = 2_000;
 }

@@ -73,6 +73,7 @@ mod phases;
 mod plugin;
 mod response;
 mod subject;
+mod text;
 
 pub use body::{Body, BodyError, BodyMode, OverLimit};
 pub use config::{ConfigError, Configuration, NoConfig};

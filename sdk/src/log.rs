@@ -35,6 +35,11 @@ pub fn critical(message: Arguments<'_>) {
     write(sys::LogLevel::CRITICAL, message);
 }
 
+/// Logs a text that is put together, without Rust's formatting.
+pub(crate) fn parts(level: sys::LogLevel, parts: &[&str]) {
+    sys::log(level, &crate::text::join(parts));
+}
+
 fn write(level: sys::LogLevel, message: Arguments<'_>) {
     match message.as_str() {
         Some(text) => sys::log(level, text),

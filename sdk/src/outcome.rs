@@ -1,5 +1,6 @@
 //! What a phase can decide.
 
+use crate::sys::{self, LogLevel};
 use crate::{BodyError, HostError, Response};
 
 /// A phase's decision, in a request and at the headers of a response. The SDK performs it; the phase itself calls nothing.
@@ -64,7 +65,7 @@ macro_rules! decisions {
                 match result {
                     Ok(()) => Self::Continue,
                     Err(error) => {
-                        crate::log::error(format_args!("{error}; answering 500"));
+                        crate::log::parts(LogLevel::ERROR, &[&error.text(), "; answering 500"]);
                         Self::Respond(Response::new(500).details("tamis_host_error"))
                     }
                 }
@@ -77,7 +78,7 @@ macro_rules! decisions {
                 match result {
                     Ok(()) => Self::Continue,
                     Err(error) => {
-                        crate::log::error(format_args!("{error}; closing the stream"));
+                        crate::log::parts(LogLevel::ERROR, &[&error.text(), "; closing the stream"]);
                         Self::Close
                     }
                 }
@@ -88,7 +89,7 @@ macro_rules! decisions {
         impl From<Result<(), $error>> for LastOutcome {
             fn from(result: Result<(), $error>) -> Self {
                 if let Err(error) = result {
-                    crate::log::error(format_args!("{error}"));
+                    sys::log(LogLevel::ERROR, &error.text());
                 }
                 Self::Continue
             }

@@ -67,7 +67,7 @@ impl Response {
     pub(crate) fn send(&self) -> Result<(), HostError> {
         let good = |(_, value): &&(HeaderName, Vec<u8>)| is_sendable(value);
         if !self.headers.iter().all(|header| good(&header)) {
-            crate::log::error(format_args!("a header of the answer has CR, LF or NUL in its value and is left out"));
+            sys::log(sys::LogLevel::ERROR, "a header of the answer has CR, LF or NUL in its value and is left out");
         }
         let headers = self.headers.iter().filter(good).map(|(name, value)| (name.as_bytes(), value.as_slice()));
         let grpc_status = self.grpc_status.map_or(-1, |status| i32::from(status.0));

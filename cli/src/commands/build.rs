@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use tamis_module::post_link::{Linked, PostLink, post_link};
 use tamis_module::{Description, Phase};
 
+use self::cargo::{Artifact, Purpose};
 use super::common::write_whole;
 use crate::failure::Failure;
 use crate::setup::wasm32;
@@ -39,20 +40,29 @@ impl Build {
     pub fn run(self) -> Result<(), Failure> {
         let toolchain = wasm32::toolchain()?;
         let target = cargo::target_dir()?;
-        let artifacts = cargo::build(&toolchain, &target, &self.packages)?;
+        let artifacts = cargo::build(&toolchain, &target, &self.packages, Purpose::Ship)?;
         if artifacts.is_empty() {
             return Err(Failure::user("the package builds no wasm module")
                 .hint("its Cargo.toml needs `[lib] crate-type = [\"cdylib\", \"rlib\"]`"));
         }
         let compiler = toolchain.version()?;
         let out = self.out.unwrap_or_else(|| target.join("tamis"));
+        let is_done = |artifact: &Artifact| {
+            self.phases.is_none() && artifact.fresh && Output::new(&out, &artifact.name).is_newer_than(&artifact.file)
+        };
+        let describing = if artifacts.iter().all(is_done) {
+            Vec::new()
+        } else {
+            cargo::build(&toolchain, &target, &self.packages, Purpose::Describe)?
+        };
         for artifact in artifacts {
             let module = Output::new(&out, &artifact.name);
-            if self.phases.is_none() && artifact.fresh && module.is_newer_than(&artifact.file) {
+            if is_done(&artifact) {
                 println!("==> {}: fresh", module.wasm.display());
                 continue;
             }
-            let linked = link(&artifact, &compiler, self.phases.as_deref())?;
+            let description = describe(&artifact, &describing)?;
+            let linked = link(&artifact, description, &compiler, self.phases.as_deref())?;
             write_whole(&module.debug, &linked.debug)?;
             write_whole(&module.wasm, &linked.module)?;
             println!("==> {}", module.wasm.display());
@@ -83,14 +93,30 @@ impl Output {
     }
 }
 
-fn link(artifact: &cargo::Artifact, compiler: &str, phases: Option<&[Phase]>) -> Result<Linked, Failure> {
-    let wasm = std::fs::read(&artifact.file)
-        .map_err(|error| Failure::environment(format_args!("cannot read {}: {error}", artifact.file.display())))?;
-    let refused = |error: &dyn std::fmt::Display| Failure::user(format_args!("{}: {error}", artifact.name));
-    let description = tamis_harness::describe::describe(&wasm).map_err(|error| refused(&error))?;
+/// What a module says of itself, in the build that was made to be asked; nothing for one that was not written with the SDK.
+fn describe(artifact: &Artifact, describing: &[Artifact]) -> Result<Option<Description>, Failure> {
+    let Some(asked) = describing.iter().find(|other| other.name == artifact.name) else { return Ok(None) };
+    tamis_harness::describe::describe(&read(asked)?).map_err(|error| refused(artifact, &error))
+}
+
+fn link(
+    artifact: &Artifact,
+    description: Option<Description>,
+    compiler: &str,
+    phases: Option<&[Phase]>,
+) -> Result<Linked, Failure> {
     let kept = description.map(|description| with_phases(description, phases));
     let options = PostLink { description: kept.as_ref(), compiler: Some(compiler), keep_phases: phases };
-    post_link(&wasm, &options).map_err(|error| refused(&error))
+    post_link(&read(artifact)?, &options).map_err(|error| refused(artifact, &error))
+}
+
+fn read(artifact: &Artifact) -> Result<Vec<u8>, Failure> {
+    std::fs::read(&artifact.file)
+        .map_err(|error| Failure::environment(format_args!("cannot read {}: {error}", artifact.file.display())))
+}
+
+fn refused(artifact: &Artifact, error: &dyn std::fmt::Display) -> Failure {
+    Failure::user(format_args!("{}: {error}", artifact.name))
 }
 
 /// A module says what it really has.

@@ -84,6 +84,10 @@ impl Manifest {
         common::accepted(&compiled, &module.origin, self.config.as_deref().zip(document.as_ref()))?;
         let path = std::path::absolute(&file).map_err(Failure::environment)?;
         let description = Description::read(&module.wasm).map_err(Failure::user)?;
+        let held_headers = description
+            .as_ref()
+            .zip(document.as_ref())
+            .is_some_and(|(description, document)| description.holds_headers(document.value()));
         let name = description
             .map(|description| description.name)
             .unwrap_or_else(|| path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default());
@@ -94,7 +98,7 @@ impl Manifest {
             module_path: path.to_string_lossy().into_owned(),
             configuration: document.map(|document| document.to_json()),
             failure_policy: self.failure_policy.into(),
-            allow_on_headers_stop_iteration: false,
+            allow_on_headers_stop_iteration: held_headers,
             environment: Vec::new(),
             vm_configuration: None,
             allowed_capabilities: Vec::new(),

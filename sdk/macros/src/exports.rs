@@ -56,6 +56,7 @@ pub(crate) fn exports(found: &Found) -> TokenStream {
         #(#callbacks)*
     };
     let native = native::native(filter, &functions);
+    let describe = describe(filter, std::env::var_os("TAMIS_DESCRIBE").is_some());
     quote! {
         impl ::tamis::runtime::Plugin for #filter {
             type Config = <#filter as #of>::Config;
@@ -103,17 +104,26 @@ pub(crate) fn exports(found: &Found) -> TokenStream {
                 ::tamis::sys::allocate(size)
             }
 
-            /// Runs once, when the module is built; the post-link step drops it.
-            #[unsafe(no_mangle)]
-            extern "C" fn tamis_describe() -> i64 {
-                ::tamis::sys::leak_for_host(::tamis::runtime::describe::<#filter>())
-            }
+            #describe
 
             #functions
         };
 
         #native
     }
+}
+
+/// The export that says what the module is, with the generator of its schema: only in a build that is made to be asked
+/// (`tamis build` makes two). What is linked into a module leaves its data there, even when its code is taken out again.
+fn describe(filter: &Type, asked: bool) -> Option<TokenStream> {
+    asked.then(|| {
+        quote! {
+            #[unsafe(no_mangle)]
+            extern "C" fn tamis_describe() -> i64 {
+                ::tamis::sys::leak_for_host(::tamis::runtime::describe::<#filter>())
+            }
+        }
+    })
 }
 
 /// An export that a filter may have.

@@ -121,13 +121,8 @@ mod tests {
         names.map(|rest| rest.split_whitespace().next().unwrap_or_default().to_owned()).collect()
     }
 
-    const ALWAYS: [&str; 5] = [
-        "proxy_abi_version_0_2_1",
-        "proxy_on_memory_allocate",
-        "tamis_describe",
-        "proxy_on_context_create",
-        "proxy_on_configure",
-    ];
+    const ALWAYS: [&str; 4] =
+        ["proxy_abi_version_0_2_1", "proxy_on_memory_allocate", "proxy_on_context_create", "proxy_on_configure"];
 
     #[test]
     fn only_implemented_phases_are_exported() {

@@ -64,6 +64,16 @@ pub enum BodyError {
     HeadersGone,
 }
 
+impl BodyError {
+    /// What it says, for logs.
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Self::Host(error) => error.text(),
+            other => other.to_string(),
+        }
+    }
+}
+
 impl Body {
     pub(super) fn new(host: HostBuffer, guest: Vec<u8>, in_host: usize, last: bool) -> Self {
         Self {

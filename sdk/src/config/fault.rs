@@ -7,6 +7,8 @@ use std::fmt;
 
 use serde::de::{Error, Expected, Unexpected};
 
+use crate::text::{decimal, fraction, join as text};
+
 /// An error, and the way to it. Boxed, because every reading function returns one in its result.
 #[derive(Debug)]
 pub(super) struct Fault(Box<Parts>);
@@ -44,9 +46,9 @@ impl Fault {
         let mut path = String::new();
         for step in outward.iter().rev() {
             path = match step {
-                Step::Item(index) => format!("{path}[{index}]"),
+                Step::Item(index) => text(&[&path, "[", &decimal(*index as u64), "]"]),
                 Step::Field(name) if path.is_empty() => name.clone(),
-                Step::Field(name) => format!("{path}.{name}"),
+                Step::Field(name) => text(&[&path, ".", name]),
             };
         }
         (path, message)
@@ -82,7 +84,7 @@ impl Error for Fault {
     }
 
     fn invalid_length(found: usize, expected: &dyn Expected) -> Self {
-        Self::instead(&wanted(expected), &found.to_string())
+        Self::instead(&wanted(expected), &decimal(found as u64))
     }
 
     fn unknown_variant(_: &str, expected: &'static [&'static str]) -> Self {
@@ -108,29 +110,23 @@ impl fmt::Display for Fault {
 
 impl std::error::Error for Fault {}
 
-#[inline(never)]
-fn text(parts: &[&str]) -> String {
-    let mut text = String::new();
-    parts.iter().for_each(|part| text.push_str(part));
-    text
-}
-
 #[cold]
 #[inline(never)]
-fn number(value: &dyn fmt::Display) -> String {
-    format!("the number {value}")
+fn number(digits: &str) -> String {
+    text(&["the number ", digits])
 }
 
 /// What was met. `string` stands for any string.
 fn met(found: Unexpected<'_>, string: &str) -> String {
     match found {
-        Unexpected::Bool(value) => value.to_string(),
-        Unexpected::Unsigned(value) => number(&value),
-        Unexpected::Signed(value) => number(&value),
+        Unexpected::Bool(value) => if value { "true" } else { "false" }.to_owned(),
+        Unexpected::Unsigned(value) => number(&decimal(value)),
+        Unexpected::Signed(value) if value < 0 => number(&text(&["-", &decimal(value.unsigned_abs())])),
+        Unexpected::Signed(value) => number(&decimal(value.unsigned_abs())),
         Unexpected::Float(value) if value.fract() == 0.0 => {
-            text(&[&number(&value), ", which no proxy hands on unchanged"])
+            text(&[&number(&fraction(value)), ", which no proxy hands on unchanged"])
         }
-        Unexpected::Float(value) => number(&value),
+        Unexpected::Float(value) => number(&fraction(value)),
         Unexpected::Unit | Unexpected::Option => "nothing".to_owned(),
         Unexpected::Seq => "a list".to_owned(),
         Unexpected::Map | Unexpected::StructVariant => "an object".to_owned(),

@@ -21,6 +21,7 @@ use serde::de::DeserializeOwned;
 
 pub use self::kind::{Configuration, NoConfig};
 use self::tree::Node;
+use crate::text::join;
 
 /// Reads a configuration, as the proxy calls a plugin into being; a filter's own tests may call it too.
 ///
@@ -64,15 +65,19 @@ impl ConfigError {
     pub fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
         Self { path: path.into(), message: message.into() }
     }
+
+    /// What it says, for logs. `tamis check` finds the place in the proxy's log by these words.
+    pub(crate) fn text(&self) -> String {
+        match self.path.as_str() {
+            "" => join(&["invalid configuration: ", &self.message]),
+            path => join(&["invalid configuration at `", path, "`: ", &self.message]),
+        }
+    }
 }
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // `tamis check` finds the place in the proxy's log by these words.
-        match self.path.as_str() {
-            "" => write!(f, "invalid configuration: {}", self.message),
-            path => write!(f, "invalid configuration at `{path}`: {}", self.message),
-        }
+        f.write_str(&self.text())
     }
 }
 

@@ -16,6 +16,7 @@ use serde::forward_to_deserialize_any;
 use super::fault::{Fault, Step};
 use super::key::Key;
 use super::tree::Node;
+use crate::text::{decimal, join};
 
 impl Node {
     #[cold]
@@ -117,7 +118,7 @@ impl Items {
         match self.items.len() {
             0 => Ok(()),
             rest => {
-                let wanted = format!("a list of {}", self.next);
+                let wanted = join(&["a list of ", &decimal(self.next as u64)]);
                 Err(Fault::invalid_length(self.next + rest, &wanted.as_str()))
             }
         }

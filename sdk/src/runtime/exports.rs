@@ -3,11 +3,11 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use super::Plugin;
 use super::plugins::Plugins;
 use super::streams::{Bodies, Kept, Unkept};
-use super::{Plugin, perform};
 use crate::body::Memory;
-use crate::{Configuration, PluginContext, Response, Shutdown, handle, sys};
+use crate::{Configuration, PluginContext, Shutdown, handle, sys};
 
 /// One filter's plugins and streams in one VM.
 #[derive(Debug)]
@@ -50,11 +50,11 @@ impl<F: Plugin> Runtime<F> {
         match Self::plugin(size) {
             Ok(plugin) => {
                 self.plugins.borrow_mut().configure(root, plugin);
-                crate::log::info(format_args!("{} {} configured", F::ABOUT.name, F::ABOUT.version));
+                crate::log::parts(sys::LogLevel::INFO, &[F::ABOUT.name, " ", F::ABOUT.version, " configured"]);
                 1
             }
             Err(message) => {
-                crate::log::error(format_args!("{message}"));
+                sys::log(sys::LogLevel::ERROR, &message);
                 0
             }
         }
@@ -93,10 +93,10 @@ impl<F: Plugin> Runtime<F> {
         let json = if size == 0 {
             Vec::new()
         } else {
-            sys::buffer(sys::PLUGIN_CONFIGURATION, 0, size as usize).map_err(|error| error.to_string())?
+            sys::buffer(sys::PLUGIN_CONFIGURATION, 0, size as usize).map_err(|error| error.text())?
         };
         let plugin = F::Config::read(&json).and_then(|config| F::make(config, &PluginContext::new()));
-        plugin.map_err(|error| error.to_string())
+        plugin.map_err(|error| error.text())
     }
 
     pub(super) fn memory(&self, max: usize) -> Memory<'_> {
@@ -111,8 +111,9 @@ impl<F: Plugin> Runtime<F> {
         run: impl FnOnce(&F, &mut F::State, &mut Option<Box<Bodies>>) -> u32,
     ) -> u32 {
         self.enter(id, run).unwrap_or_else(|| {
-            crate::log::error(format_args!("stream {id} belongs to no plugin; answering 500"));
-            perform::respond(&Response::new(500).details("tamis_unknown_plugin"));
+            sys::log(sys::LogLevel::ERROR, "a stream belongs to no plugin; answering 500");
+            // Even this may be refused; the stream then waits for the proxy's own timeout.
+            let _ = sys::send_local_response(500, "tamis_unknown_plugin", [], &[], -1);
             stop
         })
     }
@@ -151,8 +152,11 @@ fn install_panic_hook() {
     sys::native::install_panic_hook();
     #[cfg(target_arch = "wasm32")]
     std::panic::set_hook(Box::new(|panic| match panic.location() {
-        Some(place) => crate::log::critical(format_args!("panic at {}:{}", place.file(), place.line())),
-        None => crate::log::critical(format_args!("panic")),
+        Some(place) => {
+            let line = crate::text::decimal(u64::from(place.line()));
+            crate::log::parts(sys::LogLevel::CRITICAL, &["panic at ", place.file(), ":", &line]);
+        }
+        None => sys::log(sys::LogLevel::CRITICAL, "panic"),
     }));
 }
 

@@ -5,8 +5,8 @@ use super::streams::Bodies;
 use super::{Plugin, perform};
 use crate::body::{BodyState, Decision, Told, begin};
 use crate::{
-    BodyMode, Direction, Filter, Headers, HostError, LastOutcome, LateOutcome, Log, Outcome, RequestBody,
-    RequestHeaders, RequestTrailers, ResponseBody, ResponseHeaders, ResponseTrailers,
+    BodyMode, Direction, Filter, Headers, LastOutcome, LateOutcome, Log, Outcome, RequestBody, RequestHeaders,
+    RequestTrailers, ResponseBody, ResponseHeaders, ResponseTrailers,
 };
 
 use perform::{CONTINUE, DATA_PAUSE, DATA_STOP, HEADERS_HOLD, HEADERS_STOP, Place, TRAILERS_STOP};
@@ -32,8 +32,13 @@ impl<F: Filter + Plugin<State = <F as Filter>::Stream>> Runtime<F> {
                 bodies.get_or_insert_default().tunnel = true;
             }
             let RequestHeaders { mut headers, mode, .. } = request;
-            let mode = mode.filter(|_| F::HTTP.request_body && end_of_stream == 0);
-            headers_done(Direction::Request, filter, outcome, mode, &mut headers, bodies)
+            let result = headers_done(Direction::Request, outcome);
+            match mode {
+                Some(mode) if F::HTTP.request_body && end_of_stream == 0 => {
+                    begin_body(Direction::Request, filter, result, mode, &mut headers, bodies)
+                }
+                _ => result,
+            }
         })
     }
 
@@ -43,8 +48,13 @@ impl<F: Filter + Plugin<State = <F as Filter>::Stream>> Runtime<F> {
             let mut response = ResponseHeaders::new(id, end_of_stream != 0);
             let outcome = filter.response_headers(stream, &mut response);
             let ResponseHeaders { mut headers, mode, .. } = response;
-            let mode = mode.filter(|_| F::HTTP.response_body && end_of_stream == 0);
-            headers_done(Direction::Response, filter, outcome, mode, &mut headers, bodies)
+            let result = headers_done(Direction::Response, outcome);
+            match mode {
+                Some(mode) if F::HTTP.response_body && end_of_stream == 0 => {
+                    begin_body(Direction::Response, filter, result, mode, &mut headers, bodies)
+                }
+                _ => result,
+            }
         })
     }
 
@@ -126,52 +136,41 @@ impl<F: Filter + Plugin<State = <F as Filter>::Stream>> Runtime<F> {
     }
 }
 
-/// Performs what a phase of headers has decided, and begins the body that it wants.
-fn headers_done<F: Filter>(
+/// Performs what a phase of headers has decided.
+fn headers_done(direction: Direction, outcome: Outcome) -> u32 {
+    match outcome {
+        Outcome::Continue => return CONTINUE,
+        Outcome::Pause(_) => {}
+        Outcome::Respond(response) => perform::respond(&response),
+        Outcome::Close => perform::close(Place { direction, trailers: false }),
+    }
+    HEADERS_STOP
+}
+
+/// Begins the body that a filter wants, when the headers' phase has come to `result`. A message that was paused goes on with
+/// its headers; one that was ended has no body.
+fn begin_body<F: Filter>(
     direction: Direction,
     filter: &F,
-    outcome: Outcome,
-    mode: Option<BodyMode>,
+    result: u32,
+    mode: BodyMode,
     headers: &mut Headers,
     bodies: &mut Slot,
 ) -> u32 {
-    let (paused, mode) = match outcome {
-        Outcome::Continue => (false, mode),
-        Outcome::Pause(_) => (true, mode),
-        Outcome::Respond(response) => {
-            perform::respond(&response);
-            return HEADERS_STOP;
+    let tunnel = bodies.as_ref().is_some_and(|bodies| bodies.tunnel);
+    let hold = result == CONTINUE && filter.held_headers();
+    match begin(direction, mode, headers, tunnel, hold) {
+        Ok(None) => result,
+        Ok(Some(state)) => {
+            let held = state.headers_held;
+            *bodies.get_or_insert_default().of(direction) = Some(state);
+            if held { HEADERS_HOLD } else { result }
         }
-        Outcome::Close => {
-            perform::close(Place { direction, trailers: false });
-            return HEADERS_STOP;
-        }
-    };
-    let Some(mode) = mode else { return if paused { HEADERS_STOP } else { CONTINUE } };
-    match begin_body(direction, mode, headers, bodies, filter.held_headers() && !paused) {
         Err(error) => {
             perform::fail(error);
             HEADERS_STOP
         }
-        Ok(_) if paused => HEADERS_STOP,
-        Ok(true) => HEADERS_HOLD,
-        Ok(false) => CONTINUE,
     }
-}
-
-/// Says whether the headers are to be held.
-fn begin_body(
-    direction: Direction,
-    mode: BodyMode,
-    headers: &mut Headers,
-    bodies: &mut Slot,
-    hold: bool,
-) -> Result<bool, HostError> {
-    let tunnel = bodies.as_ref().is_some_and(|bodies| bodies.tunnel);
-    let Some(state) = begin(direction, mode, headers, tunnel, hold)? else { return Ok(false) };
-    let held = state.headers_held;
-    *bodies.get_or_insert_default().of(direction) = Some(state);
-    Ok(held)
 }
 
 fn state(bodies: &mut Slot, direction: Direction) -> Option<&mut BodyState> {

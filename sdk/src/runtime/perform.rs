@@ -1,7 +1,7 @@
 //! What the host is told: the results of callbacks, answers, ends.
 
 use crate::body::{BodyState, Step, correct_length};
-use crate::sys;
+use crate::sys::{self, LogLevel};
 use crate::{Direction, Headers, HostError, Response};
 
 /// Go on.
@@ -48,14 +48,15 @@ pub(super) fn data(step: Step, place: Place, state: &BodyState) -> u32 {
             DATA_STOP
         }
         Step::Lost => {
-            crate::log::error(format_args!(
-                "trailers came unannounced, and a module cannot put the body that it keeps before them: expect_trailers"
-            ));
+            sys::log(
+                LogLevel::ERROR,
+                "trailers came unannounced, and a module cannot put the body that it keeps before them: expect_trailers",
+            );
             end(place, state, "tamis_unexpected_trailers");
             DATA_STOP
         }
         Step::Failed(error) => {
-            crate::log::error(format_args!("{error}"));
+            sys::log(LogLevel::ERROR, &error.text());
             end(place, state, "tamis_host_error");
             DATA_STOP
         }
@@ -66,7 +67,7 @@ pub(super) fn data(step: Step, place: Place, state: &BodyState) -> u32 {
 /// would let pass what the filter wanted to stop.
 pub(super) fn respond(response: &Response) {
     if let Err(error) = response.send() {
-        crate::log::critical(format_args!("{error}; the stream stays paused"));
+        crate::log::parts(LogLevel::CRITICAL, &[&error.text(), "; the stream stays paused"]);
     }
 }
 
@@ -77,13 +78,13 @@ pub(super) fn close(place: Place) {
         return respond(&Response::new(500).details("tamis_closed"));
     }
     if let Err(error) = sys::close_stream(place.direction.stream()) {
-        crate::log::critical(format_args!("{error}; the stream stays paused"));
+        crate::log::parts(LogLevel::CRITICAL, &[&error.text(), "; the stream stays paused"]);
     }
 }
 
 /// Answers 500 at headers, because the host refused a call.
 pub(super) fn fail(error: HostError) {
-    crate::log::error(format_args!("{error}; answering 500"));
+    crate::log::parts(LogLevel::ERROR, &[&error.text(), "; answering 500"]);
     respond(&Response::new(500).details("tamis_host_error"));
 }
 

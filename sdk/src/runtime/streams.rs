@@ -6,7 +6,8 @@ use std::hash::{BuildHasherDefault, Hasher};
 use super::plugins::RootId;
 use crate::Direction;
 use crate::body::BodyState;
-use crate::sys::{self, HostError};
+use crate::sys::{self, HostError, LogLevel};
+use crate::text::{decimal, hex, join};
 
 /// The streams of a filter that remembers something of each: freed in `proxy_on_delete`.
 #[derive(Debug)]
@@ -104,10 +105,11 @@ impl Unkept {
             let kept = self.property(stream).is_some_and(|name| sys::set_property(&name, &root.to_le_bytes()).is_ok());
             if !kept && !self.refused {
                 self.refused = true;
-                crate::log::error(format_args!(
+                sys::log(
+                    LogLevel::ERROR,
                     "the host keeps no property for a stream, so plugins that share a VM cannot be told apart: their \
-                     responses are refused; allow proxy_set_property, or give each plugin its own vm_id"
-                ));
+                     responses are refused; allow proxy_set_property, or give each plugin its own vm_id",
+                );
             }
         }
     }
@@ -125,7 +127,7 @@ impl Unkept {
         if self.token.is_none() {
             self.token = sys::random_u64();
         }
-        Some(format!("tamis.{:016x}.{stream}", self.token?).into_bytes())
+        Some(join(&["tamis.", &hex(self.token?), ".", &decimal(u64::from(stream))]).into_bytes())
     }
 }
 

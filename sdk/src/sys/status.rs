@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::text::{decimal, join};
+
 /// A host function's status word. A host may answer with words that no list has, so it is a number with names.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Status(u32);
@@ -46,6 +48,10 @@ impl Status {
         self.0
     }
 
+    fn text(self) -> String {
+        join(&[self.name(), " (", &decimal(u64::from(self.0)), ")"])
+    }
+
     const fn name(self) -> &'static str {
         match self.0 {
             0 => "ok",
@@ -74,13 +80,12 @@ impl fmt::Debug for Status {
 
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.name(), self.0)
+        f.write_str(&self.text())
     }
 }
 
 /// A host call that failed: which, and how. It holds none of the call's arguments, so it can be logged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{function} answered: {status}")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HostError {
     function: &'static str,
     status: Status,
@@ -89,6 +94,11 @@ pub struct HostError {
 impl HostError {
     pub(crate) const fn new(function: &'static str, status: Status) -> Self {
         Self { function, status }
+    }
+
+    /// What it says, for logs.
+    pub(crate) fn text(&self) -> String {
+        join(&[self.function, " answered: ", &self.status.text()])
     }
 
     /// What the host answered.
@@ -103,6 +113,14 @@ impl HostError {
         self.function
     }
 }
+
+impl fmt::Display for HostError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text())
+    }
+}
+
+impl std::error::Error for HostError {}
 
 #[cfg(test)]
 mod tests {

@@ -19,6 +19,9 @@ pub struct Artifact {
     pub fresh: bool,
 }
 
+/// Tells the attribute of the SDK that the module is to describe itself.
+const DESCRIBE: &str = "TAMIS_DESCRIBE";
+
 /// The workspace's target folder.
 pub fn target_dir() -> Result<PathBuf, Failure> {
     let output = output(cargo().args(["metadata", "--no-deps", "--format-version", "1"]).stderr(Stdio::inherit()))?;
@@ -28,10 +31,29 @@ pub fn target_dir() -> Result<PathBuf, Failure> {
     target.map(PathBuf::from).ok_or_else(|| Failure::environment("`cargo metadata` names no target folder"))
 }
 
+/// What a build is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To be run by a proxy.
+    Ship,
+    /// To be asked what it is. A module of the SDK has the answer, and the generator of its schema, in this build only: what is
+    /// linked into a module leaves its data there, even when its code is taken out again.
+    Describe,
+}
+
 /// Builds packages for wasm32, in a target folder of their own: the compiler may be another one than the workspace's.
-pub fn build(toolchain: &Toolchain, target: &Path, packages: &[String]) -> Result<Vec<Artifact>, Failure> {
+pub fn build(
+    toolchain: &Toolchain,
+    target: &Path,
+    packages: &[String],
+    purpose: Purpose,
+) -> Result<Vec<Artifact>, Failure> {
     let mut command = cargo();
-    command.args(["build", "--release", "--lib", "--target", "wasm32-unknown-unknown"]);
+    command.args(["build", "--lib", "--target", "wasm32-unknown-unknown"]);
+    match purpose {
+        Purpose::Ship => command.arg("--release").env_remove(DESCRIBE),
+        Purpose::Describe => command.env(DESCRIBE, "1"),
+    };
     command.args(["--message-format", "json-render-diagnostics", "--target-dir"]).arg(target.join("wasm32"));
     for package in packages {
         command.args(["-p", package]);
