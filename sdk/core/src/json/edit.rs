@@ -117,6 +117,17 @@ pub struct Edited<'a> {
     pub no_arrays: usize,
 }
 
+impl Edited<'_> {
+    /// The bytes, if they are others than before.
+    #[must_use]
+    pub fn changed(self) -> Option<Vec<u8>> {
+        match self.body {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(body) => Some(body),
+        }
+    }
+}
+
 /// Why edits could not be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
