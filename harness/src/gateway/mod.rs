@@ -9,7 +9,9 @@
 //! timers run, and their own requests are sent. The order of headers is that in which each name first came; the values of
 //! one name stand together.
 //!
-//! What it is not: it has no TLS, no routes, one upstream, and no network but loopback.
+//! What it is not: it has no TLS, no routes, one upstream, and no network but loopback. gRPC calls of filters fail at once,
+//! as from an upstream that cannot be reached. Where it differs from an Envoy's codecs stands in the rules `WIRE-1` to
+//! `WIRE-7`.
 //!
 //! ```no_run
 //! # fn start(proxy: tamis_harness::stream::Proxy) -> Result<(), Box<dyn std::error::Error>> {

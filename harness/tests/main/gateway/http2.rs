@@ -103,7 +103,7 @@ fn trailers_go_both_ways() {
 const CHUNKED: &str = "transfer-encoding: chunked\r\ntrailer: x-t\r\n\r\n3\r\nabc\r\n0\r\nx-t: 1\r\n\r\n";
 
 #[test]
-fn http_1_trailers_are_dropped_unless_they_are_asked_for() {
+fn wire_5_http_1_trailers_are_dropped_unless_they_are_asked_for() {
     for wanted in [false, true] {
         let answer = format!("HTTP/1.1 200 OK\r\n{CHUNKED}");
         let upstream = scripted(Some(answer.as_bytes()));

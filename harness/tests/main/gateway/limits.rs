@@ -11,7 +11,7 @@ use super::{PATIENCE, Setting, connect, gateway, get, raw, read_all, scripted, t
 const SHORT: Duration = Duration::from_millis(200);
 
 #[test]
-fn request_headers_over_the_bounds_get_a_431() {
+fn wire_4_request_headers_over_the_bounds_get_a_431() {
     let setting = Setting::transformation();
     let with = |headers: &str| format!("GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n{headers}\r\n");
     let many = |n: usize| (0..n).map(|i| format!("x-{i}: 1\r\n")).collect::<String>();
@@ -90,7 +90,7 @@ fn an_upstream_that_is_down_gives_a_503_that_the_filters_see() {
 }
 
 #[test]
-fn an_upstream_without_an_answer_gives_what_envoy_gives() {
+fn wire_6_an_upstream_without_an_answer_gives_what_envoy_gives() {
     for (answer, status, reason) in [
         ("", "503", "connection termination"),
         ("SSH-2.0-x\r\n", "502", "protocol error"),
@@ -106,7 +106,7 @@ fn an_upstream_without_an_answer_gives_what_envoy_gives() {
 }
 
 #[test]
-fn an_answer_that_breaks_off_is_broken_off() {
+fn wire_6_an_answer_that_breaks_off_is_broken_off() {
     let upstream = scripted(Some(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nshort"));
     let (gateway, process) = gateway(&transformation(), upstream, Limits::default());
     let answer = raw(gateway.address(), b"GET / HTTP/1.1\r\nhost: a\r\n\r\n");

@@ -1,5 +1,6 @@
 //! The embedded gateway, with the real `transformation` module and with small modules that misbehave.
 
+mod against_envoy;
 mod changes;
 mod faults;
 mod http2;

@@ -46,7 +46,7 @@ fn with_close(request: &str) -> String {
 }
 
 #[test]
-fn a_length_beside_an_encoding_is_not_believed_and_not_forwarded() {
+fn wire_1_a_length_beside_an_encoding_is_not_believed_and_not_forwarded() {
     let setting = Setting::transformation();
     for framing in
         ["content-length: 4\r\ntransfer-encoding: chunked\r\n", "transfer-encoding: chunked\r\ncontent-length: 4\r\n"]
@@ -70,7 +70,7 @@ fn a_length_beside_an_encoding_is_not_believed_and_not_forwarded() {
 }
 
 #[test]
-fn a_length_that_is_repeated_goes_on_once() {
+fn wire_2_a_length_that_is_repeated_goes_on_once() {
     let setting = Setting::transformation();
     let request =
         "POST / HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 3\r\ncontent-length: 3\r\n\r\nabc";
@@ -99,14 +99,14 @@ fn what_follows_a_refused_request_is_not_a_request() {
 }
 
 #[test]
-fn connect_is_not_served() {
+fn wire_3_connect_is_not_served() {
     let setting = Setting::transformation();
     let answer = raw(setting.address(), b"CONNECT a:80 HTTP/1.1\r\nhost: a:80\r\nconnection: close\r\n\r\n");
     assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
 }
 
 #[test]
-fn a_change_of_the_protocol_is_refused_as_envoy_refuses_it() {
+fn wire_3_a_change_of_the_protocol_is_refused_as_envoy_refuses_it() {
     let setting = Setting::transformation();
     let with = |upgrade: &str| {
         format!("GET / HTTP/1.1\r\nhost: a\r\nconnection: close, upgrade\r\nupgrade: {upgrade}\r\n\r\n")
@@ -119,7 +119,7 @@ fn a_change_of_the_protocol_is_refused_as_envoy_refuses_it() {
 }
 
 #[test]
-fn http_1_0_is_refused_as_envoy_refuses_it() {
+fn wire_3_http_1_0_is_refused_as_envoy_refuses_it() {
     let setting = Setting::transformation();
     assert!(raw(setting.address(), b"GET / HTTP/1.0\r\nhost: a\r\n\r\n").starts_with("HTTP/1.0 426 "));
     assert_eq!(setting.echo.last(), None);
