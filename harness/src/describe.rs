@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tamis_module::Description;
 use tamis_module::description::DescriptionError;
+use tamis_module::gate::EnvoyVersion;
 
 use crate::abi::Trap;
 use crate::context::{Plugin, Process, VmContext};
@@ -33,7 +34,7 @@ pub enum DescribeError {
 pub fn describe(wasm: &[u8]) -> Result<Option<Description>, DescribeError> {
     let module = LoadedModule::new(wasm)?;
     let process = Arc::new(Process::deterministic(0));
-    let mut vm = module.start(VmContext::new(process, &Plugin::default(), (0, 0)))?;
+    let mut vm = module.start(VmContext::new(process, &Plugin::default(), (0, 0), EnvoyVersion::NEWEST))?;
     match vm.read_packed(Description::EXPORT)? {
         Some(json) => Ok(Some(Description::from_json(&json)?)),
         None => Ok(None),

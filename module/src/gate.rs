@@ -1,7 +1,7 @@
 //! Whether Envoy would load a module, and if not, every reason why.
 //!
 //! [`check`] holds a module to the oldest supported Envoy (1.30's features, the WASI functions of 1.33): what passes loads
-//! everywhere from 1.33 on. [`hosts`](hosts()) says the same of each supported Envoy by itself. Texts follow Envoy's own
+//! everywhere from 1.33 on. [`hosts`](hosts()) says the same of each supported Envoy by itself, [`check_for`] of one. Texts follow Envoy's own
 //! (1.40.0, recorded by loading such modules), so that both can be compared.
 //!
 //! Nothing of the module is run. So what only happens at its start is not seen: a trap in its start function or in
@@ -11,10 +11,12 @@ mod features;
 mod hosts;
 mod outside;
 mod reason;
+mod version;
 
 pub use features::{FLOOR, Invalid, check_features};
-pub use hosts::{Certainty, HostVerdict, hosts};
+pub use hosts::{Certainty, HostVerdict, check_for, hosts};
 pub use reason::{MAX_INITIAL_PAGES, Reason, Refusal};
+pub use version::{EnvoyVersion, UnknownEnvoy};
 
 use self::features::Validated;
 use crate::abi::host_functions::find_in_any_version;
@@ -31,7 +33,8 @@ use crate::info::{Import, Item, ModuleInfo};
 /// A [`Refusal`] with every reason found, each with its rule and what to do about it. Bytes that cannot be read as a
 /// module are one reason, and the only one.
 pub fn check(wasm: &[u8]) -> Result<ModuleInfo, Refusal> {
-    let info = ModuleInfo::parse(wasm).map_err(|error| Refusal { reasons: vec![Reason::Unreadable(error)] })?;
+    let info =
+        ModuleInfo::parse(wasm).map_err(|error| Refusal { envoy: None, reasons: vec![Reason::Unreadable(error)] })?;
     let (mut reasons, validated) = match Validated::new(wasm) {
         Ok(validated) => {
             (validated.check(wasm, FLOOR).err().map(Invalid::reasons).unwrap_or_default(), Some(validated))
@@ -43,7 +46,7 @@ pub fn check(wasm: &[u8]) -> Result<ModuleInfo, Refusal> {
         reasons.push(Reason::SeveralMemories { count: info.memories.len() });
     }
     reasons.extend(validated.iter().flat_map(|validated| outside::check(&validated.types)));
-    if reasons.is_empty() { Ok(info) } else { Err(Refusal { reasons }) }
+    if reasons.is_empty() { Ok(info) } else { Err(Refusal { envoy: None, reasons }) }
 }
 
 /// What a host that has these WASI functions holds against a module, whatever its engine compiles.

@@ -93,7 +93,7 @@ pub fn post_link(wasm: &[u8], options: &PostLink<'_>) -> Result<Linked, PostLink
 }
 
 fn invalid(invalid: Invalid) -> PostLinkError {
-    PostLinkError::Invalid(Refusal { reasons: invalid.reasons() })
+    PostLinkError::Invalid(Refusal { envoy: None, reasons: invalid.reasons() })
 }
 
 fn check_phases(info: &ModuleInfo, kept: &[Phase]) -> Result<(), PostLinkError> {

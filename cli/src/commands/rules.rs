@@ -2,7 +2,10 @@
 //!
 //! A rule is a paragraph of docs/envoy-behaviour.md that starts with its ID. A test cites it by the ID in a comment or a
 //! text (`HDR-9`), or in the name of its function (`hdr_9_…`); a scenario cites it in a comment. What a library says about
-//! a rule counts for nothing.
+//! a rule counts for nothing. The tables of conformance are tests: every call in them is compared with a real Envoy.
+//!
+//! A paragraph that says `Left out: why.` is a rule that this project does not keep, with its reason. One without a mark
+//! `[run …]`, and without a `Run on …`, has never been seen in a running Envoy: it is from source, not run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -33,6 +36,15 @@ struct Id {
     number: u32,
 }
 
+/// What the page says of a rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Rule {
+    /// Why this project does not keep it.
+    left_out: Option<String>,
+    /// It was seen in a running Envoy.
+    was_run: bool,
+}
+
 impl Rules {
     /// Looks, prints, compares.
     ///
@@ -40,7 +52,7 @@ impl Rules {
     /// When a rule that had a test has none any more, or a test cites a rule that there is not.
     pub fn run(self) -> Result<(), Failure> {
         let rules = rules(&read(Path::new(RULES))?);
-        let groups = rules.iter().map(|rule| rule.group.as_str()).collect::<BTreeSet<_>>();
+        let groups = rules.keys().map(|rule| rule.group.as_str()).collect::<BTreeSet<_>>();
         let mut cited: BTreeMap<Id, PathBuf> = BTreeMap::new();
         for folder in LOOKED_AT {
             for file in files(Path::new(folder))? {
@@ -48,9 +60,17 @@ impl Rules {
                 cited.extend(citations(&text, &groups).into_iter().map(|id| (id, file.clone())));
             }
         }
-        let (covered, unknown): (Vec<_>, Vec<_>) = cited.into_iter().partition(|(id, _)| rules.contains(id));
+        let (covered, unknown): (Vec<_>, Vec<_>) = cited.into_iter().partition(|(id, _)| rules.contains_key(id));
         let covered = covered.into_iter().map(|(id, _)| id).collect::<BTreeSet<_>>();
         print!("{}", table(&rules, &covered));
+        let both = covered.iter().filter(|id| rules.get(id).is_some_and(|rule| rule.left_out.is_some()));
+        let both = both.map(ToString::to_string).collect::<Vec<_>>();
+        if !both.is_empty() {
+            let message = format!("these rules are left out, and have a test: {}", both.join(" "));
+            return Err(
+                Failure::user(message).hint(format_args!("take the reason out of {RULES}, or the citation away"))
+            );
+        }
         let recorded = recorded()?;
         if self.bless {
             write_whole(Path::new(COVERED), list(&covered).as_bytes())?;
@@ -75,13 +95,26 @@ impl Rules {
     }
 }
 
-/// The IDs that paragraphs start with, in order.
-fn rules(page: &str) -> BTreeSet<Id> {
-    page.lines().filter_map(|line| line.strip_prefix("**")?.split_once("**")?.0.parse().ok()).collect()
+/// What paragraphs say that start with an ID.
+fn rules(page: &str) -> BTreeMap<Id, Rule> {
+    page.split("\n\n").filter_map(rule).collect()
+}
+
+fn rule(paragraph: &str) -> Option<(Id, Rule)> {
+    let (id, text) = paragraph.trim_start().strip_prefix("**")?.split_once("**")?;
+    let left_out = text.split_once("Left out: ").map(|(_, why)| why.split_whitespace().collect::<Vec<_>>().join(" "));
+    let was_run = ["[run", "Run on ", "run:"].iter().any(|mark| text.contains(mark));
+    Some((id.parse().ok()?, Rule { left_out, was_run }))
 }
 
 /// What of a file is a test or a scenario.
 fn tests<'t>(file: &Path, text: &'t str) -> Option<&'t str> {
+    // The cases of conformance are compared with real Envoys, call by call.
+    if file.components().any(|part| part.as_os_str() == "conformance")
+        && file.components().any(|part| part.as_os_str() == "cases")
+    {
+        return (file.extension()? == "rs").then_some(text);
+    }
     let in_tests = file.components().any(|part| part.as_os_str() == "tests") || file.ends_with("tests.rs");
     match file.extension()?.to_str()? {
         "rs" if in_tests => Some(text),
@@ -111,21 +144,64 @@ fn citations(text: &str, groups: &BTreeSet<&str>) -> BTreeSet<Id> {
     found
 }
 
-fn table(rules: &BTreeSet<Id>, covered: &BTreeSet<Id>) -> String {
-    let mut groups: BTreeMap<&str, (Vec<String>, Vec<String>)> = BTreeMap::new();
-    for rule in rules {
-        let (with, without) = groups.entry(&rule.group).or_default();
-        let list = if covered.contains(rule) { with } else { without };
-        list.push(rule.number.to_string());
+fn table(rules: &BTreeMap<Id, Rule>, covered: &BTreeSet<Id>) -> String {
+    let mut groups: BTreeMap<&str, Group> = BTreeMap::new();
+    for (id, rule) in rules {
+        let group = groups.entry(&id.group).or_default();
+        let list = match (covered.contains(id), &rule.left_out) {
+            (true, _) => &mut group.covered,
+            (false, Some(_)) => &mut group.left_out,
+            (false, None) => &mut group.without,
+        };
+        list.push(id.number);
+        if !rule.was_run {
+            group.from_source.push(id.number);
+        }
     }
-    let mut text = format!("{:<6} {:>7}  without a test\n", "group", "covered");
-    for (group, (with, without)) in groups {
-        let of = format!("{}/{}", with.len(), with.len() + without.len());
-        text.push_str(format!("{group:<6} {of:>7}  {}", without.join(" ")).trim_end());
-        text.push('\n');
+    let row = |name: &str, covered: &str, left_out: &str, without: &str, from_source: &str| {
+        format!("{name:<6} {covered:>7}  {left_out:<12} {without:<16} {from_source}").trim_end().to_owned() + "\n"
+    };
+    let mut text = row("group", "covered", "left out", "without a test", "from source, not run");
+    for (name, group) in &groups {
+        let all = group.covered.len() + group.left_out.len() + group.without.len();
+        let covered = format!("{}/{all}", group.covered.len());
+        let lists = [&group.left_out, &group.without, &group.from_source].map(|list| numbers(list));
+        let [left_out, without, from_source] = &lists;
+        text.push_str(&row(name, &covered, left_out, without, from_source));
     }
-    text.push_str(&format!("{:<6} {:>7}\n", "all", format!("{}/{}", covered.len(), rules.len())));
+    let left_out = rules.iter().filter_map(|(id, rule)| Some((id, rule.left_out.as_ref()?))).collect::<Vec<_>>();
+    let from_source = rules.values().filter(|rule| !rule.was_run).count();
+    let without = rules.len() - covered.len() - left_out.len();
+    let covered = format!("{}/{}", covered.len(), rules.len());
+    let [left, without, from_source] = [left_out.len(), without, from_source].map(|count| count.to_string());
+    text.push_str(&row("all", &covered, &left, &without, &from_source));
+    if !left_out.is_empty() {
+        text.push_str("\nleft out:\n");
+    }
+    for (id, why) in left_out {
+        text.push_str(&format!("  {:<8} {why}\n", id.to_string()));
+    }
     text
+}
+
+/// The rules of a group, by their numbers.
+#[derive(Default)]
+struct Group {
+    covered: Vec<u32>,
+    left_out: Vec<u32>,
+    without: Vec<u32>,
+    from_source: Vec<u32>,
+}
+
+/// `1-4 7`
+fn numbers(list: &[u32]) -> String {
+    let ranges = list.chunk_by(|one, next| one + 1 == *next).filter_map(|range| match range {
+        [] => None,
+        [only] => Some(only.to_string()),
+        [one, other] => Some(format!("{one} {other}")),
+        [first, .., last] => Some(format!("{first}-{last}")),
+    });
+    ranges.collect::<Vec<_>>().join(" ")
 }
 
 fn list(covered: &BTreeSet<Id>) -> String {
@@ -194,10 +270,18 @@ mod tests {
         citations(text, &groups).iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
     }
 
+    const PAGE: &str = "# Title\n\n**QQ-1** [read] It.\n\nas QQ-2 says\n\n**QQ-2** [read] That. Left out: nobody\nneeds it.\n\n\
+                        **QQ-3** [test] A. Run on 1.40.0: B.\n\n**QQ-4** x\n\n**ZZ-10** [run] That.\n\n**bold** word\n";
+
     #[test]
     fn rules_are_paragraphs() {
-        let rules = rules("**QQ-1** [read] It.\nas QQ-2 says\n**ZZ-10** [run] That.\n**bold** word\n");
-        assert_eq!(rules.iter().map(ToString::to_string).collect::<Vec<_>>(), ["QQ-1", "ZZ-10"]);
+        let rules = rules(PAGE);
+        let names = rules.keys().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(names, ["QQ-1", "QQ-2", "QQ-3", "QQ-4", "ZZ-10"]);
+        let was_run = rules.values().map(|rule| rule.was_run).collect::<Vec<_>>();
+        assert_eq!(was_run, [false, false, true, false, true]);
+        let left_out = rules.values().filter_map(|rule| rule.left_out.as_deref()).collect::<Vec<_>>();
+        assert_eq!(left_out, ["nobody needs it."]);
     }
 
     #[test]
@@ -218,16 +302,25 @@ mod tests {
         assert_eq!(counts("a/src/b.rs", "// QQ-1"), None);
         assert_eq!(counts("a/scenarios/b.yaml", "# QQ-1\nexchanges: []"), Some("# QQ-1\nexchanges: []"));
         assert_eq!(counts("a/config.yaml", "# QQ-1"), None);
+        assert_eq!(counts("a/src/conformance/cases/b.rs", "// QQ-1"), Some("// QQ-1"));
+        assert_eq!(counts("a/src/conformance/b.rs", "// QQ-1"), None);
     }
 
     #[test]
-    fn the_table_has_what_is_missing() {
-        let rules = rules("**QQ-1**\n**QQ-2**\n**QQ-10**\n**ZZ-1**\n");
-        let covered = [Id { group: "QQ".to_owned(), number: 2 }].into();
-        assert_eq!(
-            table(&rules, &covered),
-            "group  covered  without a test\nQQ         1/3  1 10\nZZ         0/1  1\nall        1/4\n"
-        );
-        assert!(list(&covered).ends_with(".\nQQ-2\n"));
+    fn the_table_has_what_is_missing_what_is_left_out_and_what_was_never_run() {
+        let covered = [Id { group: "QQ".to_owned(), number: 3 }].into();
+        let table = table(&rules(PAGE), &covered);
+        let expected = "\
+group  covered  left out     without a test   from source, not run
+QQ         1/4  2            1 4              1 2 4
+ZZ         0/1               10
+all        1/5  1            3                3
+
+left out:
+  QQ-2     nobody needs it.
+";
+        assert_eq!(table, expected);
+        assert!(list(&covered).ends_with(".\nQQ-3\n"));
+        assert_eq!(numbers(&[1, 2, 3, 5, 7, 8]), "1-3 5 7 8");
     }
 }

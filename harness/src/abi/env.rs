@@ -4,6 +4,7 @@
 
 mod callouts;
 mod maps;
+mod old;
 mod state;
 mod streams;
 
@@ -27,7 +28,8 @@ pub(super) fn link(linker: &mut Linker<VmState>) -> Result<()> {
     streams::link_streams(linker)?;
     callouts::link_callouts(linker)?;
     callouts::link_grpc(linker)?;
-    callouts::link_foreign(linker)
+    callouts::link_foreign(linker)?;
+    old::link(linker)
 }
 
 fn link_basics(linker: &mut Linker<VmState>) -> Result<()> {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use tamis_module::gate::EnvoyVersion;
 use wasmtime::{Instance, Module, Store};
 
 use super::exports::{Exports, Headers, optional};
@@ -204,6 +205,9 @@ impl Vm {
         let (instance, memory) = link::instantiate(store, module)?;
         store.data_mut().memory = memory;
         let exports = Exports::find(&mut *store, &instance)?;
+        if matches!(exports.headers, [Headers::WithoutEnd(_), _]) {
+            store.data_mut().context.set_old_abi();
+        }
         let malloc = optional(&mut *store, &instance, "malloc")?;
         let allocate = match malloc {
             Some(malloc) => Some(malloc),
@@ -219,6 +223,13 @@ impl Vm {
         match function {
             "main" if initializes => match optional::<(u32, u32), u32>(&mut *store, instance, function)? {
                 Some(main) => main.call(store, (0, 0)).map(drop),
+                // Called where there is no `main`, since 1.39 (rule ABI-4).
+                None if store.data().context.envoy() >= EnvoyVersion::minor(39) => {
+                    match optional::<(), u32>(&mut *store, instance, "__main_void")? {
+                        Some(main) => main.call(store, ()).map(drop),
+                        None => Ok(()),
+                    }
+                }
                 None => Ok(()),
             },
             "_initialize" | "_start" if initializes == (function == "_initialize") => {
@@ -375,7 +386,8 @@ mod tests {
             (func (export "proxy_on_tick") (param i32)
                 (loop $more (drop (call $level (i32.const 0))) (br $more))))"#;
         let module = Module::new(engine::engine().unwrap(), wat::parse_str(text).unwrap()).unwrap();
-        let context = VmContext::new(Arc::new(Process::deterministic(0)), &Plugin::default(), (0, 0));
+        let context =
+            VmContext::new(Arc::new(Process::deterministic(0)), &Plugin::default(), (0, 0), EnvoyVersion::NEWEST);
         let mut vm = Vm::start(&module, None, context).unwrap();
         vm.store.data_mut().callback.time = Duration::ZERO;
         let trap = vm.call(1, Callback::Tick).unwrap_err().to_string();

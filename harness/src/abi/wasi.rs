@@ -1,9 +1,14 @@
-//! The WASI functions that a proxy offers (set B: Envoy 1.33 and later), under both names of the module.
+//! The WASI functions that a proxy offers, under both names of the module: all that any Envoy has. Which of them a module
+//! may import is the gate's business.
 
 use wasmtime::{Caller, Linker, Result};
 
+use tamis_module::gate::EnvoyVersion;
+
 use super::{HostCalls, VmState};
 use crate::cost::HostCall::{Returning, Scalar, Writing};
+
+mod files;
 
 type Guest<'a> = Caller<'a, VmState>;
 
@@ -30,6 +35,7 @@ pub(super) fn link(linker: &mut Linker<VmState>) -> Result<()> {
         link_output(linker, module)?;
         link_environment(linker, module)?;
         link_refused(linker, module)?;
+        files::link(linker, module)?;
     }
     Ok(())
 }
@@ -39,42 +45,44 @@ fn link_output(linker: &mut Linker<VmState>, module: &str) -> Result<()> {
         module,
         "fd_write",
         |mut c: Guest<'_>, fd: u32, vectors: u32, count: u32, written: u32| -> Result<u32> {
-            if c.enter("fd_write", Writing)? {
-                return DENIED;
-            }
-            // Standard output is logged as information, standard error as errors (rule WASI-1).
-            let level = match fd {
-                1 => 2,
-                2 => 4,
-                _ => return Ok(BADF),
-            };
-            let mut text = Vec::new();
-            for i in 0..count {
-                let Some(at) = i.checked_mul(8).and_then(|offset| vectors.checked_add(offset)) else {
-                    return Ok(FAULT);
-                };
-                let Some((data, size)) = c.read(at, 8).ok().and_then(|(vector, _)| {
-                    let (data, size) = vector.split_at_checked(4)?;
-                    Some((u32::from_le_bytes(data.try_into().ok()?), u32::from_le_bytes(size.try_into().ok()?)))
-                }) else {
-                    return Ok(FAULT);
-                };
-                match c.read(data, size) {
-                    Ok((bytes, _)) if text.len() + bytes.len() <= MAX_WRITE => text.extend_from_slice(bytes),
-                    _ => return Ok(FAULT),
-                }
-            }
-            let size = u32::try_from(text.len()).unwrap_or(u32::MAX);
-            let message = text.strip_suffix(b"\n").unwrap_or(&text).to_vec();
-            // A newline alone is an empty line; nothing at all is none (rule WASI-1).
-            if !text.is_empty() {
-                // The level is one of two that exist.
-                let _ = c.data_mut().context.log(level, &message);
-            }
-            Ok(errno(c.write(written, &size.to_le_bytes()).is_ok()))
+            if c.enter("fd_write", Writing)? { DENIED } else { write(&mut c, fd, (vectors, count), written) }
         },
     )?;
     Ok(())
+}
+
+/// What `fd_write` does: all vectors are one line of the log.
+fn write(c: &mut Guest<'_>, fd: u32, (vectors, count): (u32, u32), written: u32) -> Result<u32> {
+    // Standard output is logged as information, standard error as errors (rule WASI-1).
+    let level = match fd {
+        1 => 2,
+        2 => 4,
+        _ => return Ok(BADF),
+    };
+    let mut text = Vec::new();
+    for i in 0..count {
+        let Some(at) = i.checked_mul(8).and_then(|offset| vectors.checked_add(offset)) else {
+            return Ok(FAULT);
+        };
+        let Some((data, size)) = c.read(at, 8).ok().and_then(|(vector, _)| {
+            let (data, size) = vector.split_at_checked(4)?;
+            Some((u32::from_le_bytes(data.try_into().ok()?), u32::from_le_bytes(size.try_into().ok()?)))
+        }) else {
+            return Ok(FAULT);
+        };
+        match c.read(data, size) {
+            Ok((bytes, _)) if text.len() + bytes.len() <= MAX_WRITE => text.extend_from_slice(bytes),
+            _ => return Ok(FAULT),
+        }
+    }
+    let size = u32::try_from(text.len()).unwrap_or(u32::MAX);
+    let message = text.strip_suffix(b"\n").unwrap_or(&text).to_vec();
+    // A newline alone is an empty line; nothing at all is none (rule WASI-1).
+    if !text.is_empty() {
+        // The level is one of two that exist.
+        let _ = c.data_mut().context.log(level, &message);
+    }
+    Ok(errno(c.write(written, &size.to_le_bytes()).is_ok()))
 }
 
 fn link_environment(linker: &mut Linker<VmState>, module: &str) -> Result<()> {
@@ -182,6 +190,10 @@ fn link_refused(linker: &mut Linker<VmState>, module: &str) -> Result<()> {
         |mut c: Guest<'_>, _: u32, _: u32, _: u32, events: u32| -> Result<u32> {
             if c.enter("poll_oneoff", Scalar)? {
                 return DENIED;
+            }
+            // Before 1.39 it is only a name (rule WASI-8).
+            if c.data().context.envoy() < EnvoyVersion::minor(39) {
+                return Ok(NOSYS);
             }
             Ok(errno(c.write(events, &[0; 4]).is_ok()))
         },

@@ -87,7 +87,8 @@ pub fn run(
     let bytes = std::fs::read(module).map_err(system)?;
     let loaded =
         LoadedModule::new(&bytes).map_err(|error| ConformanceError::Harness { batch: String::new(), error })?;
-    let mut harness = emulated::run(&loaded, batches)?;
+    let envoy = binary.version().parse()?;
+    let mut harness = emulated::run(&loaded, batches, envoy)?;
     let mut envoy = real::run(binary, module, batches)?;
     let version = binary.version().to_owned();
     let mut outcome = Outcome { version, batches: (batches.len(), batches.len()), cases: 0, differences: Vec::new() };

@@ -3,18 +3,25 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use tamis_module::gate::EnvoyVersion;
+
 use super::batch::End;
 use super::{Batch, ConformanceError, Exchange, Lines};
-use crate::context::{Attributes, LogLine, Plugin, Process};
-use crate::stream::{FailurePolicy, FilterSpec, LoadedModule, Passed, Proxy};
+use crate::context::{Attributes, LogLine, Node, Plugin, Process, Xds};
+use crate::stream::{FailurePolicy, FilterSpec, LoadedModule, Options, Passed, Proxy};
 
-/// Runs batches in one process, as an Envoy with a listener for each: first all are loaded, then come the requests.
+/// Runs batches in one process that behaves as this version, as an Envoy with a listener for each: first all are loaded, then come the requests.
 ///
 /// # Errors
 ///
 /// [`ConformanceError::Harness`] when the probe does not load.
-pub fn run(module: &LoadedModule, batches: &[Batch]) -> Result<BTreeMap<String, Lines>, ConformanceError> {
+pub fn run(
+    module: &LoadedModule,
+    batches: &[Batch],
+    envoy: EnvoyVersion,
+) -> Result<BTreeMap<String, Lines>, ConformanceError> {
     let process = Arc::new(Process::deterministic(1));
+    process.set_node(Node { id: "conformance".to_owned(), cluster: "conformance".to_owned(), ..Node::default() });
     let mut loaded = Vec::new();
     for batch in batches {
         let mark = process.log_written();
@@ -25,7 +32,7 @@ pub fn run(module: &LoadedModule, batches: &[Batch]) -> Result<BTreeMap<String, 
             ..Plugin::default()
         };
         let filter = FilterSpec { module: module.clone(), plugin, failure_policy: FailurePolicy::Closed };
-        let proxy = Proxy::load(&[filter], process.clone())
+        let proxy = Proxy::load_with(&[filter], process.clone(), Options { envoy, ..Options::default() })
             .map_err(|error| ConformanceError::Harness { batch: batch.name.clone(), error })?;
         loaded.push((batch, proxy, process.log_since(mark)));
     }
@@ -45,10 +52,7 @@ pub fn run(module: &LoadedModule, batches: &[Batch]) -> Result<BTreeMap<String, 
 
 fn stream(proxy: &mut Proxy, exchange: Exchange) {
     let attributes = Attributes {
-        source: "127.0.0.1:1".to_owned(),
-        destination: "127.0.0.1:2".to_owned(),
-        protocol: "HTTP/1.1".to_owned(),
-        start_nanoseconds: 1,
+        xds: Arc::new(Xds { route_name: Some("route".to_owned()), ..Xds::default() }),
         ..Attributes::default()
     };
     let mut stream = proxy.open(attributes);

@@ -57,6 +57,9 @@ pub enum ConformanceError {
         /// The last lines of its log.
         log: String,
     },
+    /// It is not known how this Envoy behaves.
+    #[error(transparent)]
+    Version(#[from] tamis_module::gate::UnknownEnvoy),
     /// A file, a socket or a thread.
     #[error("{what}: {error}")]
     System {

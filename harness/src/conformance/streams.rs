@@ -37,7 +37,7 @@ impl Exchange {
     }
 
     pub(super) fn response(self) -> String {
-        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\nx-r: 1\r\nx-r: 2\r\nset-cookie: a=1\r\nconnection: close\r\n";
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\nx-r: 1\r\nx-r: 2\r\nset-cookie: a=1\r\ndate: Thu, 01 Jan 2026 00:00:00 GMT\r\nconnection: close\r\n";
         match self {
             Self::Trailers => format!("{head}transfer-encoding: chunked\r\n\r\n{}", chunked(RESPONSE_BODY)),
             Self::Body => format!("{head}content-length: {}\r\n\r\n{RESPONSE_BODY}", RESPONSE_BODY.len()),
@@ -76,6 +76,7 @@ impl Exchange {
             ("x-r", "1"),
             ("x-r", "2"),
             ("set-cookie", "a=1"),
+            ("date", "Thu, 01 Jan 2026 00:00:00 GMT"),
             ("connection", "close"),
         ]
         .into_iter()

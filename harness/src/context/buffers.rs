@@ -32,6 +32,15 @@ impl VmContext {
         })
     }
 
+    /// `proxy_get_configuration` of ABI 0.1.0 (rule `LIFE-14`)
+    pub(crate) fn old_configuration(&self) -> Vec<u8> {
+        if self.call.configuring {
+            self.plugin().map(|plugin| plugin.configuration.clone()).unwrap_or_default()
+        } else {
+            self.vm_configuration.clone()
+        }
+    }
+
     /// `proxy_get_buffer_status`: the length; flags are always 0 (rule `BUF-3`).
     pub(crate) fn buffer_length(&self, buffer: u32) -> Result<u32, Status> {
         self.with_buffer(buffer, |bytes| u32::try_from(bytes.len()).unwrap_or(u32::MAX))

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::HeaderMap;
+use super::attributes::{Attributes, Progress};
+use super::{Clock, HeaderMap};
 
 /// A request with its response. All filters of a chain see the same.
 #[derive(Debug, Default)]
@@ -15,6 +16,26 @@ pub struct Exchange {
     pub filter_state: BTreeMap<Vec<u8>, Vec<u8>>,
     /// What the proxy knows besides.
     pub attributes: Attributes,
+    /// How far it has come.
+    pub progress: Progress,
+}
+
+impl Exchange {
+    /// The response's headers leave the filters: the connection manager gives them their last form, which only the log sees
+    /// (rule `HDR-4`).
+    pub(crate) fn response_leaves(&mut self, clock: Clock) {
+        let Some(headers) = &mut self.response.headers else { return };
+        for name in ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"] {
+            headers.remove(name.as_bytes());
+        }
+        if headers.get(b"date").is_none() {
+            headers.add(b"date", clock.http_date().as_bytes());
+        }
+        // An HTTP/1 connection on which a request has not ended cannot be used again.
+        if !self.progress.request_ended && self.attributes.protocol.starts_with("HTTP/1") {
+            headers.add(b"connection", b"close");
+        }
+    }
 }
 
 /// A message, as far as it has come.
@@ -28,27 +49,6 @@ pub struct Message {
     pub held: Option<Vec<u8>>,
     /// Its trailers; none when there are none.
     pub trailers: Option<HeaderMap>,
-}
-
-/// What the proxy knows of a stream besides its messages.
-#[derive(Debug, Clone, Default)]
-pub struct Attributes {
-    /// Client's address, `ip:port`.
-    pub source: String,
-    /// The listener's address, `ip:port`.
-    pub destination: String,
-    /// `HTTP/1.1` or `HTTP/2`.
-    pub protocol: String,
-    /// When the request came, in nanoseconds since 1970.
-    pub start_nanoseconds: u64,
-    /// Bytes of the request's body that have come.
-    pub request_bytes: u64,
-    /// The response's status, once it is known (rule `PROP-5`).
-    pub response_code: Option<u64>,
-    /// Response code details.
-    pub response_code_details: String,
-    /// Any other property, by its path with NUL bytes between the segments, in the bytes that a guest gets (rule `PROP-2`).
-    pub more: BTreeMap<Vec<u8>, Vec<u8>>,
 }
 
 /// Which maps and buffers a stream's callbacks can reach now (rules `HDR-1`, `BUF-6`): each is there from its callback on,

@@ -1,24 +1,37 @@
 //! Envoy's foreign functions.
 
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 
 use flate2::Compression;
 use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
+use tamis_module::gate::EnvoyVersion;
 
-use super::VmContext;
+use super::{VmContext, proto};
 use crate::abi::Status;
 
 /// What an uncompressed text may have at most: a guest under test must not fill its host's memory.
 const MAX_BYTES: u64 = 64 << 20;
+/// How many properties a context may declare, for the same reason.
+const MAX_DECLARED: usize = 10_000;
+
+/// The properties that contexts have declared, and whether they can be read only.
+#[derive(Debug, Default)]
+pub(super) struct Declared(BTreeMap<u32, BTreeMap<Vec<u8>, bool>>);
+
+impl Declared {
+    pub(super) fn forget(&mut self, context: u32) {
+        self.0.remove(&context);
+    }
+}
 
 impl VmContext {
-    /// `proxy_call_foreign_function` (rule `FF-1`). Signatures (`verify_signature`, `sign`), CEL (`expr_*`) and
-    /// `set_envoy_filter_state` are not to be had here: the first two need a library of keys, the others Envoy's own
-    /// registries.
-    pub(crate) fn foreign_function(&self, name: &[u8], argument: &[u8]) -> Result<Vec<u8>, Status> {
+    /// `proxy_call_foreign_function` (rule `FF-1`).
+    pub(crate) fn foreign_function(&mut self, name: &[u8], argument: &[u8]) -> Result<Vec<u8>, Status> {
+        let since = |minor| self.envoy >= EnvoyVersion::minor(minor);
         match name {
-            b"clear_route_cache" | b"declare_property" => Ok(Vec::new()),
+            b"clear_route_cache" if since(33) => Ok(Vec::new()),
             b"compress" => {
                 let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
                 encoder.write_all(argument).map_err(|_| Status::InternalFailure)?;
@@ -30,8 +43,32 @@ impl VmContext {
                 decoder.read_to_end(&mut text).map_err(|_| Status::SerializationFailure)?;
                 if text.len() as u64 > MAX_BYTES { Err(Status::InternalFailure) } else { Ok(text) }
             }
+            b"declare_property" => self.declare(argument).map(|()| Vec::new()),
             _ => Err(Status::NotFound),
         }
+    }
+
+    /// Whether a plugin has declared that a property takes one value only (rule `PROP-6`).
+    pub(super) fn is_read_only(&self, root: u32, name: &[u8]) -> bool {
+        self.declared.0.get(&root).and_then(|names| names.get(name)).copied().unwrap_or_default()
+    }
+
+    /// Each name once for each context.
+    fn declare(&mut self, argument: &[u8]) -> Result<(), Status> {
+        let fields = proto::fields(argument).ok_or(Status::BadArgument)?;
+        let context = self.foreign_context();
+        let names = self.declared.0.entry(context).or_default();
+        let name = proto::bytes_of(&fields, 1);
+        if names.contains_key(name) || names.len() >= MAX_DECLARED {
+            return Err(Status::BadArgument);
+        }
+        names.insert(name.to_vec(), proto::number_of(&fields, 2) != 0);
+        Ok(())
+    }
+
+    /// The context that foreign functions act on (rule `FF-2`).
+    fn foreign_context(&self) -> u32 {
+        if self.envoy >= EnvoyVersion::minor(37) { self.active() } else { self.call.context }
     }
 }
 
@@ -42,13 +79,39 @@ mod tests {
     use super::super::{Plugin, Process};
     use super::*;
 
+    fn context(envoy: EnvoyVersion) -> VmContext {
+        VmContext::new(Arc::new(Process::deterministic(0)), &Plugin::default(), (0, 0), envoy)
+    }
+
     #[test]
     fn ff_1_known_functions_work_and_unknown_ones_are_not_found() {
-        let context = VmContext::new(Arc::new(Process::deterministic(0)), &Plugin::default(), (0, 0));
+        let mut context = context(EnvoyVersion::NEWEST);
         let packed = context.foreign_function(b"compress", b"text text text").unwrap();
         assert_eq!(context.foreign_function(b"uncompress", &packed), Ok(b"text text text".to_vec()));
         assert_eq!(context.foreign_function(b"uncompress", b"no zlib"), Err(Status::SerializationFailure));
         assert_eq!(context.foreign_function(b"clear_route_cache", b""), Ok(Vec::new()));
         assert_eq!(context.foreign_function(b"nope", b""), Err(Status::NotFound));
+    }
+
+    #[test]
+    fn ff_1_what_came_later_is_not_found_earlier() {
+        let mut context = context(EnvoyVersion::minor(32));
+        assert_eq!(context.foreign_function(b"clear_route_cache", b""), Err(Status::NotFound));
+    }
+
+    #[test]
+    fn ff_2_a_property_is_declared_once_for_the_effective_context() {
+        for (envoy, second) in
+            [(EnvoyVersion::NEWEST, Ok(Vec::new())), (EnvoyVersion::minor(36), Err(Status::BadArgument))]
+        {
+            let mut context = context(envoy);
+            let root = context.add_root(Arc::default());
+            let other = context.add_root(Arc::default());
+            context.begin(root, false, super::super::Incoming::Nothing);
+            assert_eq!(context.foreign_function(b"declare_property", b"\x0a\x01p"), Ok(Vec::new()));
+            assert_eq!(context.foreign_function(b"declare_property", b"\x0a\x01p"), Err(Status::BadArgument));
+            context.set_effective(other).unwrap();
+            assert_eq!(context.foreign_function(b"declare_property", b"\x0a\x01p"), second);
+        }
     }
 }

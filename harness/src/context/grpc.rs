@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::proto::{self, Field};
 use super::{ClusterState, HeaderMap, VmContext, maps};
 use crate::abi::Status;
 
@@ -158,13 +159,16 @@ impl VmContext {
     }
 
     /// The target is a `GrpcService` message if it reads as one, else a cluster's name (rule `GRPC-1`).
-    fn grpc_target(&self, arguments: GrpcArguments<'_>) -> Result<GrpcTarget, Status> {
-        let cluster = match fields(arguments.target) {
-            Some(service) => {
-                let envoy_grpc = service.into_iter().find(|(number, _)| *number == 1).ok_or(Status::BadArgument)?.1;
-                let inner = fields(envoy_grpc).ok_or(Status::BadArgument)?;
-                inner.into_iter().find(|(number, _)| *number == 1).ok_or(Status::BadArgument)?.1
-            }
+    fn grpc_target<'a>(&self, arguments: GrpcArguments<'a>) -> Result<GrpcTarget, Status> {
+        let first = |message: &'a [u8]| {
+            let found = proto::fields(message)?.into_iter().find_map(|field| match field {
+                (1, Field::Bytes(bytes)) => Some(bytes),
+                _ => None,
+            });
+            Some(found.ok_or(Status::BadArgument))
+        };
+        let cluster = match first(arguments.target) {
+            Some(envoy_grpc) => first(envoy_grpc?).ok_or(Status::BadArgument)??,
             None => arguments.target,
         };
         let cluster = String::from_utf8_lossy(cluster).into_owned();
@@ -173,59 +177,5 @@ impl VmContext {
         }
         let GrpcArguments { service, method, metadata, .. } = arguments;
         Ok(GrpcTarget { cluster, service, method, metadata: maps::decode(metadata).into_iter().collect() })
-    }
-}
-
-/// The fields of a protobuf message, those with a length with their bytes; nothing when the bytes are no message.
-fn fields(mut bytes: &[u8]) -> Option<Vec<(u64, &[u8])>> {
-    let mut found = Vec::new();
-    while !bytes.is_empty() {
-        let tag = varint(&mut bytes)?;
-        let size = match tag & 7 {
-            0 => {
-                varint(&mut bytes)?;
-                0
-            }
-            1 => 8,
-            2 => usize::try_from(varint(&mut bytes)?).ok()?,
-            5 => 4,
-            _ => return None,
-        };
-        let (value, rest) = bytes.split_at_checked(size)?;
-        bytes = rest;
-        if tag >> 3 == 0 {
-            return None;
-        }
-        if tag & 7 == 2 {
-            found.push((tag >> 3, value));
-        }
-    }
-    Some(found)
-}
-
-fn varint(bytes: &mut &[u8]) -> Option<u64> {
-    let mut value = 0;
-    for i in 0..10 {
-        let (byte, rest) = bytes.split_first()?;
-        *bytes = rest;
-        value |= u64::from(byte & 0x7f) << (7 * i);
-        if byte & 0x80 == 0 {
-            return Some(value);
-        }
-    }
-    None
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn grpc_1_a_message_is_told_from_a_name() {
-        assert_eq!(fields(b"up"), None);
-        assert_eq!(fields(b"\x0a\x04\x0a\x02up").map(|f| f[0]), Some((1, b"\x0a\x02up".as_slice())));
-        // Short names can read as a message by accident.
-        assert_eq!(fields(b"\x08a"), Some(vec![]));
-        assert_eq!(fields(&[0xff; 11]), None);
     }
 }

@@ -3,8 +3,9 @@
 use super::slots::{MapKind, is_single};
 
 /// A header map as Envoy keeps it: names in lower case, pseudo headers first, some names single-slot (rules `HDR-7` to
-/// `HDR-10`). Whether it is a request's or a response's it learns from the first pseudo header that it gets.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// `HDR-10`). Whether it is a request's or a response's it learns from the first pseudo header that it gets; that it holds
+/// trailers it is told when it is sent as such.
+#[derive(Debug, Clone, Default)]
 pub struct HeaderMap {
     entries: Vec<(Vec<u8>, Vec<u8>)>,
     kind: Option<MapKind>,
@@ -75,6 +76,12 @@ impl HeaderMap {
         self.entries.retain(|(key, _)| *key != name);
     }
 
+    /// It holds trailers: they have slots of their own, and no alias.
+    pub(crate) fn into_trailers(mut self) -> Self {
+        self.kind = Some(MapKind::Trailers);
+        self
+    }
+
     /// Takes everything away and adds these; whose map it is stays.
     pub fn replace_all(&mut self, pairs: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>) {
         self.entries.clear();
@@ -83,10 +90,10 @@ impl HeaderMap {
         }
     }
 
-    /// In lower case, and with the one alias that Envoy has, in requests (rule `HDR-10`).
+    /// In lower case, and with the one alias that Envoy has, in requests' headers (rule `HDR-10`).
     fn folded(&self, name: &[u8]) -> Vec<u8> {
         let name = name.to_ascii_lowercase();
-        let aliased = name == b"host" && self.kind != Some(MapKind::Response);
+        let aliased = name == b"host" && matches!(self.kind, None | Some(MapKind::Request));
         if aliased { b":authority".to_vec() } else { name }
     }
 
@@ -94,6 +101,15 @@ impl HeaderMap {
         self.entries.iter().position(|(name, _)| !is_pseudo(name)).unwrap_or(self.entries.len())
     }
 }
+
+/// By entries: whose map it is counts only for what is added.
+impl PartialEq for HeaderMap {
+    fn eq(&self, other: &Self) -> bool {
+        self.entries == other.entries
+    }
+}
+
+impl Eq for HeaderMap {}
 
 impl<N: AsRef<[u8]>, V: AsRef<[u8]>> FromIterator<(N, V)> for HeaderMap {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
@@ -161,6 +177,16 @@ mod tests {
     fn hdr_10_host_is_the_authority_and_pseudo_headers_come_first() {
         let map = map(&[("x-a", "1"), ("Host", "example.com"), (":path", "/")]);
         assert_eq!(map.iter().map(|(name, _)| name).collect::<Vec<_>>(), [b":authority".as_slice(), b":path", b"x-a"]);
+    }
+
+    #[test]
+    fn hdr_10_trailers_have_a_host_and_no_slots_but_their_own() {
+        let mut map = map(&[("x-a", "1")]).into_trailers();
+        for name in ["host", "accept", "accept", "grpc-message", "grpc-message"] {
+            map.add(name.as_bytes(), b"1");
+        }
+        assert_eq!(map.get_all(b"accept").count(), 2);
+        assert_eq!((map.get(b"host"), map.get(b"grpc-message")), (Some(b"1".as_slice()), Some(b"1,1".as_slice())));
     }
 
     #[test]

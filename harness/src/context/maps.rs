@@ -41,7 +41,9 @@ impl VmContext {
         // Out of phase it is a bad argument; in the log phase an absent map only has no such header (rules HDR-3, HDR-4).
         let log = self.in_log();
         match self.with_readable(map, |map| map.get(name).map(<[u8]>::to_vec)) {
+            Ok(None) if self.old_abi => Ok(Vec::new()),
             Ok(value) => value.ok_or(Status::NotFound),
+            Err(_) if log && self.old_abi && map <= 7 => Ok(Vec::new()),
             Err(_) if log && map <= 7 => Err(Status::NotFound),
             Err(status) => Err(status),
         }
@@ -135,23 +137,25 @@ impl VmContext {
 impl Message {
     /// Creates empty trailers, for a guest that adds some at the end of a body (rule `HDR-12`).
     pub fn trailers_mut(&mut self) -> &mut HeaderMap {
-        self.trailers.get_or_insert_default()
+        self.trailers.get_or_insert_with(|| HeaderMap::default().into_trailers())
     }
 }
 
 /// The wire form of a map; an empty one is no bytes at all (rules `MEM-4`, `MEM-6`).
 #[must_use]
 pub fn encode(map: &HeaderMap) -> Vec<u8> {
-    if map.is_empty() {
-        return Vec::new();
-    }
+    if map.is_empty() { Vec::new() } else { encode_pairs(map.iter()) }
+}
+
+/// The wire form of pairs; of none it is a count of 0.
+pub(super) fn encode_pairs<'p>(pairs: impl Iterator<Item = (&'p [u8], &'p [u8])> + Clone) -> Vec<u8> {
     let word = |size: usize| u32::try_from(size).unwrap_or(u32::MAX).to_le_bytes();
-    let mut wire = word(map.len()).to_vec();
-    for (name, value) in map.iter() {
+    let mut wire = word(pairs.clone().count()).to_vec();
+    for (name, value) in pairs.clone() {
         wire.extend_from_slice(&word(name.len()));
         wire.extend_from_slice(&word(value.len()));
     }
-    for (name, value) in map.iter() {
+    for (name, value) in pairs {
         wire.extend_from_slice(name);
         wire.push(0);
         wire.extend_from_slice(value);

@@ -5,6 +5,7 @@
 //! is layer 1's, the order in which filters run is layer 3's.
 
 mod actions;
+mod attributes;
 mod buffers;
 mod callouts;
 mod clock;
@@ -13,23 +14,29 @@ mod foreign;
 mod grpc;
 mod headers;
 mod log;
+mod lookup;
 mod maps;
+mod messages;
 mod metrics;
 mod process;
 mod properties;
+mod proto;
 mod shared;
 mod slots;
+mod value;
 
 pub use actions::{Action, LocalReply};
+pub use attributes::{Attributes, Connection, Progress, Tls, Upstream, Xds};
 pub(crate) use callouts::CalloutArguments;
 pub use callouts::{CalloutRequest, Incoming};
 pub use clock::Clock;
-pub use exchange::{Attributes, Exchange, Message, Visible};
+pub use exchange::{Exchange, Message, Visible};
 pub(crate) use grpc::GrpcArguments;
 pub use grpc::{GrpcRequest, GrpcTarget, GrpcWhat};
 pub use headers::HeaderMap;
 pub use log::{LogLevel, LogLine};
 pub use maps::{decode as decode_pairs, encode as encode_pairs};
+pub use messages::{Locality, Metadata, Node};
 pub(crate) use process::next_random;
 pub use process::{ClusterState, Process};
 
@@ -37,6 +44,8 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use tamis_module::gate::EnvoyVersion;
 
 use crate::abi::Status;
 
@@ -65,6 +74,7 @@ pub struct Plugin {
 #[derive(Debug)]
 pub struct VmContext {
     process: Arc<Process>,
+    envoy: EnvoyVersion,
     vm_id: String,
     vm_configuration: Vec<u8>,
     environment: Vec<(String, String)>,
@@ -74,6 +84,9 @@ pub struct VmContext {
     next_id: u32,
     roots: BTreeMap<u32, Arc<Plugin>>,
     streams: HashMap<u32, StreamContext>,
+    declared: foreign::Declared,
+    /// The guest speaks ABI 0.1.0: a missing header is empty to it (rule `HDR-4`).
+    old_abi: bool,
     metrics: metrics::Handles,
     callouts: callouts::Callouts,
     wishes: Wishes,
@@ -117,9 +130,10 @@ struct Call {
 impl VmContext {
     /// A fresh VM's.
     #[must_use]
-    pub fn new(process: Arc<Process>, plugin: &Plugin, place: (usize, usize)) -> Self {
+    pub fn new(process: Arc<Process>, plugin: &Plugin, place: (usize, usize), envoy: EnvoyVersion) -> Self {
         Self {
             process,
+            envoy,
             vm_id: plugin.vm_id.clone(),
             vm_configuration: plugin.vm_configuration.clone(),
             environment: plugin.environment.clone(),
@@ -128,6 +142,8 @@ impl VmContext {
             next_id: 1,
             roots: BTreeMap::new(),
             streams: HashMap::new(),
+            declared: foreign::Declared::default(),
+            old_abi: false,
             metrics: metrics::Handles::default(),
             callouts: callouts::Callouts::default(),
             wishes: Wishes::default(),
@@ -160,6 +176,7 @@ impl VmContext {
     /// Forgets a stream.
     pub fn remove_stream(&mut self, id: u32) {
         self.streams.remove(&id);
+        self.declared.forget(id);
     }
 
     /// Says which maps and buffers a stream's callbacks can reach.
@@ -173,6 +190,17 @@ impl VmContext {
         if let Some(visible) = self.visible_mut(active) {
             (visible.request_headers, visible.request_body, visible.request_trailers) = (false, false, false);
         }
+    }
+
+    /// The guest speaks ABI 0.1.0.
+    pub(crate) fn set_old_abi(&mut self) {
+        self.old_abi = true;
+    }
+
+    /// Which Envoy this is.
+    #[must_use]
+    pub fn envoy(&self) -> EnvoyVersion {
+        self.envoy
     }
 
     /// The process that this VM is part of.
@@ -190,6 +218,7 @@ impl VmContext {
     pub fn remove_root(&mut self, root: u32) {
         self.roots.remove(&root);
         self.leaving.remove(&root);
+        self.declared.forget(root);
     }
 
     /// A root context wants to finish something before it goes.
@@ -297,6 +326,18 @@ impl VmContext {
                 return id;
             }
         }
+    }
+}
+
+/// The gRPC status for an HTTP status, as gRPC's own mapping has it (rule `LR-5`).
+pub(crate) const fn grpc_status(http: u64) -> u32 {
+    match http {
+        400 => 13,
+        401 => 16,
+        403 => 7,
+        404 => 12,
+        429 | 502 | 503 | 504 => 14,
+        _ => 2,
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use super::shared::QueueEvent;
-use super::{Clock, LogLevel, LogLine, lock, metrics, shared};
+use super::{Clock, LogLevel, LogLine, Node, lock, metrics, shared};
 
 /// The newest lines are kept, older ones go: a gateway that runs for weeks must not remember them all.
 const LOG_LINES: usize = 10_000;
@@ -34,6 +34,7 @@ pub struct Process {
     clock: Mutex<Clock>,
     random: Mutex<u64>,
     clusters: Mutex<BTreeMap<String, ClusterState>>,
+    node: Mutex<Node>,
     log: Mutex<Log>,
     level: LogLevel,
     echo: bool,
@@ -60,6 +61,7 @@ impl Process {
             clock: Mutex::new(clock),
             random: Mutex::new(seed),
             clusters: Mutex::default(),
+            node: Mutex::default(),
             log: Mutex::default(),
             level: LogLevel::Info,
             echo,
@@ -86,6 +88,17 @@ impl Process {
     #[must_use]
     pub fn cluster(&self, name: &str) -> Option<ClusterState> {
         lock(&self.clusters).get(name).copied()
+    }
+
+    /// Says who the proxy is, for the attribute `xds.node`.
+    pub fn set_node(&self, node: Node) {
+        *lock(&self.node) = node;
+    }
+
+    /// Who the proxy is.
+    #[must_use]
+    pub fn node(&self) -> Node {
+        lock(&self.node).clone()
     }
 
     /// The next queue whose consumer is to be told.

@@ -9,6 +9,7 @@
 pub(super) enum MapKind {
     Request,
     Response,
+    Trailers,
 }
 
 impl MapKind {
@@ -22,13 +23,13 @@ impl MapKind {
     }
 }
 
-/// Whether a second value of a name, in lower case, is joined to the first. A map of no kind holds trailers.
+/// Whether a second value of a name, in lower case, is joined to the first. A map of no kind is taken for trailers.
 pub(super) fn is_single(name: &[u8], kind: Option<MapKind>) -> bool {
     let Ok(name) = std::str::from_utf8(name) else { return false };
     let own = match kind {
         Some(MapKind::Request) => REQUEST,
         Some(MapKind::Response) => RESPONSE,
-        None => return TRAILERS.contains(&name),
+        Some(MapKind::Trailers) | None => return TRAILERS.contains(&name),
     };
     name.starts_with(':') || BOTH.binary_search(&name).is_ok() || own.binary_search(&name).is_ok()
 }

@@ -4,9 +4,8 @@
 //! while one before it holds newer bytes gets to see both.
 
 use super::Frame;
-use super::run::{Run, message_of, status_code};
+use super::run::{Run, message_of};
 use super::side::{Direction, Iteration};
-use super::state::Out;
 use crate::context::lock;
 
 /// A piece of a body.
@@ -224,16 +223,7 @@ impl Run<'_> {
         }
         let lane = self.state.lane(direction);
         lane.complete |= end;
-        if direction == Direction::Response
-            && let Frame::Headers(headers) = &frame
-        {
-            self.state.response_sent = true;
-            lock(&self.state.exchange).attributes.response_code = status_code(headers);
-        }
-        self.state.out.push(match direction {
-            Direction::Request => Out::Request(frame, end),
-            Direction::Response => Out::Response(frame, end),
-        });
+        self.leaves(direction, frame, end);
     }
 
     /// The place of the filter behind this one, or its own.

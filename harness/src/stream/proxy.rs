@@ -5,12 +5,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tamis_module::gate::{self, EnvoyVersion};
 use wasmtime::Module;
 
 use super::callout::{Callout, CalloutAnswer, CalloutId, GrpcAnswer, GrpcEvent, GrpcId};
 use super::side::Direction;
 use super::state::Out;
 use super::thread::Thread;
+use super::vms::same_vm;
 use super::{Frame, Stream};
 use crate::abi::{Faults, Trap, Vm};
 use crate::context::{Attributes, LocalReply, LogLine, Plugin, Process, VmContext, lock};
@@ -67,6 +69,7 @@ pub struct Proxy {
     process: Arc<Process>,
     /// The main thread first, then the workers.
     threads: Vec<Thread>,
+    options: Options,
 }
 
 /// How a proxy is set up.
@@ -76,6 +79,8 @@ pub struct Options {
     pub workers: usize,
     /// The limit on what is buffered for one message, in bytes (rule `BODY-6`).
     pub buffer_limit: usize,
+    /// Which Envoy it behaves like. Those before 1.36 were read and never run.
+    pub envoy: EnvoyVersion,
 }
 
 /// Names a stream that is under way.
@@ -91,7 +96,7 @@ pub struct StreamKey {
 pub enum LoadError {
     /// No Envoy would load the module.
     #[error("{0}")]
-    Refused(#[from] tamis_module::gate::Refusal),
+    Refused(#[from] gate::Refusal),
     /// wasmtime could not compile it.
     #[error("the module does not compile: {0}")]
     Compile(String),
@@ -115,7 +120,22 @@ impl LoadedModule {
     ///
     /// [`LoadError::Refused`] and [`LoadError::Compile`].
     pub fn new(bytes: &[u8]) -> Result<Self, LoadError> {
-        tamis_module::gate::check(bytes)?;
+        gate::check(bytes)?;
+        Self::compile(bytes)
+    }
+
+    /// The same for one Envoy alone, whatever others would say: a module may then import what only that one offers. Features
+    /// of WebAssembly above those of every supported Envoy are refused all the same, because the engine has none of them.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError::Refused`] and [`LoadError::Compile`].
+    pub fn for_envoy(bytes: &[u8], envoy: EnvoyVersion) -> Result<Self, LoadError> {
+        gate::check_for(bytes, envoy)?;
+        Self::compile(bytes)
+    }
+
+    fn compile(bytes: &[u8]) -> Result<Self, LoadError> {
         let compile = |error: wasmtime::Error| LoadError::Compile(format!("{error:#}"));
         let compiled = Module::new(engine::engine().map_err(compile)?, bytes).map_err(compile)?;
         Ok(Self { bytes: bytes.into(), code: Code::Wasm(compiled), symbols: None })
@@ -161,7 +181,7 @@ impl LoadedModule {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { workers: 1, buffer_limit: DEFAULT_BUFFER_LIMIT }
+        Self { workers: 1, buffer_limit: DEFAULT_BUFFER_LIMIT, envoy: EnvoyVersion::NEWEST }
     }
 }
 
@@ -183,11 +203,10 @@ impl Proxy {
     /// [`LoadError`] of the first filter that cannot be loaded; nothing runs then.
     pub fn load_with(filters: &[FilterSpec], process: Arc<Process>, options: Options) -> Result<Self, LoadError> {
         let filters = filters.iter().cloned().map(Arc::new).collect::<Vec<_>>();
-        canaries(&filters, &process)?;
-        let threads = (0..=options.workers.max(1))
-            .map(|index| Thread::start(&filters, &process, index, options.buffer_limit))
-            .collect::<Result<_, _>>()?;
-        let mut proxy = Self { process, threads };
+        canaries(&filters, &process, options, None)?;
+        let threads =
+            (0..=options.workers.max(1)).map(|index| Thread::start(&filters, &process, index, options)).collect();
+        let mut proxy = Self { process, threads, options };
         proxy.settle();
         Ok(proxy)
     }
@@ -200,9 +219,9 @@ impl Proxy {
     /// [`LoadError`] of the first filter that cannot be loaded; the old chain goes on then.
     pub fn reload(&mut self, filters: &[FilterSpec]) -> Result<(), LoadError> {
         let filters = filters.iter().cloned().map(Arc::new).collect::<Vec<_>>();
-        canaries(&filters, &self.process)?;
+        canaries(&filters, &self.process, self.options, self.threads.first())?;
         for thread in &mut self.threads {
-            thread.reload(&filters)?;
+            thread.reload(&filters);
         }
         self.settle();
         Ok(())
@@ -270,7 +289,7 @@ impl Proxy {
     /// The limit on what is buffered for one message, in bytes (rule `BODY-6`).
     #[must_use]
     pub(crate) fn buffer_limit(&self) -> usize {
-        self.threads.first().map_or(DEFAULT_BUFFER_LIMIT, |thread| thread.buffer_limit)
+        self.options.buffer_limit
     }
 
     /// Answers a stream in place of its upstream, as the proxy itself does (rules `LR-6`, `LR-7`).
@@ -425,9 +444,20 @@ impl Proxy {
 }
 
 /// Tries every filter out (rule `LIFE-3`). What a canary has registered is gone with it, its timers and callouts too.
-fn canaries(filters: &[Arc<FilterSpec>], process: &Arc<Process>) -> Result<(), LoadError> {
-    for filter in filters {
-        Thread::start(std::slice::from_ref(filter), process, usize::MAX, DEFAULT_BUFFER_LIMIT)?;
+fn canaries(
+    filters: &[Arc<FilterSpec>],
+    process: &Arc<Process>,
+    options: Options,
+    running: Option<&Thread>,
+) -> Result<(), LoadError> {
+    for (index, filter) in filters.iter().enumerate() {
+        // The base of all VMs of its key is started and never called (rule LIFE-2).
+        let mut earlier = filters.iter().take(index);
+        let is_new = !earlier.any(|other| same_vm(other, filter, options.envoy));
+        if is_new && !running.is_some_and(|thread| thread.vms.has(filter)) {
+            filter.module.start(VmContext::new(process.clone(), &filter.plugin, (usize::MAX, 0), options.envoy))?;
+        }
+        Thread::canary(filter, process, options)?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! The proxy's own responses.
 
 use super::WireMessage;
-use crate::context::{HeaderMap, LocalReply};
+use crate::context::{HeaderMap, LocalReply, grpc_status};
 
 /// The response that a local reply becomes (rules `LR-4`, `LR-5`).
 pub(super) fn response(reply: &LocalReply, request: Option<&HeaderMap>) -> WireMessage {
@@ -41,24 +41,12 @@ fn grpc(reply: &LocalReply) -> WireMessage {
     for (name, value) in &reply.headers {
         headers.add(name, value);
     }
-    let status = reply.grpc_status.unwrap_or_else(|| grpc_status(reply.status));
+    let status = reply.grpc_status.unwrap_or_else(|| grpc_status(u64::from(reply.status)));
     headers.set(b"grpc-status", status.to_string().as_bytes());
     if !reply.body.is_empty() {
         headers.set(b"grpc-message", percent_encoded(&reply.body).as_bytes());
     }
     WireMessage::new(headers, Vec::new())
-}
-
-/// The gRPC status for an HTTP status, as gRPC's own mapping has it.
-const fn grpc_status(http: u32) -> u32 {
-    match http {
-        400 => 13,
-        401 => 16,
-        403 => 7,
-        404 => 12,
-        429 | 502 | 503 | 504 => 14,
-        _ => 2,
-    }
 }
 
 fn percent_encoded(bytes: &[u8]) -> String {

@@ -22,7 +22,21 @@ impl Run<'_> {
         if self.state.over || self.state.replied {
             return;
         }
+        // An interim response is the proxy's own business (rule HDR-15).
+        if let (Direction::Response, Frame::Headers(headers)) = (direction, &frame)
+            && is_interim(headers)
+        {
+            return;
+        }
         self.state.lane(direction).ended |= end;
+        {
+            let mut exchange = lock(&self.state.exchange);
+            match direction {
+                Direction::Request => exchange.progress.request_ended |= end,
+                Direction::Response if end => exchange.progress.upstream_ended(self.vms.clock().elapsed()),
+                Direction::Response => {}
+            }
+        }
         match frame {
             Frame::Headers(headers) => {
                 {
@@ -30,6 +44,8 @@ impl Run<'_> {
                     if direction == Direction::Response {
                         self.state.response_begun = true;
                         exchange.attributes.response_code = status_code(&headers);
+                        exchange.attributes.response_code_details = Some("via_upstream".to_owned());
+                        exchange.progress.upstream_connected = true;
                     }
                     message_of(&mut exchange, direction).headers = Some(headers);
                 }
@@ -42,7 +58,7 @@ impl Run<'_> {
                 self.data(direction, None, Piece::Fresh(data), end);
             }
             Frame::Trailers(trailers) => {
-                message_of(&mut lock(&self.state.exchange), direction).trailers = Some(trailers);
+                message_of(&mut lock(&self.state.exchange), direction).trailers = Some(trailers.into_trailers());
                 self.trailers(direction, None);
             }
         }
@@ -57,6 +73,9 @@ impl Run<'_> {
 
     pub(super) fn reset(&mut self) {
         if !std::mem::replace(&mut self.state.over, true) {
+            let mut exchange = lock(&self.state.exchange);
+            exchange.attributes.response_code_details.get_or_insert_with(|| "wasm_close_stream".to_owned());
+            drop(exchange);
             self.state.out.push(Out::Reset);
         }
     }
@@ -81,6 +100,7 @@ impl Run<'_> {
         }
         if self.state.response_sent {
             // Headers that are on their way cannot be taken back (rule LR-7).
+            lock(&self.state.exchange).attributes.response_code_details = Some(reply.details);
             self.reset();
         } else if self.state.response_begun {
             self.reply_directly(&reply);
@@ -118,10 +138,9 @@ impl Run<'_> {
         let WireMessage { headers, mut chunks, .. } = self.response(reply);
         lock(&self.state.exchange).response.headers = Some(headers.clone());
         let body = chunks.pop();
-        self.state.response_sent = true;
-        self.state.out.push(Out::Response(Frame::Headers(headers), body.is_none()));
+        self.leaves(Direction::Response, Frame::Headers(headers), body.is_none());
         if let Some(body) = body {
-            self.state.out.push(Out::Response(Frame::Data(body), true));
+            self.leaves(Direction::Response, Frame::Data(body), true);
         }
         self.state.lane(Direction::Response).complete = true;
         self.state.over = true;
@@ -130,9 +149,31 @@ impl Run<'_> {
     /// Its status is known before the response is seen (rule `PROP-5`).
     fn response(&self, reply: &LocalReply) -> WireMessage {
         let mut exchange = lock(&self.state.exchange);
-        exchange.attributes.response_code_details.clone_from(&reply.details);
+        exchange.attributes.response_code_details = Some(reply.details.clone());
         exchange.attributes.response_code = Some(u64::from(reply.status & 0xffff));
         reply::response(reply, exchange.request.headers.as_ref())
+    }
+
+    /// A frame leaves the chain; what the proxy knows of the stream changes with it.
+    pub(super) fn leaves(&mut self, direction: Direction, frame: Frame, end: bool) {
+        let mut exchange = lock(&self.state.exchange);
+        match (direction, &frame) {
+            (Direction::Response, Frame::Headers(headers)) => {
+                self.state.response_sent = true;
+                exchange.attributes.response_code = status_code(headers);
+                exchange.response_leaves(self.vms.clock());
+            }
+            (Direction::Response, Frame::Data(data)) => exchange.progress.response_bytes += data.len() as u64,
+            (Direction::Request, Frame::Headers(_)) => {
+                exchange.progress.upstream_chosen = Some(self.vms.clock().elapsed());
+            }
+            _ => {}
+        }
+        drop(exchange);
+        self.state.out.push(match direction {
+            Direction::Request => Out::Request(frame, end),
+            Direction::Response => Out::Response(frame, end),
+        });
     }
 
     /// Buffering beyond the limit ends the stream (rule `BODY-6`).
@@ -158,6 +199,10 @@ pub(super) fn message_of(exchange: &mut Exchange, direction: Direction) -> &mut 
     }
 }
 
-pub(super) fn status_code(headers: &HeaderMap) -> Option<u64> {
+fn is_interim(headers: &HeaderMap) -> bool {
+    status_code(headers).is_some_and(|status| (100..200).contains(&status) && status != 101)
+}
+
+fn status_code(headers: &HeaderMap) -> Option<u64> {
     std::str::from_utf8(headers.get(b":status")?).ok()?.parse().ok()
 }

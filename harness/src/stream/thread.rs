@@ -1,11 +1,11 @@
 //! One thread of the proxy: its VMs, the streams on it, its timers and callouts.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::callout::{CalloutAnswer, GrpcAnswer, router_reply};
-use super::proxy::{FailurePolicy, FilterSpec, LoadError};
+use super::proxy::{FailurePolicy, FilterSpec, LoadError, Options};
 use super::run::Run;
 use super::side::Direction;
 use super::state::{FilterState, StreamState};
@@ -13,7 +13,7 @@ use super::vms::Vms;
 use super::whole::Collector;
 use super::{Frame, Passed};
 use crate::abi::Callback;
-use crate::context::{Attributes, Exchange, LocalReply, Process};
+use crate::context::{Attributes, Exchange, LocalReply, Process, Progress, lock};
 use crate::cost::Cost;
 
 /// A thread of the proxy.
@@ -23,7 +23,7 @@ pub(super) struct Thread {
     pub chain: Vec<Handle>,
     pub streams: BTreeMap<u64, StreamState>,
     next_stream: u64,
-    pub buffer_limit: usize,
+    options: Options,
     /// There are plugins that the chain no longer has.
     retiring: bool,
 }
@@ -37,34 +37,39 @@ pub(super) struct Handle {
 }
 
 impl Thread {
-    /// Starts the VMs and plugins of a chain.
-    pub(super) fn start(
-        filters: &[Arc<FilterSpec>],
-        process: &Arc<Process>,
-        index: usize,
-        buffer_limit: usize,
-    ) -> Result<Self, LoadError> {
-        let mut vms = Vms::new(process.clone(), index);
-        let chain = filters.iter().map(|filter| vms.load(filter)).collect::<Result<_, _>>()?;
-        let mut thread = Self { vms, chain, streams: BTreeMap::new(), next_stream: 1, buffer_limit, retiring: false };
+    /// Tries a filter out in VMs of its own, which are dropped without a word (rule `LIFE-3`).
+    pub(super) fn canary(filter: &Arc<FilterSpec>, process: &Arc<Process>, options: Options) -> Result<(), LoadError> {
+        Vms::new(process.clone(), usize::MAX, options.envoy).load(filter).map(drop)
+    }
+
+    /// Starts the VMs and plugins of a chain. A plugin that says no here, after its canary's yes, is left out on this thread
+    /// (rule `LIFE-6`).
+    pub(super) fn start(filters: &[Arc<FilterSpec>], process: &Arc<Process>, index: usize, options: Options) -> Self {
+        let mut vms = Vms::new(process.clone(), index, options.envoy);
+        let chain = filters.iter().filter_map(|filter| vms.load(filter).ok()).collect();
+        let mut thread = Self { vms, chain, streams: BTreeMap::new(), next_stream: 1, options, retiring: false };
         thread.settle();
-        Ok(thread)
+        thread
     }
 
     /// Takes over a new chain; streams that are under way keep the old one. Plugins that no stream needs any more are shut
     /// down (rule `LIFE-11`).
-    pub(super) fn reload(&mut self, filters: &[Arc<FilterSpec>]) -> Result<(), LoadError> {
-        self.chain = filters.iter().map(|filter| self.vms.load(filter)).collect::<Result<_, _>>()?;
+    pub(super) fn reload(&mut self, filters: &[Arc<FilterSpec>]) {
+        self.chain = filters.iter().filter_map(|filter| self.vms.load(filter).ok()).collect();
         self.settle();
         self.retiring = true;
         self.retire();
-        Ok(())
     }
 
     /// Begins a stream: every filter gets its context's id, before its VM is entered (rule `LIFE-7`).
-    pub(super) fn open(&mut self, attributes: Attributes) -> u64 {
+    pub(super) fn open(&mut self, mut attributes: Attributes) -> u64 {
         self.revive();
-        let exchange = Arc::new(std::sync::Mutex::new(Exchange { attributes, ..Exchange::default() }));
+        let clock = self.vms.clock();
+        if attributes.start_nanoseconds == 0 {
+            attributes.start_nanoseconds = clock.wall_nanoseconds();
+        }
+        let progress = Progress { opened: clock.elapsed(), ..Progress::default() };
+        let exchange = Arc::new(Mutex::new(Exchange { attributes, progress, ..Exchange::default() }));
         let mut state = StreamState {
             exchange: exchange.clone(),
             filters: Vec::new(),
@@ -105,7 +110,7 @@ impl Thread {
     /// Hands a frame to a stream.
     pub(super) fn send(&mut self, key: u64, direction: Direction, frame: Frame, end: bool) {
         if let Some(state) = self.streams.get_mut(&key) {
-            Run { vms: &mut self.vms, state, buffer_limit: self.buffer_limit }.send(direction, frame, end);
+            Run { vms: &mut self.vms, state, buffer_limit: self.options.buffer_limit }.send(direction, frame, end);
         }
         self.settle();
     }
@@ -113,7 +118,7 @@ impl Thread {
     /// Answers a stream in place of its upstream.
     pub(super) fn reply(&mut self, key: u64, reply: LocalReply) {
         if let Some(state) = self.streams.get_mut(&key) {
-            Run { vms: &mut self.vms, state, buffer_limit: self.buffer_limit }.local_reply(reply);
+            Run { vms: &mut self.vms, state, buffer_limit: self.options.buffer_limit }.local_reply(reply);
         }
         self.settle();
     }
@@ -125,25 +130,39 @@ impl Thread {
         Collector::default().passed(out, replied, direction)
     }
 
-    /// Ends a stream: log, done, delete (rule `LIFE-9`). Says what the thread has spent since it began.
+    /// Ends a stream: the log in all filters, then done and delete in each (rule `LIFE-9`). Says what the thread has spent since
+    /// it began.
     pub(super) fn close(&mut self, key: u64) -> Cost {
-        let Some(state) = self.streams.remove(&key) else { return Cost::default() };
-        for filter in state.filters.iter().rev() {
+        let Some(mut state) = self.streams.remove(&key) else { return Cost::default() };
+        let now = self.vms.clock().elapsed();
+        lock(&state.exchange).progress.end(now);
+        for filter in &mut state.filters {
+            // A filter that has not seen the stream hears of it when it is logged (rule LIFE-8).
+            if !filter.created {
+                filter.created = self.ends(filter, Callback::ContextCreate { parent: filter.handle.root });
+            }
             if filter.created {
-                for callback in [Callback::Log, Callback::Done, Callback::Delete] {
-                    let log = callback == Callback::Log;
-                    self.vms.see(filter.handle.vm, filter.id, |visible| visible.log = log);
-                    // A trap here fails the VM; this stream has been answered.
-                    if self.vms.call(filter.handle.vm, filter.id, callback).is_err() {
-                        break;
-                    }
-                }
+                self.vms.see(filter.handle.vm, filter.id, |visible| visible.log = true);
+                self.ends(filter, Callback::Log);
+                self.vms.see(filter.handle.vm, filter.id, |visible| visible.log = false);
+            }
+        }
+        for filter in &state.filters {
+            if filter.created && self.ends(filter, Callback::Done) {
+                self.ends(filter, Callback::Delete);
             }
             self.vms.remove_stream(filter.handle.vm, filter.id);
         }
         self.settle();
         self.retire();
         self.vms.cost() - state.cost_before
+    }
+
+    /// A call at the end of a stream. A failed VM is told nothing (rule `LIFE-10`), and a trap now fails only the VM: the
+    /// stream has been answered.
+    fn ends(&mut self, filter: &FilterState, callback: Callback) -> bool {
+        let Handle { vm, .. } = filter.handle;
+        !self.vms.failed(vm) && self.vms.call(vm, filter.id, callback).is_ok()
     }
 
     /// Delivers what came back for a callout to the root context that made it (rule `HC-7`).
@@ -208,7 +227,7 @@ impl Thread {
                 Some((state, index))
             });
             if let Some((state, index)) = found {
-                Run { vms: &mut self.vms, state, buffer_limit: self.buffer_limit }.act(index, action);
+                Run { vms: &mut self.vms, state, buffer_limit: self.options.buffer_limit }.act(index, action);
             }
         }
     }

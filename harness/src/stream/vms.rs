@@ -4,13 +4,16 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tamis_module::gate::EnvoyVersion;
+
 use super::callout::GrpcAnswer;
 use super::proxy::{FilterSpec, LoadError};
 use super::thread::Handle;
 use super::{Baton, WireMessage};
 use crate::abi::{Callback, Faults, Returned, Trap, Vm};
 use crate::context::{
-    Action, CalloutRequest, Exchange, GrpcRequest, GrpcWhat, HeaderMap, Incoming, Plugin, Process, Visible, VmContext,
+    Action, CalloutRequest, Clock, Exchange, GrpcRequest, GrpcWhat, HeaderMap, Incoming, Plugin, Process, Visible,
+    VmContext,
 };
 use crate::cost::Cost;
 
@@ -21,6 +24,7 @@ const RELOAD_BACKOFF: Duration = Duration::from_millis(1000);
 #[derive(Debug)]
 pub(super) struct Vms {
     process: Arc<Process>,
+    envoy: EnvoyVersion,
     slots: Vec<Slot>,
     ticks: Vec<Tick>,
     pub callouts: Vec<Waiting>,
@@ -73,9 +77,10 @@ pub(super) struct Waiting {
 
 impl Vms {
     /// No VMs yet, on the thread of this number.
-    pub(super) fn new(process: Arc<Process>, index: usize) -> Self {
+    pub(super) fn new(process: Arc<Process>, index: usize, envoy: EnvoyVersion) -> Self {
         Self {
             process,
+            envoy,
             slots: Vec::new(),
             ticks: Vec::new(),
             callouts: Vec::new(),
@@ -85,6 +90,16 @@ impl Vms {
             index,
             cost_before: Cost::default(),
         }
+    }
+
+    /// Whether there is a VM of a filter's key.
+    pub(super) fn has(&self, filter: &FilterSpec) -> bool {
+        self.slots.iter().any(|slot| same_vm(&slot.filter, filter, self.envoy))
+    }
+
+    /// The process' clock.
+    pub(super) fn clock(&self) -> Clock {
+        self.process.clock()
     }
 
     /// What the VMs have cost so far.
@@ -157,7 +172,7 @@ impl Vms {
 
     /// A plugin in the VM that it shares with others of its key, or in one of its own (rules `LIFE-1`, `LIFE-5`, `LIFE-15`).
     pub(super) fn load(&mut self, filter: &Arc<FilterSpec>) -> Result<Handle, LoadError> {
-        let found = self.slots.iter().position(|slot| same_vm(&slot.filter, filter));
+        let found = self.slots.iter().position(|slot| same_vm(&slot.filter, filter, self.envoy));
         let vm = match found {
             Some(vm) => vm,
             None => {
@@ -172,7 +187,7 @@ impl Vms {
     }
 
     fn start(&self, filter: &FilterSpec, vm: usize) -> Result<Vm, LoadError> {
-        let context = VmContext::new(self.process.clone(), &filter.plugin, (self.index, vm));
+        let context = VmContext::new(self.process.clone(), &filter.plugin, (self.index, vm), self.envoy);
         Ok(filter.module.start(context)?)
     }
 
@@ -190,10 +205,14 @@ impl Vms {
         self.call(vm, root, Callback::ContextCreate { parent: 0 })?;
         // An absent callback is a yes: rule LIFE-6 is about results, and there is none.
         let started = self.call(vm, root, Callback::VmStart { size: size(&plugin.vm_configuration) })?.word != Some(0);
-        if !started || self.call(vm, root, Callback::Configure { size: size(&plugin.configuration) })?.word == Some(0) {
-            return Err(rejected());
+        if started && self.call(vm, root, Callback::Configure { size: size(&plugin.configuration) })?.word != Some(0) {
+            return Ok(root);
         }
-        Ok(root)
+        self.ticks.retain(|tick| (tick.vm, tick.root) != (vm, root));
+        if let Some(slot) = self.slots.get_mut(vm) {
+            slot.vm.context().remove_root(root);
+        }
+        Err(rejected())
     }
 
     /// Calls a guest and notes what it wants for later.
@@ -360,11 +379,9 @@ impl Vms {
     }
 }
 
-/// Whether two filters share a VM on a thread (rule `LIFE-1`; what Envoy 1.39 added is part of it).
-fn same_vm(a: &FilterSpec, b: &FilterSpec) -> bool {
-    let key = |filter: &FilterSpec| {
-        let plugin = &filter.plugin;
-        (plugin.vm_id.clone(), plugin.vm_configuration.clone(), plugin.environment.clone())
-    };
-    key(a) == key(b) && a.module.is(&b.module)
+/// Whether two filters share a VM on a thread (rules `LIFE-1`, `LIFE-15`).
+pub(super) fn same_vm(a: &FilterSpec, b: &FilterSpec, envoy: EnvoyVersion) -> bool {
+    let (one, other) = (&a.plugin, &b.plugin);
+    let environment = envoy < EnvoyVersion::minor(39) || one.environment == other.environment;
+    one.vm_id == other.vm_id && one.vm_configuration == other.vm_configuration && environment && a.module.is(&b.module)
 }

@@ -44,8 +44,8 @@ fn a_difference_is_seen() {
     let Some(binary) = find_or_skip("conformance cases in a real Envoy") else { return };
     let mut batches = sample();
     batches.retain(|batch| batch.name == "queues");
-    // Who Envoy is it knows from its configuration, and the harness has none.
-    batches[0].program = vec!["* configure proxy_get_property \"xds\\x00node\\x00id\" @data".to_owned()];
+    // What Envoy calls itself is something that the harness leaves out.
+    batches[0].program = vec!["* configure proxy_get_property \"xds\\x00node\\x00user_agent_name\" @data".to_owned()];
     let outcome = conformance::run(&binary, &probe(), &batches, &[]).unwrap();
     // In the canary, on the main thread, and on the worker, where it is also a case.
     assert_eq!((outcome.unexplained().count(), outcome.counts().1), (3, 3));

@@ -147,7 +147,7 @@ fn agree(version: &str, binary: &EnvoyBinary, (quiet, fatal): (&[Named], &[Named
 fn loads(version: &str, chain: &Chain) -> bool {
     let wasm = std::fs::read(&chain.plugins[0].module_path).unwrap();
     let minor = version.rsplit_once('.').unwrap().0;
-    gate::hosts(&wasm).into_iter().find(|verdict| verdict.envoy == minor).unwrap().loads.is_ok()
+    gate::hosts(&wasm).into_iter().find(|verdict| verdict.envoy.to_string() == minor).unwrap().loads.is_ok()
 }
 
 /// One chain per module, with the module's text.

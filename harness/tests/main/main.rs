@@ -9,6 +9,7 @@
     reason = "tests"
 )]
 
+mod both;
 mod conformance;
 mod envoy;
 mod gate;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::EnvoyVersion;
 use crate::abi::{AbiVersion, Signature, WasiSet};
 use crate::info::{Item, ParseError};
 
@@ -11,9 +12,11 @@ pub const MAX_INITIAL_PAGES: u64 = 16_384;
 /// How many reasons are printed; all of them stay in [`Refusal::reasons`].
 const SHOWN: usize = 25;
 
-/// Why a module would not load in every supported Envoy: every reason there is.
+/// Why a module would not load: every reason there is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
+    /// The Envoy that was asked about; none when it was every supported one.
+    pub envoy: Option<EnvoyVersion>,
     /// At least one.
     pub reasons: Vec<Reason>,
 }
@@ -23,9 +26,13 @@ impl std::error::Error for Refusal {}
 /// A line that sums up and one per reason, `RULE: what; what to do`.
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.envoy {
+            None => f.write_str("the module would not load in every supported Envoy")?,
+            Some(envoy) => write!(f, "the module would not load in Envoy {envoy}{}", envoy.certainty().remark())?,
+        }
         match self.reasons.as_slice() {
-            [only] => return write!(f, "the module would not load in every supported Envoy: {only}"),
-            all => write!(f, "the module would not load in every supported Envoy, for {} reasons:", all.len())?,
+            [only] => return write!(f, ": {only}"),
+            all => write!(f, ", for {} reasons:", all.len())?,
         }
         for reason in self.reasons.iter().take(SHOWN) {
             write!(f, "\n  {reason}")?;

@@ -1,6 +1,6 @@
 //! What each supported Envoy would do with a module. That the answers are true is tested with real Envoys in the harness.
 
-use tamis_module::gate::{Certainty, HostVerdict, Reason, check, hosts};
+use tamis_module::gate::{Certainty, EnvoyVersion, HostVerdict, Reason, check, check_for, hosts};
 
 use crate::plain::{five_phases, module, with_base};
 
@@ -8,11 +8,11 @@ use crate::plain::{five_phases, module, with_base};
 fn loads_in(wasm: &[u8]) -> String {
     let verdicts = hosts(wasm);
     let loads = verdicts.iter().filter(|verdict| verdict.loads.is_ok());
-    loads.map(|verdict| verdict.envoy).collect::<Vec<_>>().join(" ")
+    loads.map(|verdict| verdict.envoy.to_string()).collect::<Vec<_>>().join(" ")
 }
 
 fn refused_by(envoy: &str, wasm: &[u8]) -> Vec<Reason> {
-    let found = |verdict: &HostVerdict| verdict.envoy == envoy;
+    let found = |verdict: &HostVerdict| verdict.envoy.to_string() == envoy;
     hosts(wasm).into_iter().find(found).unwrap().loads.unwrap_err()
 }
 
@@ -26,8 +26,24 @@ fn a_plain_plugin_loads_everywhere() {
 #[test]
 fn only_what_was_run_says_so() {
     let verdicts = hosts(&five_phases());
-    let run = verdicts.iter().filter(|verdict| verdict.certainty == Certainty::Run).map(|verdict| verdict.envoy);
+    let run =
+        verdicts.iter().filter(|verdict| verdict.certainty == Certainty::Run).map(|verdict| verdict.envoy.to_string());
     assert_eq!(run.collect::<Vec<_>>(), ["1.36", "1.37", "1.38", "1.39", "1.40"]);
+}
+
+#[test]
+fn one_envoy_is_asked_and_an_old_one_says_that_nobody_ran_it() {
+    let import = r#"(import "wasi_snapshot_preview1" "poll_oneoff" (func (param i32 i32 i32 i32) (result i32)))"#;
+    let module = with_base(import);
+    assert!(check_for(&module, EnvoyVersion::NEWEST).is_ok());
+    let refusal = check_for(&module, EnvoyVersion::minor(32)).unwrap_err().to_string();
+    assert!(
+        refusal.starts_with("the module would not load in Envoy 1.32 (from source, not run): ABI-3: "),
+        "{refusal}"
+    );
+    let files = with_base(&import.replace("poll_oneoff", "fd_none"));
+    let refusal = check_for(&files, EnvoyVersion::minor(38)).unwrap_err().to_string();
+    assert!(refusal.starts_with("the module would not load in Envoy 1.38: ABI-3: "), "{refusal}");
 }
 
 #[test]

@@ -44,7 +44,7 @@ fn ranges(verdicts: &[HostVerdict], fits: impl Fn(&HostVerdict) -> bool) -> Vec<
         .chunk_by(|one, next| fits(one) == fits(next))
         .filter(|range| range.first().is_some_and(&fits))
         .filter_map(|range| match range {
-            [only] => Some(only.envoy.to_owned()),
+            [only] => Some(only.envoy.to_string()),
             [first, .., last] => Some(format!("{} to {}", first.envoy, last.envoy)),
             [] => None,
         })
@@ -53,10 +53,13 @@ fn ranges(verdicts: &[HostVerdict], fits: impl Fn(&HostVerdict) -> bool) -> Vec<
 
 #[cfg(test)]
 mod tests {
+    use tamis_module::gate::EnvoyVersion;
+
     use super::*;
 
-    fn verdict(envoy: &'static str, pages: Option<u64>) -> HostVerdict {
-        let certainty = if envoy < "1.36" { Certainty::FromSource } else { Certainty::Run };
+    fn verdict(envoy: &str, pages: Option<u64>) -> HostVerdict {
+        let envoy = envoy.parse::<EnvoyVersion>().unwrap();
+        let certainty = envoy.certainty();
         let loads = pages.map_or(Ok(()), |pages| Err(vec![Reason::LargeMemory { pages }]));
         HostVerdict { envoy, loads, certainty }
     }

@@ -2,7 +2,7 @@
 
 use wasmtime::{Linker, Result};
 
-use super::{DENIED, Guest, give, word};
+use super::{DENIED, Guest, word};
 use crate::abi::{HostCalls, Status, VmState};
 use crate::context::{CalloutArguments, GrpcArguments};
 use crate::cost::HostCall::{Returning, Scalar, Writing};
@@ -30,10 +30,15 @@ pub(super) fn link_callouts(linker: &mut Linker<VmState>) -> Result<()> {
                 Ok((cluster, _trailers_are_not_sent, _)) => cluster.to_vec(),
                 Err(status) => return Ok(status.word()),
             };
-            let token = c.read2((headers, headers_size), (body, body_size)).and_then(|(headers, body, context)| {
-                context.http_call(&CalloutArguments { cluster: &cluster, headers, body, timeout_milliseconds })
-            });
-            Ok(word(token.and_then(|token| c.write(out, &token.to_le_bytes()))))
+            let token = match c.read2((headers, headers_size), (body, body_size)) {
+                Ok((headers, body, context)) => {
+                    context.http_call(&CalloutArguments { cluster: &cluster, headers, body, timeout_milliseconds })
+                }
+                Err(status) => return Ok(status.word()),
+            };
+            // A refused call has a token, too: 0 (rule HC-1).
+            let written = c.write(out, &token.unwrap_or_default().to_le_bytes());
+            Ok(word(written.and(token.map(drop))))
         },
     )?;
     Ok(())
@@ -156,19 +161,34 @@ pub(super) fn link_foreign(linker: &mut Linker<VmState>) -> Result<()> {
                 return DENIED;
             }
             let read = c.read2((name, name_size), (argument, argument_size));
-            match read.and_then(|(name, argument, context)| context.foreign_function(name, argument)) {
-                // A guest that wants no result may pass no place for one (rule FF-1).
-                Ok(result) if result.is_empty() && at == 0 && size == 0 => Ok(Status::Ok.word()),
-                result => give(&mut c, result, at, size),
+            let result = match read.and_then(|(name, argument, context)| context.foreign_function(name, argument)) {
+                Err(status @ (Status::NotFound | Status::InvalidMemoryAccess)) => return Ok(status.word()),
+                result => result,
+            };
+            // A guest that wants no result may pass no place for one; who fails gives an empty one (rule FF-1).
+            if at == 0 && size == 0 {
+                return Ok(word(result.map(drop)));
             }
+            let (bytes, status) = match result {
+                Ok(bytes) => (bytes, Status::Ok),
+                Err(status) => (Vec::new(), status),
+            };
+            let given = c.give(&bytes, at, size)?;
+            Ok(if given == Status::Ok { status } else { given }.word())
         },
     )?;
-    // Names cannot be looked up here.
-    linker.func_wrap("env", "envoy_resolve_dns", |mut c: Guest<'_>, _: u32, _: u32, _: u32| -> Result<u32> {
-        if c.enter("envoy_resolve_dns", Writing)? {
-            return DENIED;
-        }
-        Ok(Status::Unimplemented.word())
-    })?;
+    // Names cannot be looked up here; the pointers are looked at all the same.
+    linker.func_wrap(
+        "env",
+        "envoy_resolve_dns",
+        |mut c: Guest<'_>, name: u32, size: u32, out: u32| -> Result<u32> {
+            if c.enter("envoy_resolve_dns", Writing)? {
+                return DENIED;
+            }
+            let read = c.read(name, size).map(drop);
+            let written = read.and_then(|()| c.write(out, &0_u32.to_le_bytes()));
+            Ok(written.err().unwrap_or(Status::Unimplemented).word())
+        },
+    )?;
     Ok(())
 }

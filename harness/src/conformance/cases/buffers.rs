@@ -1,4 +1,5 @@
-//! Buffers: every one at every start and length.
+//! Buffers: every one at every start and length (rules BUF-1, BUF-2, BUF-3, BUF-4, BUF-5, BUF-8), in every phase, so also where
+//! the configurations can be read (CFG-2).
 
 use super::{BAD_BYTES, BAD_OUT, cross, each};
 

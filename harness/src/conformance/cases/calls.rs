@@ -1,4 +1,4 @@
-//! Calls that leave the proxy, and foreign functions: as far as they fail at once.
+//! Calls that leave the proxy (rules HC-1, GRPC-1, GRPC-3), and foreign functions (FF-1): as far as they fail at once.
 
 use super::{BAD_BYTES, BAD_OUT, each, lines, pairs};
 

@@ -1,4 +1,5 @@
-//! Calls that resume, close or answer a stream, and what can be reached after a pause.
+//! Calls that resume (rules HDR-2, LR-11), close (LR-10) or answer (LR-1, LR-2, LR-4) a stream, and what can be reached after a
+//! pause.
 
 use super::{BAD_BYTES, each, everywhere, lines, pairs};
 use crate::conformance::{Batch, Exchange};
@@ -17,7 +18,7 @@ const STREAM_PHASES: [&str; 10] = [
     "delete",
 ];
 
-/// How calls begin that end Envoy, and the phases in which they do (rules LR-10, LR-11, LR-12).
+/// How calls begin that end Envoy, and the phases in which they do.
 const CRASHES: [(&str, &[&str]); 3] = [
     (
         "proxy_continue_stream 1",
@@ -27,7 +28,7 @@ const CRASHES: [(&str, &[&str]); 3] = [
     ("proxy_send_local_response", &["done", "delete"]),
 ];
 
-/// Calls that have Envoy call the same phase again, until the VM's stack is full (rule LR-12): how deep that is says
+/// Calls that have Envoy call the same phase again, until the VM's stack is full: how deep that is says
 /// nothing, so they are left out.
 const ENDLESS: [(&str, &str); 2] = [("proxy_close_stream", "log"), ("proxy_send_local_response", "log")];
 

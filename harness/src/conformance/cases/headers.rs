@@ -1,4 +1,5 @@
-//! Header maps: every one by every name, in and out of phase.
+//! Header maps: every one by every name, in and out of phase (rules HDR-1, HDR-3, HDR-5, HDR-6, HDR-7), at the end (HDR-4), and
+//! what writing makes of them (HDR-8, HDR-9, HDR-10, HDR-11, HDR-12, MEM-5).
 
 use super::{BAD_BYTES, BAD_OUT, MAPS, cross, each, lines, pairs};
 

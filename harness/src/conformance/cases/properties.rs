@@ -1,4 +1,6 @@
-//! Properties: every attribute of rule PROP-3, and paths that are none.
+//! Properties: every attribute of rule PROP-3, and paths that are none (PROP-1), in every phase: with and without their maps
+//! (PROP-4), before and after the response is known (PROP-5), on the plugin itself (PROP-7). Every value is compared byte by
+//! byte (PROP-2), the request's size with and without a declared one (PROP-8).
 
 use super::{BAD_BYTES, BAD_OUT, each};
 

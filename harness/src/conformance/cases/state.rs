@@ -1,4 +1,4 @@
-//! What outlives a stream: shared data, queues, metrics.
+//! What outlives a stream: shared data (rules SD-2, SD-3), queues (SQ-1, SQ-2), metrics (MET-1, MET-2, MET-3).
 
 use super::{BAD_BYTES, BAD_OUT, cross, each, lines};
 

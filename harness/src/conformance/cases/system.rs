@@ -1,4 +1,5 @@
-//! Logs, clocks, contexts, WASI.
+//! Logs (rules LOG-1, LOG-2), status (LOG-3), contexts (LIFE-7, LIFE-13), WASI (WASI-1 and WASI-2, WASI-3, WASI-4, WASI-5,
+//! WASI-6, WASI-7, WASI-8).
 
 use super::{BAD_BYTES, BAD_OUT, each, lines};
 

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tamis_module::gate::EnvoyVersion;
+
 use super::events::{Event, events};
 use super::real::Happened;
 use super::received::Received;
@@ -26,14 +28,19 @@ pub(super) fn run(
     module: &LoadedModule,
     group: &Group,
     happened: &[Happened],
+    envoy: EnvoyVersion,
 ) -> Result<Vec<Transcript>, ConformanceError> {
-    let mut emulated = Emulated::load(module, group)?;
+    let mut emulated = Emulated::load(module, group, envoy)?;
     Ok(group.flows.iter().zip(happened).map(|(flow, happened)| emulated.replay(flow, &happened.records)).collect())
 }
 
 /// Which exchanges wait for ever, as far as the harness can tell: by number, from 1.
-pub(super) fn waiting(module: &LoadedModule, group: &Group) -> Result<Vec<bool>, ConformanceError> {
-    let mut emulated = Emulated::load(module, group)?;
+pub(super) fn waiting(
+    module: &LoadedModule,
+    group: &Group,
+    envoy: EnvoyVersion,
+) -> Result<Vec<bool>, ConformanceError> {
+    let mut emulated = Emulated::load(module, group, envoy)?;
     let mut waiting = Vec::new();
     for flow in &group.flows {
         for exchange in &flow.exchanges {
@@ -72,7 +79,7 @@ struct Stream {
 }
 
 impl<'g> Emulated<'g> {
-    fn load(module: &LoadedModule, group: &'g Group) -> Result<Self, ConformanceError> {
+    fn load(module: &LoadedModule, group: &'g Group, envoy: EnvoyVersion) -> Result<Self, ConformanceError> {
         let process = Arc::new(Process::deterministic(1));
         for cluster in ["upstream", "callout", "refused"] {
             process.add_cluster(cluster, ClusterState::Up);
@@ -90,7 +97,7 @@ impl<'g> Emulated<'g> {
             failure_policy: plugin.policy,
         };
         let filters = group.plugins.iter().enumerate().map(filter).collect::<Vec<_>>();
-        let options = Options { workers: 1, buffer_limit: usize::try_from(group.limit).unwrap_or(usize::MAX) };
+        let options = Options { workers: 1, buffer_limit: usize::try_from(group.limit).unwrap_or(usize::MAX), envoy };
         let proxy = Proxy::load_with(&filters, process.clone(), options)
             .map_err(|error| ConformanceError::Harness { batch: group.name.clone(), error })?;
         Ok(Self { group, process, proxy, streams: BTreeMap::new(), callouts: Vec::new() })

@@ -131,11 +131,12 @@ pub fn run(
     let loaded =
         LoadedModule::new(&bytes).map_err(|error| ConformanceError::Harness { batch: String::new(), error })?;
     let version = binary.version().to_owned();
+    let envoy = version.parse()?;
     let mut outcome = Outcome { version, groups: (groups.len(), groups.len()), cases: 0, differences: Vec::new() };
-    let waiting = groups.iter().map(|group| emulated::waiting(&loaded, group)).collect::<Result<Vec<_>, _>>()?;
+    let waiting = groups.iter().map(|group| emulated::waiting(&loaded, group, envoy)).collect::<Result<Vec<_>, _>>()?;
     let theirs = real::run(binary, module, groups, &waiting)?;
     for (group, theirs) in groups.iter().zip(theirs) {
-        let ours = emulated::run(&loaded, group, &theirs)?;
+        let ours = emulated::run(&loaded, group, &theirs, envoy)?;
         for ((flow, ours), theirs) in group.flows.iter().zip(ours).zip(theirs) {
             outcome.cases += 1;
             if let Some(text) = transcript::difference(&ours, &theirs.transcript) {
