@@ -46,6 +46,11 @@
 //!
 //! Conditions nest at most [`MAX_DEPTH`] deep. One evaluation takes time linear in the bytes of the request, times the
 //! conditions. Nothing is allocated but for a query's encoded parts and for regular expressions.
+//!
+//! # What it adds to a module
+//!
+//! The example `hello` has 76 kB when it compares `:path` with a constant (rustc 1.95), 136 kB with a [`Match`] in its
+//! configuration instead, and 206 kB with the feature `regex`.
 
 mod conditions;
 mod fields;
