@@ -16,6 +16,7 @@
 //! | module | idea |
 //! |---|---|
 //! | [`scenario`] | what goes in and what must be seen, as a file, for every engine |
+//! | [`testbed`] | a proxy for a filter author's own tests |
 //! | [`envoy`] | the driver for a real Envoy |
 //! | [`gateway`] | HTTP/1.1 on loopback around a chain of filters |
 //! | [`conformance`] | the harness and real Envoys side by side, call by call |
@@ -35,6 +36,9 @@
 //! let report = run(&scenario, &mut Modules::default()).unwrap();
 //! assert!(report.passed(), "{report}");
 //! ```
+//!
+//! What a file cannot say, a test says with a [`testbed`]: it sends requests, answers callouts, lets time go by, and looks at
+//! logs and metrics. Its page has an example.
 //!
 //! # What it does not do yet
 //!
@@ -56,3 +60,4 @@ pub mod native;
 pub mod scenario;
 pub mod stream;
 mod symbols;
+pub mod testbed;
