@@ -37,6 +37,14 @@ pub(super) fn rejected_listeners(admin: SocketAddr) -> io::Result<BTreeMap<Strin
         .collect())
 }
 
+/// How many updates of the listeners Envoy has taken over or rejected. The versions of listeners say nothing: one whose
+/// filters alone change keeps its first.
+pub(super) fn listener_updates(admin: SocketAddr) -> io::Result<u64> {
+    let stats = stats(admin, "listener_manager.lds.update_")?;
+    let count = |name: &str| stats.get(&format!("listener_manager.lds.update_{name}")).copied().unwrap_or_default();
+    Ok(count("success") + count("rejected"))
+}
+
 /// The counters and gauges whose names contain a text.
 pub(super) fn stats(admin: SocketAddr, part: &str) -> io::Result<BTreeMap<String, u64>> {
     let answer = json(admin, &format!("/stats?format=json&filter={part}"))?;

@@ -27,6 +27,7 @@ mod callouts;
 mod chain;
 mod log;
 mod play;
+mod running;
 mod server;
 mod wire;
 

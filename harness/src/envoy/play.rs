@@ -7,13 +7,15 @@ use std::time::{Duration, Instant};
 
 use super::bootstrap::Chain;
 use super::callouts::Clusters;
-use super::process::EnvoyProcess;
+use super::running::{NotChanged, Running};
 use super::upstream::Upstream;
 use super::{admin, log};
+use crate::document::Document;
 use crate::gateway::client;
 use crate::scenario::engine::Plan;
 use crate::scenario::model::{Callout, Exchange, Expect, Step};
-use crate::scenario::{Effects, Engine, ExchangeReport, Observed};
+use crate::scenario::step::{Reconfiguration, UNWANTED};
+use crate::scenario::{Difference, Effects, Engine, ExchangeReport, Observed};
 
 /// How long what is expected may take to show after the client has its answer: logs and metrics are not in step with it.
 const LATE: Duration = Duration::from_secs(2);
@@ -21,8 +23,8 @@ const TICK: Duration = Duration::from_millis(5);
 
 /// Plays the steps of a scenario.
 pub(super) struct Player<'e> {
-    envoy: &'e EnvoyProcess,
-    chain: &'e Chain,
+    envoy: &'e Running,
+    chain: Chain,
     address: SocketAddr,
     upstream: Upstream,
     clusters: Clusters,
@@ -31,8 +33,8 @@ pub(super) struct Player<'e> {
 
 impl<'e> Player<'e> {
     pub(super) fn new(
-        envoy: &'e EnvoyProcess,
-        chain: &'e Chain,
+        envoy: &'e Running,
+        chain: Chain,
         address: SocketAddr,
         upstream: Upstream,
         clusters: Clusters,
@@ -48,21 +50,40 @@ impl<'e> Player<'e> {
         if let Some(why) = self.plan.skips(step) {
             return ExchangeReport::not_run(step, why);
         }
-        let Some(exchange) = step.exchange() else { return ExchangeReport::not_run(step, "it is no exchange") };
         if let Err(error) = self.clusters.begin(step.callouts()) {
             return ExchangeReport::not_run(step, &format!("a cluster cannot listen: {error}"));
         }
-        let logged = self.envoy.log_size();
-        let mut observed = self.exchange(exchange);
-        let (callouts, differences) = self.clusters.finish();
+        let logged = self.envoy.process().log_size();
+        let (mut observed, mut differences) = match step {
+            Step::Exchange(exchange) => (self.exchange(exchange), Vec::new()),
+            Step::Reload(reload) => (Observed::default(), self.reload(&reload.reload)),
+            Step::Advance(_) => return ExchangeReport::not_run(step, "there is no virtual time there"),
+        };
+        let (callouts, found) = self.clusters.finish();
+        differences.extend(found);
         observed.callouts = callouts;
-        observed.effects = self.effects(logged, &exchange.expect);
+        observed.effects = self.effects(logged, &step.expect());
         let mut report = ExchangeReport::new(step, observed, None, 0);
         report.differences.extend(differences);
         if step.callouts().iter().any(Callout::is_refused) {
             report.not_applicable.push("callouts that are refused".to_owned());
         }
         report
+    }
+
+    fn reload(&mut self, wanted: &Reconfiguration) -> Vec<Difference> {
+        let mut chain = self.chain.clone();
+        if let Some(plugin) = chain.plugins.iter_mut().find(|plugin| plugin.name == wanted.filter) {
+            plugin.configuration = wanted.config.as_ref().map(Document::to_configuration);
+        }
+        match (self.envoy.change(&chain), wanted.accepted) {
+            (Ok(()), accepted) => {
+                self.chain = chain;
+                if accepted { Vec::new() } else { vec![Difference::told(UNWANTED)] }
+            }
+            (Err(NotChanged::Rejected(_)), false) => Vec::new(),
+            (Err(error), _) => vec![Difference::told(format!("reload: {error}"))],
+        }
     }
 
     fn exchange(&self, exchange: &Exchange) -> Observed {
@@ -81,7 +102,7 @@ impl<'e> Player<'e> {
             let whole = |log: &Vec<String>| expect.log.iter().all(|text| log.iter().any(|line| line.contains(text)));
             let vm_ids = self.chain.plugins.iter().map(|plugin| plugin.vm_id.as_str()).collect::<Vec<_>>();
             let read = || {
-                let text = String::from_utf8_lossy(&self.envoy.log_from(logged)).into_owned();
+                let text = String::from_utf8_lossy(&self.envoy.process().log_from(logged)).into_owned();
                 log::lines(&text, &vm_ids, &self.chain.name)
             };
             eventually(read, whole)
@@ -99,7 +120,7 @@ impl<'e> Player<'e> {
     }
 
     fn metrics(&self, expect: &Expect) -> io::Result<BTreeMap<String, Option<u64>>> {
-        let found = admin::stats(self.envoy.admin(), "wasmcustom")?;
+        let found = admin::stats(self.envoy.process().admin(), "wasmcustom")?;
         let value = |name: &String| found.get(&format!("wasmcustom.{name}")).copied();
         Ok(expect.metrics.0.iter().map(|(name, _)| (name.clone(), value(name))).collect())
     }
@@ -107,7 +128,8 @@ impl<'e> Player<'e> {
     /// Waits until no request is under way any more.
     fn wait_for_the_end(&self) {
         let name = format!("http.{}.downstream_rq_active", self.chain.name);
-        let active = || admin::stats(self.envoy.admin(), &name).ok().and_then(|stats| stats.get(&name).copied());
+        let active =
+            || admin::stats(self.envoy.process().admin(), &name).ok().and_then(|stats| stats.get(&name).copied());
         eventually(active, |active| *active == Some(0));
     }
 }

@@ -1,20 +1,14 @@
 //! Envoy as an engine.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
-use std::net::SocketAddr;
-use std::path::PathBuf;
-
-use serde_json::Value;
-use tempfile::TempDir;
 
 use super::binary::EnvoyBinary;
-use super::bootstrap::{self, Chain};
+use super::bootstrap::Chain;
 use super::callouts::Clusters;
 use super::chain::chain;
-use super::log;
 use super::play::Player;
-use super::process::{EnvoyError, EnvoyProcess, indented, system};
+use super::process::{EnvoyError, indented, system};
+use super::running::Running;
 use super::upstream::Upstream;
 use crate::scenario::model::Step;
 use crate::scenario::modules::{FilterError, Modules};
@@ -49,7 +43,7 @@ pub enum NotRun {
 
 /// Runs scenarios in a real Envoy, each with a listener, an upstream and clusters of its own, in order; the exchanges of a
 /// scenario go one after the other. Filters without a `vm_id` get one per scenario, so that scenarios share no VM and no
-/// data. One process runs as many as can live together: see [`Prepared::fits`].
+/// data. One process runs as many as can live together.
 ///
 /// The answer has one entry per scenario, in order: its report, or why Envoy did not run it.
 ///
@@ -117,46 +111,8 @@ impl<'s> Prepared<'s> {
     fn run(self, envoy: &Running) -> Result<Report, NotRun> {
         let address = envoy.address(&self.chain)?;
         let Self { scenario, chain, upstream, clusters, .. } = self;
-        let player = Player::new(&envoy.process, &chain, address, upstream, clusters);
-        let exchanges = player.play(&scenario.steps);
-        let engine = format!("{} {}", Engine::Envoy, envoy.process.version());
+        let exchanges = Player::new(envoy, chain, address, upstream, clusters).play(&scenario.steps);
+        let engine = format!("{} {}", Engine::Envoy, envoy.process().version());
         Ok(Report { scenario: scenario.name.clone(), file: scenario.file.clone(), engine, exchanges })
     }
-}
-
-/// An Envoy with its listeners, and the folder where it found them.
-struct Running {
-    process: EnvoyProcess,
-    _listeners: TempDir,
-    accepted: BTreeMap<String, SocketAddr>,
-    rejected: BTreeMap<String, String>,
-}
-
-impl Running {
-    fn start(binary: &EnvoyBinary, chains: &[Chain]) -> Result<Self, EnvoyError> {
-        let (folder, file) = write_listeners(&bootstrap::listeners(chains))
-            .map_err(system("cannot write the configuration of Envoy's listeners"))?;
-        let process = EnvoyProcess::start(binary, &bootstrap::bootstrap(chains, &file))?;
-        let (accepted, rejected) = (process.listeners()?, process.rejected_listeners()?);
-        Ok(Self { process, _listeners: folder, accepted, rejected })
-    }
-
-    fn address(&self, chain: &Chain) -> Result<SocketAddr, NotRun> {
-        if let Some(address) = self.accepted.get(&chain.name) {
-            return Ok(*address);
-        }
-        let vm_ids = chain.plugins.iter().map(|plugin| plugin.vm_id.clone()).collect::<Vec<_>>();
-        let verdict = self.rejected.get(&chain.name).map_or("no reason is given", String::as_str);
-        Err(NotRun::Rejected {
-            verdict: verdict.to_owned(),
-            log: log::complaints_about(&self.process.log(), &chain.name, &vm_ids),
-        })
-    }
-}
-
-fn write_listeners(listeners: &Value) -> io::Result<(TempDir, PathBuf)> {
-    let folder = tempfile::tempdir()?;
-    let file = folder.path().join("listeners.json");
-    std::fs::write(&file, listeners.to_string())?;
-    Ok((folder, file))
 }

@@ -33,7 +33,7 @@ pub enum Difference {
 }
 
 impl Difference {
-    pub(super) fn told(message: impl Into<String>) -> Self {
+    pub(crate) fn told(message: impl Into<String>) -> Self {
         Self::Told { message: message.into() }
     }
 

@@ -10,7 +10,7 @@ use super::difference::Difference;
 use super::message;
 use super::model::{Exchange, Expect, Fields, Scenario};
 use super::run::Cuts;
-use super::step::{Reload, Step};
+use super::step::{Reload, Step, UNWANTED};
 use crate::abi::Faults;
 use crate::context::{Attributes, ClusterState, GrpcTarget, GrpcWhat, HeaderMap, Process};
 use crate::cost::Cost;
@@ -182,8 +182,7 @@ impl Session {
         match result {
             Ok(()) => {
                 self.filters = filters;
-                let unwanted = "reload: the configuration was accepted, and should not be";
-                if wanted.accepted { Vec::new() } else { vec![Difference::told(unwanted)] }
+                if wanted.accepted { Vec::new() } else { vec![Difference::told(UNWANTED)] }
             }
             Err(error) if wanted.accepted => vec![Difference::told(format!("reload: {error}"))],
             Err(_) => Vec::new(),

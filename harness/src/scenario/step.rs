@@ -17,6 +17,9 @@ use super::split::Split;
 use super::tree::{self, Tree};
 use crate::document::{Document, DocumentError, Node};
 
+/// What is told when a filter takes a configuration that it should not.
+pub(crate) const UNWANTED: &str = "reload: the configuration was accepted, and should not be";
+
 /// The longest delay of an answer that a real server waits for.
 const PATIENCE: Duration = Duration::from_secs(5);
 

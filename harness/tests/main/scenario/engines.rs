@@ -68,6 +68,18 @@ exchanges:
   - name: less fits
     request: { method: POST, body: abc }
 ",
+    "name: new configurations
+filters: [{ module: ticks.wasm, name: t, config: first }]
+exchanges:
+  - { name: before, expect: { log: [tick] } }
+  - { reload: { filter: t, config: second }, expect: { log: [second], no_log: [first] } }
+  - { name: with the second }
+  - { name: refused, reload: { filter: t, accepted: false }, expect: { log: [ticks] } }
+  - { name: still with the second }
+  - { reload: { filter: t, config: second } }
+  - { reload: { filter: t, config: third }, expect: { log: [third] } }
+  - { name: with the third }
+",
     "name: a vm that dies
 filters: [{ module: dies.wasm, name: d, failure_policy: open }]
 exchanges:
