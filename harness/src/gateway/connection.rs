@@ -16,6 +16,7 @@ use super::client::{HEADER_BYTES, HEADER_COUNT};
 use super::exchange::{Origin, Shared};
 use super::patience::Patience;
 use super::server::State;
+use crate::context::Connection;
 
 /// Between two looks at the first bytes of a connection: a client that sends its first line byte by byte gets this.
 const LOOK: Duration = Duration::from_millis(5);
@@ -48,7 +49,7 @@ pub(super) async fn serve(
 
 async fn serve_http1(io: TokioIo<Patience>, origin: Origin, shared: Arc<Shared>, mut state: watch::Receiver<State>) {
     let limit = shared.limits.client;
-    let service = service_fn(|request| shared.clone().answer(origin, request));
+    let service = service_fn(|request| shared.clone().answer(origin.clone(), request));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limit)
@@ -72,7 +73,7 @@ async fn serve_http2(io: TokioIo<Patience>, origin: Origin, shared: Arc<Shared>,
     let limit = shared.limits.client;
     let activity = Arc::new(Activity::default());
     let service = service_fn(|request| {
-        let (shared, ongoing) = (shared.clone(), Activity::begin(&activity));
+        let (shared, origin, ongoing) = (shared.clone(), origin.clone(), Activity::begin(&activity));
         async move {
             let answer = shared.answer(origin, request).await;
             answer.map(|answer| answer.map(|body| body.lasting(ongoing)))
@@ -156,8 +157,10 @@ impl Drop for Ongoing {
 }
 
 impl Origin {
-    /// Connections go to the proxy's workers in turn.
-    pub(super) fn new(client: SocketAddr, count: usize, workers: usize) -> Self {
-        Self { client, worker: count.checked_rem(workers).unwrap_or_default() }
+    /// The connection of this number. They go to the proxy's workers in turn.
+    pub(super) fn new(client: SocketAddr, number: usize, workers: usize) -> Self {
+        let connection = Connection { id: number as u64, ..Connection::default() };
+        let worker = number.checked_rem(workers).unwrap_or_default();
+        Self { client, worker, connection: Arc::new(connection) }
     }
 }

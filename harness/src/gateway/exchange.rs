@@ -16,7 +16,7 @@ use super::options::Limits;
 use super::pool::Pool;
 use super::under_way::Sinks;
 use super::worker::{Event, Handle, Opening, Worker};
-use crate::context::{Attributes, LogLevel, LogLine, Process};
+use crate::context::{Attributes, Connection, LogLevel, LogLine, Process, Upstream as UpstreamAttributes};
 use crate::stream::{Direction, Frame};
 
 /// What all exchanges of a gateway share.
@@ -24,6 +24,8 @@ use crate::stream::{Direction, Frame};
 pub(super) struct Shared {
     pub address: SocketAddr,
     pub upstream: Pool,
+    /// What filters can ask of it.
+    pub upstream_attributes: Arc<UpstreamAttributes>,
     pub http1_trailers: bool,
     pub limits: Limits,
     pub worker: Worker,
@@ -33,11 +35,13 @@ pub(super) struct Shared {
 }
 
 /// The connection that a request came on.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Origin {
     pub client: SocketAddr,
     /// The proxy's worker that all its streams go to.
     pub worker: usize,
+    /// What filters can ask of it.
+    pub connection: Arc<Connection>,
 }
 
 /// The stream is closed without an answer.
@@ -69,7 +73,7 @@ impl Shared {
         };
         let end = body.is_end_stream();
         let (sinks, to_upstream, mut to_client) = Sinks::new();
-        let attributes = self.attributes(origin, head.version);
+        let attributes = self.attributes(&origin, head.version);
         let handle = Arc::new(self.worker.open(Opening { worker: origin.worker, attributes, headers, end, sinks }));
         let drive = Drive { shared: self.clone(), handle: handle.clone(), http2: head.version == Version::HTTP_2 };
         let task = tokio::spawn(drive.run((!end).then_some(body), to_upstream)).abort_handle();
@@ -99,12 +103,14 @@ impl Shared {
         }
     }
 
-    fn attributes(&self, origin: Origin, version: Version) -> Attributes {
+    fn attributes(&self, origin: &Origin, version: Version) -> Attributes {
         Attributes {
             source: origin.client.to_string(),
             destination: self.address.to_string(),
             protocol: if version == Version::HTTP_2 { "HTTP/2" } else { "HTTP/1.1" }.to_owned(),
             start_nanoseconds: self.process.clock().wall_nanoseconds(),
+            connection: origin.connection.clone(),
+            upstream: self.upstream_attributes.clone(),
             ..Attributes::default()
         }
     }

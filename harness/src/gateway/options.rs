@@ -1,9 +1,11 @@
 //! What a gateway is told when it starts.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 use std::time::Duration;
+
+use crate::context;
 
 /// Where a gateway listens, and for whom.
 #[derive(Debug, Clone)]
@@ -95,6 +97,16 @@ impl FromStr for Upstream {
             return Err(wrong());
         }
         Ok(Self { host: host.to_owned(), port, http2 })
+    }
+}
+
+impl Upstream {
+    /// What filters can ask of it; of a name only what stands for any upstream.
+    pub(super) fn attributes(&self) -> context::Upstream {
+        match self.host.parse::<IpAddr>() {
+            Ok(ip) => context::Upstream { address: SocketAddr::new(ip, self.port).to_string(), ..Default::default() },
+            Err(_) => context::Upstream::default(),
+        }
     }
 }
 

@@ -113,6 +113,7 @@ impl Gateway {
         let (worker, callouts, ended) = Worker::start(proxy).map_err(GatewayError::Start)?;
         let shared = Shared {
             address,
+            upstream_attributes: Arc::new(options.upstream.attributes()),
             upstream: Pool::new(options.upstream, limits.upstream),
             http1_trailers: options.http1_trailers,
             limits,

@@ -176,3 +176,34 @@ fn life_4_workers_have_a_vm_each_and_take_connections_in_turn() {
         }
     }
 }
+
+/// Tells the client the upstream's address and the number of its connection.
+const TELLS: &str = r#"(module
+    (import "env" "proxy_get_property" (func $get (param i32 i32 i32 i32) (result i32)))
+    (import "env" "proxy_add_header_map_value" (func $add (param i32 i32 i32 i32 i32) (result i32)))
+    (memory (export "memory") 1)
+    (data (i32.const 0) "upstream\00address")
+    (data (i32.const 32) "x-upstream")
+    (data (i32.const 64) "connection\00id")
+    (data (i32.const 96) "x-number")
+    (func (export "proxy_abi_version_0_2_1"))
+    (func (export "proxy_on_memory_allocate") (param i32) (result i32) (i32.const 4096))
+    (func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32)
+        (drop (call $get (i32.const 0) (i32.const 16) (i32.const 256) (i32.const 260)))
+        (drop (call $add (i32.const 2) (i32.const 32) (i32.const 10) (i32.load (i32.const 256)) (i32.load (i32.const 260))))
+        (drop (call $get (i32.const 64) (i32.const 13) (i32.const 256) (i32.const 260)))
+        ;; Eight bytes; a digit is made of the lowest.
+        (i32.store8 (i32.const 264) (i32.add (i32.const 48) (i32.load8_u (i32.load (i32.const 256)))))
+        (drop (call $add (i32.const 2) (i32.const 96) (i32.const 8) (i32.const 264) (i32.const 1)))
+        (i32.const 0)))"#;
+
+#[test]
+fn prop_3_connections_have_numbers_and_the_upstream_an_address() {
+    let filter = filter("tells", LoadedModule::new(&wat::parse_str(TELLS).unwrap()).unwrap(), "");
+    let setting = Setting::with(&[filter], Limits::default());
+    for number in [b"0", b"1"] {
+        let answer = send_blocking(setting.address(), &get("/")).unwrap();
+        assert_eq!(answer.get("x-upstream").unwrap(), setting.echo.address().to_string().as_bytes());
+        assert_eq!(answer.get("x-number").unwrap(), number);
+    }
+}
