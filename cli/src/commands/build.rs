@@ -1,6 +1,6 @@
 //! `tamis build`: from source to a checked module that describes itself.
 
-mod cargo;
+pub(super) mod cargo;
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;

@@ -1,5 +1,7 @@
 //! `tamis test`: runs scenario files.
 
+mod native;
+
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -22,8 +24,8 @@ pub struct Test {
     #[arg(required_unless_present = "schema")]
     scenarios: Vec<PathBuf>,
 
-    /// What runs them: wasm (the module in the harness: milliseconds, no other program), envoy (a real one, `tamis setup
-    /// envoy`) or envoy=VERSION
+    /// What runs them: wasm (the module in the harness: milliseconds, no other program), native (the filter in the harness,
+    /// compiled for this machine, for debuggers), envoy (a real one, `tamis setup envoy`) or envoy=VERSION
     #[arg(long, default_value = "wasm")]
     engine: Engine,
 
@@ -70,6 +72,8 @@ impl FromStr for MachineReport {
 pub enum Engine {
     /// The module in the harness.
     Wasm,
+    /// The filter in the harness, compiled for this machine.
+    Native,
     /// A real Envoy, of a version or of any.
     Envoy(Option<String>),
 }
@@ -81,9 +85,10 @@ impl FromStr for Engine {
         match text.split_once('=') {
             // What it was called first.
             None if text == "wasm" || text == "harness" => Ok(Self::Wasm),
+            None if text == "native" => Ok(Self::Native),
             None if text == "envoy" => Ok(Self::Envoy(None)),
             Some(("envoy", version)) => Ok(Self::Envoy(Some(version.to_owned()))),
-            _ => Err("there are the engines wasm, envoy and envoy=VERSION"),
+            _ => Err("there are the engines wasm, native, envoy and envoy=VERSION"),
         }
     }
 }
@@ -163,9 +168,12 @@ impl Test {
 impl Test {
     /// Runs all of them: one that cannot be run does not stop the others.
     fn run_all(&self, scenarios: &[Scenario]) -> Result<Vec<Result<Report, Failure>>, Failure> {
-        let mut modules = modules(&self.registry);
+        let mut modules = match self.engine {
+            Engine::Native => native::modules(scenarios)?,
+            _ => modules(&self.registry),
+        };
         Ok(match &self.engine {
-            Engine::Wasm => scenarios
+            Engine::Wasm | Engine::Native => scenarios
                 .iter()
                 .map(|scenario| {
                     scenario::run(scenario, &mut modules).map_err(|error| explained(scenario, &mut modules, &error))
@@ -192,6 +200,7 @@ impl Engine {
     fn name(&self) -> String {
         match self {
             Self::Wasm => scenario::Engine::Wasm.to_string(),
+            Self::Native => scenario::Engine::Native.to_string(),
             Self::Envoy(None) => scenario::Engine::Envoy.to_string(),
             Self::Envoy(Some(version)) => format!("{} {version}", scenario::Engine::Envoy),
         }

@@ -20,6 +20,7 @@ mod house;
 mod interrupt;
 mod life;
 mod load;
+mod native;
 mod process;
 mod repository;
 mod transcript;

@@ -25,6 +25,10 @@ fn proxy(module: &str, configurations: &[&str]) -> Proxy {
 }
 
 fn chain(module: &LoadedModule, configurations: &[&str]) -> Proxy {
+    Proxy::load(&specs(module, configurations), Arc::new(Process::deterministic(1))).unwrap()
+}
+
+fn specs(module: &LoadedModule, configurations: &[&str]) -> Vec<FilterSpec> {
     let filters = configurations.iter().map(|configuration| FilterSpec {
         module: module.clone(),
         plugin: Plugin {
@@ -34,7 +38,7 @@ fn chain(module: &LoadedModule, configurations: &[&str]) -> Proxy {
         },
         failure_policy: FailurePolicy::Closed,
     });
-    Proxy::load(&filters.collect::<Vec<_>>(), Arc::new(Process::deterministic(1))).unwrap()
+    filters.collect()
 }
 
 /// Sends one request through; the messages as they came out.
@@ -134,8 +138,10 @@ fn natively_too_each_plugin_of_a_vm_has_its_streams() {
         assert_eq!(values(&response, "x-served-by"), [b"two", b"one"]);
         assert_eq!(values(&response, "x-path"), [b"/items"]);
     }
+    proxy.reload(&specs(&module, &[r#"{"served_by": "four"}"#])).unwrap();
+    assert_eq!(values(&exchange(&mut proxy).1, "x-served-by"), [b"four"]);
     // A proxy beside it knows nothing of its plugins.
     let mut other = chain(&module, &[r#"{"served_by": "three"}"#]);
     assert_eq!(values(&exchange(&mut other).1, "x-served-by"), [b"three"]);
-    assert_eq!(values(&exchange(&mut proxy).1, "x-served-by"), [b"two", b"one"]);
+    assert_eq!(values(&exchange(&mut proxy).1, "x-served-by"), [b"four"]);
 }

@@ -124,7 +124,10 @@ impl Native {
     /// [`NativeError`] when there is no such filter, or filter and harness do not fit together.
     #[cfg(target_os = "linux")]
     pub fn load(file: &Path, name: &str) -> Result<Self, NativeError> {
-        let failed = |error: libloading::Error| NativeError::Load { file: file.to_owned(), error: error.to_string() };
+        let failed = |error: libloading::Error| {
+            let why = std::error::Error::source(&error).map(ToString::to_string);
+            NativeError::Load { file: file.to_owned(), error: why.unwrap_or_else(|| error.to_string()) }
+        };
         // SAFETY: the caller trusts the library; its initialisers are Rust's, which has none.
         let library = unsafe { libloading::Library::new(file) }.map_err(failed)?;
         // Threads keep what it has installed: it is never unloaded.

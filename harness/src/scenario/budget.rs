@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::difference::Difference;
+use super::engine::Engine;
 use crate::cost::Cost;
 
 /// The one list of figures: each with what it is, and how it comes from the counters and the growth of memory.
@@ -133,6 +134,17 @@ impl Budget {
         }
         found
     }
+
+    /// What of it an engine can tell, and the rest by name.
+    #[must_use]
+    pub(super) fn on(self, engine: Engine) -> (Self, Vec<String>) {
+        if engine != Engine::Native {
+            return (self, Vec::new());
+        }
+        let rest = [("memory_growth", self.memory_growth), ("fuel", self.fuel)];
+        let rest = rest.iter().filter(|(_, budget)| budget.is_some()).map(|(name, _)| format!("budget.{name}"));
+        (Self { memory_growth: None, fuel: None, ..self }, rest.collect())
+    }
 }
 
 /// Counters are far below 2^52.
@@ -160,6 +172,15 @@ mod tests {
         );
         let exact = Budget { vm_entries: Some(4), fuel: Some(77), ..Budget::default() };
         assert_eq!(exact.differences(&figures), []);
+    }
+
+    #[test]
+    fn natively_fuel_and_memory_are_not_known() {
+        let budget = Budget { vm_entries: Some(4), fuel: Some(77), memory_growth: Some(0), ..Budget::default() };
+        assert_eq!(budget.on(Engine::Wasm), (budget, Vec::new()));
+        let (left, unknown) = budget.on(Engine::Native);
+        assert_eq!(left, Budget { vm_entries: Some(4), ..Budget::default() });
+        assert_eq!(unknown, ["budget.memory_growth", "budget.fuel"]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::budget::Figures;
 use super::difference::Difference;
+use super::engine::Engine;
 use super::report::{ExchangeReport, Report, Verdict};
 
 /// The reports as JSON: per scenario its engine and file, per exchange its verdict, what differs, and what it cost.
@@ -125,6 +126,8 @@ struct ExchangeJson<'r> {
 }
 
 fn scenario(report: &Report) -> ScenarioJson<'_> {
+    // Fuel is part of the estimate.
+    let estimates = report.engine != Engine::Native.to_string();
     let exchanges = report.exchanges.iter().map(|exchange| ExchangeJson {
         name: &exchange.name,
         verdict: exchange.verdict(),
@@ -134,6 +137,7 @@ fn scenario(report: &Report) -> ScenarioJson<'_> {
         cost: exchange.figures(),
         estimated_microseconds_in_envoy: exchange
             .figures()
+            .filter(|_| estimates)
             .map(|figures| (figures.estimated_microseconds() * 10.0).round() / 10.0),
     });
     let exchanges = exchanges.collect();

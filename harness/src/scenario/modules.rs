@@ -48,7 +48,7 @@ pub enum FilterError {
         error: std::io::Error,
     },
     /// Filters run natively, and this one has no native form here.
-    #[error("there is no native filter `{name}`")]
+    #[error("`{name}` has no native form here")]
     NotNative {
         /// The filter's name.
         name: String,
@@ -125,8 +125,16 @@ impl Modules {
     ///
     /// [`FilterError`] when the module is not there or no proxy would load it.
     pub fn filter(&mut self, entry: &FilterEntry, scenario: &Path) -> Result<FilterSpec, FilterError> {
-        let file = self.file(&entry.module, scenario)?;
-        let module = self.load(&file)?;
+        let module = match &self.natives {
+            Some(natives) => {
+                let name = &entry.module.value;
+                natives.get(name).cloned().ok_or_else(|| FilterError::NotNative { name: name.clone() })?
+            }
+            None => {
+                let file = self.file(&entry.module, scenario)?;
+                self.load(&file)?
+            }
+        };
         let bytes = |config: &Option<Document>| match config {
             Some(config) => config.to_configuration().into_bytes(),
             None => Vec::new(),
@@ -145,10 +153,6 @@ impl Modules {
     }
 
     fn load(&mut self, file: &Path) -> Result<LoadedModule, FilterError> {
-        if let Some(natives) = &self.natives {
-            let name = file.file_stem().unwrap_or_default().to_string_lossy();
-            return natives.get(&*name).cloned().ok_or_else(|| FilterError::NotNative { name: name.into_owned() });
-        }
         if let Some(module) = self.loaded.get(file) {
             return Ok(module.clone());
         }

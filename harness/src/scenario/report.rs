@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::budget::Figures;
 use super::check::Observed;
 use super::difference::Difference;
+use super::engine::Engine;
 use super::model::Scenario;
 use super::paint::Paint;
 use super::step::Step;
@@ -59,6 +60,11 @@ impl ExchangeReport {
     /// What was seen, held against what was expected. An engine that knows no cost leaves it out.
     #[must_use]
     pub fn new(step: &Step, observed: Observed, cost: Option<Cost>, memory_growth: u64) -> Self {
+        Self::on(Engine::Wasm, step, observed, cost, memory_growth)
+    }
+
+    /// The same on an engine that may not know all of the cost.
+    pub(super) fn on(engine: Engine, step: &Step, observed: Observed, cost: Option<Cost>, memory_growth: u64) -> Self {
         let expect = step.expect();
         let exchange = step.exchange();
         let mut differences = match exchange {
@@ -67,7 +73,11 @@ impl ExchangeReport {
         };
         let mut not_applicable = observed.not_applicable(&expect);
         match (exchange.and_then(|exchange| exchange.budget.as_ref()), &cost) {
-            (Some(budget), Some(cost)) => differences.extend(budget.differences(&Figures::new(cost, memory_growth))),
+            (Some(budget), Some(cost)) => {
+                let (budget, left_out) = budget.on(engine);
+                differences.extend(budget.differences(&Figures::new(cost, memory_growth)));
+                not_applicable.extend(left_out);
+            }
             (Some(_), None) => not_applicable.push("budget".to_owned()),
             (None, _) => {}
         }
@@ -147,8 +157,11 @@ impl Report {
                 text.push_str(&paint.quiet(&format!("  (not applicable: {why})")));
             }
             if let Some(cost) = &exchange.cost {
-                let (entries, calls, fuel) = (cost.vm_entries, cost.host_calls(), cost.fuel);
-                text.push_str(&paint.quiet(&format!("  [{entries} VM entries, {calls} host calls, {fuel} fuel]")));
+                let (entries, calls) = (cost.vm_entries, cost.host_calls());
+                // Only a module burns fuel.
+                let native = self.engine == Engine::Native.to_string();
+                let fuel = if native { String::new() } else { format!(", {} fuel", cost.fuel) };
+                text.push_str(&paint.quiet(&format!("  [{entries} VM entries, {calls} host calls{fuel}]")));
             }
             text.push('\n');
             for line in exchange.differences.iter().flat_map(|difference| difference.lines(paint)) {

@@ -39,7 +39,15 @@ pub enum RunError {
 /// [`RunError`] when the chain cannot be loaded; what a step shows is in the report.
 pub fn run(scenario: &Scenario, modules: &mut Modules) -> Result<Report, RunError> {
     let engine = modules.engine();
-    let filters = filters(scenario, modules)?;
+    let (name, file) = (scenario.name.clone(), scenario.file.clone());
+    let report = |exchanges| Report { scenario: name, file, engine: engine.to_string(), exchanges };
+    let filters = match filters(scenario, modules) {
+        Err(missing @ FilterError::NotNative { .. }) => {
+            let steps = scenario.steps.iter();
+            return Ok(report(steps.map(|step| ExchangeReport::not_run(step, &missing.to_string())).collect()));
+        }
+        filters => filters?,
+    };
     let snapshots = Snapshots::read(&scenario.file)
         .map_err(|error| RunError::Snapshots { file: Snapshots::file(&scenario.file), error })?;
     let mut session = Session::start(scenario, &filters)?;
@@ -53,7 +61,7 @@ pub fn run(scenario: &Scenario, modules: &mut Modules) -> Result<Report, RunErro
         let memory = session.memory_bytes();
         let outcome = session.step(step, &Cuts::first(step));
         let growth = session.memory_bytes().saturating_sub(memory) as u64;
-        let mut report = ExchangeReport::new(step, outcome.observed, outcome.cost, growth);
+        let mut report = ExchangeReport::on(engine, step, outcome.observed, outcome.cost, growth);
         report.differences.extend(outcome.differences);
         if let Some(exchange) = step.exchange() {
             if exchange.expect.snapshot {
@@ -66,8 +74,7 @@ pub fn run(scenario: &Scenario, modules: &mut Modules) -> Result<Report, RunErro
         exchanges.push(report);
         earlier.push(step);
     }
-    let (name, file) = (scenario.name.clone(), scenario.file.clone());
-    Ok(Report { scenario: name, file, engine: engine.to_string(), exchanges })
+    Ok(report(exchanges))
 }
 
 /// The memory of a chain's guests, all workers together.

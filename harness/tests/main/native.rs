@@ -2,14 +2,17 @@
 
 mod guest;
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
-use guest::{Calls, entry, on_request, taken, text_at, word};
-use tamis_harness::context::{Attributes, HeaderMap, Plugin, Process};
+use guest::{Calls, entry, on_call, taken, text_at, word};
+use tamis_harness::context::{Attributes, ClusterState, HeaderMap, Plugin, Process};
 use tamis_harness::native::border::{DEAD, Entry};
 use tamis_harness::native::{Native, NativeError};
 use tamis_harness::stream::{
-    FailurePolicy, FilterSpec, LoadError, LoadedModule, Options, Passed, Proxy, Schedule, WireMessage,
+    CalloutAnswer, FailurePolicy, FilterSpec, LoadError, LoadedModule, Options, Passed, Proxy, Schedule, WireMessage,
 };
 
 const OK: u64 = 0;
@@ -33,7 +36,7 @@ fn headers() -> HeaderMap {
 
 /// Lets one request through a guest that does this; what became of it, and the log.
 fn run(act: impl FnMut(&Calls) -> Result<u32, &'static str> + 'static) -> (Passed, Vec<String>) {
-    on_request(act);
+    on_call(act);
     let mut proxy = load(entry, 1).unwrap();
     let mut stream = proxy.open(Attributes::default());
     let passed = stream.request(WireMessage::new(headers(), Vec::new()));
@@ -55,6 +58,19 @@ fn passes(mut act: impl FnMut(&Calls) + 'static) {
 /// Bytes as two words.
 fn at(bytes: &[u8]) -> [u64; 2] {
     [bytes.as_ptr().expose_provenance() as u64, bytes.len() as u64]
+}
+
+/// Headers in their wire form.
+fn wire(pairs: &[(&str, &str)]) -> Vec<u8> {
+    let word = |number: usize| u32::try_from(number).unwrap().to_le_bytes();
+    let mut bytes = word(pairs.len()).to_vec();
+    for (name, value) in pairs {
+        bytes.extend([word(name.len()), word(value.len())].concat());
+    }
+    for text in pairs.iter().flat_map(|(name, value)| [name, value]) {
+        bytes.extend(text.bytes().chain([0]));
+    }
+    bytes
 }
 
 #[test]
@@ -164,8 +180,40 @@ fn what_would_trap_a_module_kills() {
 }
 
 #[test]
+fn timers_and_callouts_come_back() {
+    let heard = Rc::new(RefCell::new(Vec::new()));
+    let told = heard.clone();
+    on_call(move |calls| {
+        let (name, words) = &calls.called;
+        told.borrow_mut().push((*name, words.len()));
+        if *name == "proxy_on_request_headers" {
+            assert_eq!(calls.call("proxy_set_tick_period_milliseconds", &[100]), OK);
+            let pairs = wire(&[(":method", "GET"), (":path", "/"), (":authority", "auth")]);
+            let ([cluster, size], [headers, headers_size], mut token) = (at(b"auth"), at(&pairs), 0_u32);
+            let words = [cluster, size, headers, headers_size, 0, 0, 0, 0, 50, word(&mut token)];
+            assert_eq!(calls.call("proxy_http_call", &words), OK);
+            assert!(token > 0);
+        }
+        Ok(0)
+    });
+    let mut proxy = load(entry, 1).unwrap();
+    proxy.process().add_cluster("auth", ClusterState::Up);
+    let stream = proxy.open(Attributes::default()).request(WireMessage::new(headers(), Vec::new()));
+    guest::check();
+    assert!(matches!(stream, Passed::On(_)));
+    let [callout] = &proxy.take_callouts()[..] else { panic!("one callout") };
+    assert_eq!(callout.cluster, "auth");
+    assert!(proxy.answer(callout.id, CalloutAnswer::Unreachable));
+    proxy.advance(Duration::from_millis(250));
+    guest::check();
+    let ticks = [("proxy_on_tick", 1); 2];
+    let before = [("proxy_on_request_headers", 3), ("proxy_on_http_call_response", 5)];
+    assert_eq!(*heard.borrow(), [before, ticks].concat());
+}
+
+#[test]
 fn a_guest_stays_on_its_thread() {
-    on_request(|_| Ok(0));
+    on_call(|_| Ok(0));
     let mut proxy = load(entry, 2).unwrap();
     let work = || vec![(WireMessage::new(headers(), Vec::new()), WireMessage::default())];
     let done = proxy.run_together(vec![work(), work()], Schedule::Random(1));

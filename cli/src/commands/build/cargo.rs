@@ -1,5 +1,6 @@
 //! What is asked of cargo.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -9,7 +10,7 @@ use serde_json::Value;
 use crate::failure::Failure;
 use crate::setup::wasm32::Toolchain;
 
-/// A wasm file that cargo made.
+/// A library that cargo made: a wasm file, or one for this machine.
 pub struct Artifact {
     /// The module's name.
     pub name: String,
@@ -24,9 +25,7 @@ const DESCRIBE: &str = "TAMIS_DESCRIBE";
 
 /// The workspace's target folder.
 pub fn target_dir() -> Result<PathBuf, Failure> {
-    let output = output(cargo().args(["metadata", "--no-deps", "--format-version", "1"]).stderr(Stdio::inherit()))?;
-    let metadata: Value = serde_json::from_slice(&output)
-        .map_err(|error| Failure::environment(format_args!("`cargo metadata` gave no JSON: {error}")))?;
+    let metadata = metadata()?;
     let target = metadata.get("target_directory").and_then(Value::as_str);
     target.map(PathBuf::from).ok_or_else(|| Failure::environment("`cargo metadata` names no target folder"))
 }
@@ -39,6 +38,32 @@ pub enum Purpose {
     /// To be asked what it is. A module of the SDK has the answer, and the generator of its schema, in this build only: what is
     /// linked into a module leaves its data there, even when its code is taken out again.
     Describe,
+}
+
+/// The packages of the workspace that build a library to load, by the names of these libraries.
+pub fn loadable() -> Result<BTreeMap<String, String>, Failure> {
+    let metadata = metadata()?;
+    let packages = metadata.get("packages").and_then(Value::as_array).into_iter().flatten();
+    let named = |package: &Value| {
+        let library = package.get("targets")?.as_array()?.iter().find(|target| is_loadable(target))?;
+        Some((module_name(library)?, package.get("name")?.as_str()?.to_owned()))
+    };
+    Ok(packages.filter_map(named).collect())
+}
+
+fn is_loadable(target: &Value) -> bool {
+    let kinds = target.get("crate_types").and_then(Value::as_array);
+    kinds.is_some_and(|kinds| kinds.iter().any(|kind| kind == "cdylib"))
+}
+
+fn module_name(target: &Value) -> Option<String> {
+    Some(target.get("name")?.as_str()?.replace('_', "-"))
+}
+
+fn metadata() -> Result<Value, Failure> {
+    let output = output(cargo().args(["metadata", "--no-deps", "--format-version", "1"]).stderr(Stdio::inherit()))?;
+    serde_json::from_slice(&output)
+        .map_err(|error| Failure::environment(format_args!("`cargo metadata` gave no JSON: {error}")))
 }
 
 /// Builds packages for wasm32, in a target folder of their own: the compiler may be another one than the workspace's.
@@ -68,17 +93,31 @@ pub fn build(
     }
     command.env("CARGO_ENCODED_RUSTFLAGS", rustflags()).stderr(Stdio::inherit());
     let messages = output(&mut command)?;
-    Ok(String::from_utf8_lossy(&messages).lines().filter_map(artifact).collect())
+    Ok(String::from_utf8_lossy(&messages).lines().filter_map(|line| artifact(line, ".wasm")).collect())
 }
 
-fn artifact(line: &str) -> Option<Artifact> {
+/// Builds packages for this machine, with the workspace's own compiler and target folder.
+pub fn build_native<'a>(packages: impl IntoIterator<Item = &'a str>) -> Result<Vec<Artifact>, Failure> {
+    let mut command = cargo();
+    command.args(["build", "--lib", "--message-format", "json-render-diagnostics"]);
+    for package in packages {
+        command.args(["-p", package]);
+    }
+    let messages = output(command.stderr(Stdio::inherit()))?;
+    let suffix = std::env::consts::DLL_SUFFIX;
+    Ok(String::from_utf8_lossy(&messages).lines().filter_map(|line| artifact(line, suffix)).collect())
+}
+
+fn artifact(line: &str, suffix: &str) -> Option<Artifact> {
     let message: Value = serde_json::from_str(line).ok()?;
     if message.get("reason")?.as_str()? != "compiler-artifact" {
         return None;
     }
     let files = message.get("filenames")?.as_array()?;
-    let file = files.iter().filter_map(Value::as_str).find(|file| file.ends_with(".wasm"))?;
-    let name = message.get("target")?.get("name")?.as_str()?.replace('_', "-");
+    let file = files.iter().filter_map(Value::as_str).find(|file| file.ends_with(suffix))?;
+    // Macros are libraries too, for the compiler.
+    let target = message.get("target").filter(|target| is_loadable(target))?;
+    let name = module_name(target)?;
     Some(Artifact { name, file: PathBuf::from(file), fresh: message.get("fresh")?.as_bool()? })
 }
 

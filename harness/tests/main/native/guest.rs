@@ -1,4 +1,4 @@
-//! A guest on the bare border: its `proxy_on_request_headers` runs what a test has put there.
+//! A guest on the bare border: its callbacks run what a test has put there.
 #![allow(unsafe_code, reason = "the guest's side of the border, by hand")]
 
 use std::any::Any;
@@ -10,7 +10,11 @@ use std::ptr;
 use tamis_harness::native::border::{Function, Guest, Host, KILLED, PANICKED, RETURNED, Text, VERSION};
 
 /// What a callback may do.
-pub struct Calls(*const Host);
+pub struct Calls {
+    host: *const Host,
+    /// The callback, and its arguments.
+    pub called: (&'static str, Vec<u64>),
+}
 
 /// What a test runs as its callback: `Err` is a panic at that place.
 pub type Act = Box<dyn FnMut(&Calls) -> Result<u32, &'static str>>;
@@ -30,11 +34,16 @@ const IMPORTS: &[(&str, &str, &str)] = &[
     ("env", "proxy_get_metric", "w8"),
     ("env", "proxy_get_buffer_status", "ws4"),
     ("env", "proxy_call_foreign_function", "rzrzps"),
+    ("env", "proxy_set_tick_period_milliseconds", "w"),
+    ("env", "proxy_http_call", "rzrzrzrzw4"),
     ("wasi_snapshot_preview1", "clock_time_get", "wq8"),
     ("wasi_snapshot_preview1", "environ_sizes_get", "ss"),
     ("wasi_snapshot_preview1", "environ_get", "po"),
     ("wasi_snapshot_preview1", "random_get", "oz"),
 ];
+
+const EXPORTS: &[(&str, &str, u32)] =
+    &[("proxy_on_request_headers", "www", 1), ("proxy_on_tick", "w", 0), ("proxy_on_http_call_response", "wwwww", 0)];
 
 impl Calls {
     /// Calls a host function.
@@ -45,13 +54,13 @@ impl Calls {
 
     /// Calls the host function of this number.
     pub fn call_number(&self, number: u32, words: &[u64]) -> u64 {
-        let host = unsafe { &*self.0 };
+        let host = unsafe { &*self.host };
         unsafe { (host.call)(host.context, number, words.as_ptr(), words.len()) }
     }
 }
 
-/// Sets what the callback does from now on.
-pub fn on_request(act: impl FnMut(&Calls) -> Result<u32, &'static str> + 'static) {
+/// Sets what callbacks do from now on.
+pub fn on_call(act: impl FnMut(&Calls) -> Result<u32, &'static str> + 'static) {
     ACT.set(Some(Box::new(act)));
 }
 
@@ -119,7 +128,7 @@ const GUEST: Guest = Guest {
     size: size_of::<Guest>() as u32,
     name: text("by-hand"),
     imports: IMPORTS.len() as u32,
-    exports: 1,
+    exports: EXPORTS.len() as u32,
     import,
     export,
     create,
@@ -145,8 +154,9 @@ extern "C" fn import(number: u32) -> Function {
     function(module, name, parameters, 1)
 }
 
-extern "C" fn export(_: u32) -> Function {
-    function("", "proxy_on_request_headers", "www", 1)
+extern "C" fn export(number: u32) -> Function {
+    let (name, parameters, results) = EXPORTS[number as usize];
+    function("", name, parameters, results)
 }
 
 extern "C" fn create() -> *mut c_void {
@@ -170,10 +180,11 @@ unsafe extern "C" fn enter(
     result: *mut u32,
     place: *mut Text,
 ) -> u32 {
-    assert_eq!((unsafe { *instance.cast::<u32>() }, export, count), (7, 0, 3));
-    assert!(!words.is_null());
+    let (name, parameters, _) = EXPORTS[export as usize];
+    assert_eq!((unsafe { *instance.cast::<u32>() }, count), (7, parameters.len()));
+    let calls = Calls { host, called: (name, unsafe { std::slice::from_raw_parts(words, count) }.to_vec()) };
     let Some(mut act) = ACT.take() else { return KILLED };
-    let outcome = catch_unwind(AssertUnwindSafe(|| act(&Calls(host))));
+    let outcome = catch_unwind(AssertUnwindSafe(|| act(&calls)));
     ACT.set(Some(act));
     let outcome = match outcome {
         Ok(outcome) => outcome,
