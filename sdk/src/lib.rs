@@ -39,6 +39,10 @@
 //! * The plugin (`&self`) is **shared and immutable**: it was checked when the configuration was read. What belongs to one
 //!   request lives in [`Filter::Stream`].
 //! * A phase that is not implemented is **not exported**, so the proxy never enters the VM for it.
+//! * What a phase alone forbids **does not compile**: no change in [`Filter::log`], no answer once a response has begun, no
+//!   pause without a handle that ends it. What the stream or the proxy decides is a typed error.
+//! * **Bodies** come as the filter asks for them ([`BodyMode`]): not at all, in pieces, or whole under a limit. Lengths,
+//!   trailers, tunnels and the proxy's buffers are the SDK's care.
 //! * **Nothing here panics** on what a host returns or a client sends: a status word is a [`Status`], a header value is
 //!   bytes.
 //!
@@ -48,8 +52,12 @@
 //! | module | idea |
 //! |---|---|
 //! | [`Filter`] | the phases, when each runs, what it may do |
-//! | [`Outcome`] | what a phase can decide |
+//! | [`Outcome`], [`LateOutcome`], [`LastOutcome`] | what a phase can decide, ever less towards the end of a response |
 //! | [`RequestHeaders`], [`ResponseHeaders`] | what a phase sees |
+//! | [`BodyMode`], [`Body`] | how a filter wants a body, and what it gets |
+//! | [`RequestHandle`], [`ResponseHandle`] | messages that wait |
+//! | [`OnError`] | what a filter does about its own errors, as its user chooses |
+//! | [`TcpFilter`] | the same for TCP connections |
 //! | [`config`] | from JSON to a checked type, errors with a path |
 //! | [`log`] | lines in the proxy's log |
 //! | [`sys`] | the ABI: the only module with `unsafe` |
@@ -68,11 +76,13 @@ mod direction;
 mod filter;
 mod handle;
 mod headers;
+mod on_error;
 mod outcome;
 mod phases;
 mod plugin;
 mod response;
 mod subject;
+mod tcp;
 mod text;
 
 pub use body::{Body, BodyError, BodyMode, OverLimit};
@@ -81,6 +91,7 @@ pub(crate) use direction::Direction;
 pub use filter::Filter;
 pub use handle::{RequestHandle, ResponseHandle, StreamError};
 pub use headers::Headers;
+pub use on_error::{ErrorResponse, ErrorStatus, OnError};
 pub use outcome::{LastOutcome, LateOutcome, Outcome, Paused, Replacement};
 pub use phases::{Log, RequestBody, RequestHeaders, RequestTrailers, ResponseBody, ResponseHeaders, ResponseTrailers};
 pub use plugin::{PluginContext, Shutdown};
@@ -94,3 +105,4 @@ pub use tamis_core::*;
 /// `type Stream = ()`, and a filter whose stream state is `()` is not told when a stream ends, because there is nothing
 /// to free. One module holds one filter.
 pub use tamis_macros::filter;
+pub use tcp::{ClosedBy, TcpData, TcpFilter, TcpOutcome};

@@ -10,11 +10,12 @@ use crate::repository::{files, root};
 
 /// Who may depend on whom of us: the package, its dependencies, what its tests may have beside them. A name that ends in
 /// `/` is every package in that folder.
-const MAY: [(&str, &[&str], &[&str]); 10] = [
+const MAY: [(&str, &[&str], &[&str]); 11] = [
     ("tamis-core", &[], &[]),
     ("tamis-macros", &[], &[]),
     ("tamis-module", &[], &[]),
     ("tamis", &["tamis-core", "tamis-macros"], &[]),
+    ("sdk/guests/", &["tamis"], &["tamis-harness", "tamis-module"]),
     ("tamis-harness", &["tamis-module"], &[]),
     ("probe", &[], &[]),
     ("tamis-oci", &["tamis-module"], &[]),

@@ -40,7 +40,7 @@ pub(crate) fn exports(found: &Found) -> TokenStream {
         kind.phases().iter().filter(|(method, _)| found.has(method)).map(|(_, phase)| *phase).collect::<Vec<_>>();
     let later = used.iter().any(|phase| *phase != kind.first_phase());
     let (request_body, response_body) = (found.has("request_body"), found.has("response_body"));
-    let of = kind.of();
+    let (of, name) = (kind.of(), kind.name());
     let callbacks = found.exports().map(Export::function);
     let functions = quote! {
         #[unsafe(no_mangle)]
@@ -71,6 +71,7 @@ pub(crate) fn exports(found: &Found) -> TokenStream {
             };
             const KEEPS: bool = #keeps;
             const LATER: bool = #later;
+            const KIND: ::tamis::runtime::Kind = ::tamis::runtime::Kind::#name;
             const HTTP: ::tamis::runtime::HttpBodies =
                 ::tamis::runtime::HttpBodies { request_body: #request_body, response_body: #response_body };
 
@@ -188,6 +189,7 @@ impl Export {
 }
 
 const HTTP: Option<Kind> = Some(Kind::Http);
+const TCP: Option<Kind> = Some(Kind::Tcp);
 
 /// In the order in which a module has them.
 const EXPORTS: &[Export] = &[
@@ -214,7 +216,13 @@ const EXPORTS: &[Export] = &[
         &[Unused],
         true,
     ),
-    Export::new("proxy_on_log", None, &["log"], "log", &[], false),
+    Export::new("proxy_on_log", HTTP, &["log"], "log", &[], false),
+    Export::new("proxy_on_new_connection", TCP, &["connection"], "new_connection", &[], true),
+    Export::new("proxy_on_downstream_data", TCP, &["downstream_data"], "downstream_data", &[Word, Word], true),
+    Export::new("proxy_on_upstream_data", TCP, &["upstream_data"], "upstream_data", &[Word, Word], true),
+    Export::new("proxy_on_downstream_connection_close", TCP, &["downstream_close"], "downstream_close", &[Word], false),
+    Export::new("proxy_on_upstream_connection_close", TCP, &["upstream_close"], "upstream_close", &[Word], false),
+    Export::new("proxy_on_log", TCP, &["log"], "tcp_log", &[], false),
     Export::new("proxy_on_tick", None, &["tick"], "tick", &[], false),
     Export::new("proxy_on_done", None, &["shutdown"], "done", &[], true),
 ];

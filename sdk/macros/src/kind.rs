@@ -8,6 +8,8 @@ use quote::quote;
 pub(crate) enum Kind {
     /// `tamis::Filter`
     Http,
+    /// `tamis::TcpFilter`
+    Tcp,
 }
 
 impl Kind {
@@ -15,6 +17,7 @@ impl Kind {
     pub(crate) fn of_trait(name: &str) -> Option<Self> {
         match name {
             "Filter" => Some(Self::Http),
+            "TcpFilter" => Some(Self::Tcp),
             _ => None,
         }
     }
@@ -23,6 +26,15 @@ impl Kind {
     pub(crate) fn of(self) -> TokenStream {
         match self {
             Self::Http => quote!(::tamis::Filter),
+            Self::Tcp => quote!(::tamis::TcpFilter),
+        }
+    }
+
+    /// Its name in `tamis::runtime::Kind`.
+    pub(crate) fn name(self) -> TokenStream {
+        match self {
+            Self::Http => quote!(Http),
+            Self::Tcp => quote!(Tcp),
         }
     }
 
@@ -40,6 +52,16 @@ impl Kind {
                 ("tick", "tick"),
                 ("shutdown", "done"),
             ],
+            Self::Tcp => &[
+                ("connection", "new_connection"),
+                ("downstream_data", "downstream_data"),
+                ("downstream_close", "downstream_close"),
+                ("upstream_data", "upstream_data"),
+                ("upstream_close", "upstream_close"),
+                ("log", "log"),
+                ("tick", "tick"),
+                ("shutdown", "done"),
+            ],
         }
     }
 
@@ -47,6 +69,7 @@ impl Kind {
     pub(crate) const fn first_phase(self) -> &'static str {
         match self {
             Self::Http => "request_headers",
+            Self::Tcp => "new_connection",
         }
     }
 }

@@ -51,7 +51,7 @@ fn expand(arguments: &TokenStream, mut block: ItemImpl) -> syn::Result<TokenStre
 
 fn kind(block: &ItemImpl) -> syn::Result<Kind> {
     let error = |at: &dyn ToTokens, message: &str| Err(syn::Error::new_spanned(at.to_token_stream(), message));
-    let place = "`#[tamis::filter]` goes on an `impl Filter for …` block";
+    let place = "`#[tamis::filter]` goes on an `impl Filter for …` or `impl TcpFilter for …` block";
     let Some((_, path, _)) = &block.trait_ else { return error(&block.self_ty, place) };
     let kind = path.segments.last().and_then(|segment| Kind::of_trait(&segment.ident.to_string()));
     let Some(kind) = kind else { return error(path, place) };
@@ -152,6 +152,20 @@ mod tests {
     }
 
     #[test]
+    fn tcp_has_phases_of_its_own() {
+        let block = parse_quote! {
+            impl TcpFilter for F { fn connection() {} fn upstream_data() {} fn downstream_close() {} fn log() {} }
+        };
+        let own = [
+            "proxy_on_new_connection",
+            "proxy_on_upstream_data",
+            "proxy_on_downstream_connection_close",
+            "proxy_on_log",
+        ];
+        assert_eq!(exported(block), [ALWAYS.as_slice(), &own].concat());
+    }
+
+    #[test]
     fn no_state_may_be_said_or_left_out() {
         let said = parse_quote! { impl Filter for F { type Stream = (); } };
         assert_eq!(exported(said), ALWAYS);
@@ -173,7 +187,7 @@ mod tests {
     #[test]
     fn misuse_is_told() {
         let error = |arguments: TokenStream, block: ItemImpl| expand(&arguments, block).unwrap_err().to_string();
-        let place = "`#[tamis::filter]` goes on an `impl Filter for …` block";
+        let place = "`#[tamis::filter]` goes on an `impl Filter for …` or `impl TcpFilter for …` block";
         assert_eq!(error(TokenStream::new(), parse_quote! { impl Other for F {} }), place);
         assert_eq!(error(TokenStream::new(), parse_quote! { impl F {} }), place);
         assert_eq!(

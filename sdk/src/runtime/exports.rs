@@ -3,9 +3,9 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use super::Plugin;
 use super::plugins::Plugins;
 use super::streams::{Bodies, Kept, Unkept};
+use super::{Kind, Plugin};
 use crate::body::Memory;
 use crate::{Configuration, PluginContext, Shutdown, handle, sys};
 
@@ -111,9 +111,12 @@ impl<F: Plugin> Runtime<F> {
         run: impl FnOnce(&F, &mut F::State, &mut Option<Box<Bodies>>) -> u32,
     ) -> u32 {
         self.enter(id, run).unwrap_or_else(|| {
-            sys::log(sys::LogLevel::ERROR, "a stream belongs to no plugin; answering 500");
+            sys::log(sys::LogLevel::ERROR, "a stream belongs to no plugin; refusing it");
             // Even this may be refused; the stream then waits for the proxy's own timeout.
-            let _ = sys::send_local_response(500, "tamis_unknown_plugin", [], &[], -1);
+            let _ = match F::KIND {
+                Kind::Http => sys::send_local_response(500, "tamis_unknown_plugin", [], &[], -1),
+                Kind::Tcp => sys::close_stream(sys::StreamType::DOWNSTREAM),
+            };
             stop
         })
     }
@@ -205,6 +208,7 @@ mod tests {
         const ABOUT: About = About { name: "f", version: "1", summary: "", phases: &[], held_headers: false };
         const KEEPS: bool = KEEPS;
         const LATER: bool = true;
+        const KIND: Kind = Kind::Http;
         const HTTP: HttpBodies = HttpBodies { request_body: false, response_body: false };
 
         fn make(config: <Self as Filter>::Config, plugin: &PluginContext) -> Result<Self, ConfigError> {

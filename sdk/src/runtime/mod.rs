@@ -23,7 +23,8 @@ mod perform;
 mod plugin;
 mod plugins;
 mod streams;
+mod tcp;
 
 pub use describe::{About, describe};
 pub use exports::Runtime;
-pub use plugin::{HttpBodies, Plugin};
+pub use plugin::{HttpBodies, Kind, Plugin};

@@ -16,6 +16,8 @@ pub trait Plugin: Sized + 'static {
     const KEEPS: bool;
     /// Whether there are phases after a stream's first.
     const LATER: bool;
+    /// What it is a filter for.
+    const KIND: Kind;
     /// Which bodies of HTTP it wants.
     const HTTP: HttpBodies;
 
@@ -31,6 +33,15 @@ pub trait Plugin: Sized + 'static {
 
     /// The plugin's end.
     fn shutdown(&self, plugin: &PluginContext) -> Shutdown;
+}
+
+/// What a filter is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// HTTP.
+    Http,
+    /// TCP.
+    Tcp,
 }
 
 /// Which body phases a filter for HTTP has.
