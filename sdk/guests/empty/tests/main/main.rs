@@ -1,0 +1,70 @@
+//! What the SDK puts into a module: exports, imports, bytes.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use std::path::Path;
+
+use tamis_module::ModuleInfo;
+
+/// Exports that every filter has, beside its memory.
+const ALWAYS: [&str; 4] =
+    ["proxy_abi_version_0_2_1", "proxy_on_configure", "proxy_on_context_create", "proxy_on_memory_allocate"];
+
+fn module(name: &str) -> Vec<u8> {
+    // Cargo's folder for tests is in the target folder, where `tamis build` writes.
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("tamis").join(format!("{name}.wasm"));
+    std::fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}; run `make modules`", file.display()))
+}
+
+/// The exported functions, but for those that every filter has.
+fn own_exports(name: &str) -> Vec<String> {
+    let info = ModuleInfo::parse(&module(name)).unwrap();
+    let mut names = info.exports.into_iter().map(|export| export.name).collect::<Vec<_>>();
+    names.sort();
+    assert!(ALWAYS.iter().all(|always| names.iter().any(|name| name == always)), "{name}: {names:?}");
+    names.retain(|name| name.starts_with("proxy_") && !ALWAYS.contains(&name.as_str()));
+    names
+}
+
+#[test]
+fn a_module_exports_the_phases_that_its_filter_has() {
+    assert_eq!(own_exports("empty"), ["proxy_on_request_headers"]);
+    assert_eq!(own_exports("two-headers"), ["proxy_on_request_headers", "proxy_on_response_headers"]);
+    let bodies = [
+        "proxy_on_delete",
+        "proxy_on_request_body",
+        "proxy_on_request_headers",
+        "proxy_on_request_trailers",
+        "proxy_on_response_body",
+        "proxy_on_response_headers",
+        "proxy_on_response_trailers",
+    ];
+    assert_eq!(own_exports("bodies"), bodies);
+    let tcp = [
+        "proxy_on_delete",
+        "proxy_on_downstream_connection_close",
+        "proxy_on_downstream_data",
+        "proxy_on_upstream_data",
+    ];
+    assert_eq!(own_exports("tcp"), tcp);
+}
+
+#[test]
+fn a_filter_without_bodies_asks_the_host_for_none() {
+    for name in ["empty", "two-headers"] {
+        let info = ModuleInfo::parse(&module(name)).unwrap();
+        let names = info.imports.iter().map(|import| import.name.as_str()).collect::<Vec<_>>();
+        for absent in ["proxy_set_buffer_bytes", "proxy_continue_stream", "proxy_set_effective_context", "environ_get"]
+        {
+            assert!(!names.contains(&absent), "{name} imports {absent}: {names:?}");
+        }
+    }
+}
+
+/// Bytes after post-link, at most; a few hundred above what Rust 1.95 makes of them.
+#[test]
+fn modules_stay_small() {
+    for (name, most) in [("empty", 24_000), ("two-headers", 26_000), ("hello", 78_000)] {
+        let bytes = module(name).len();
+        assert!(bytes <= most, "{name} has {bytes} bytes, at most {most} were meant");
+    }
+}
