@@ -10,7 +10,7 @@ const STOP: u32 = 1;
 impl<F: TcpFilter + Plugin<State = <F as TcpFilter>::Stream>> Runtime<F> {
     /// `proxy_on_new_connection`
     pub fn new_connection(&self, id: u32) -> u32 {
-        self.connection_phase(id, |filter, stream| filter.connection(stream))
+        self.connection_phase(id, F::connection)
     }
 
     /// `proxy_on_downstream_data`
