@@ -61,6 +61,8 @@ pub struct Returned {
     pub word: Option<u32>,
     /// What is to be done now (rule `LIFE-12`).
     pub actions: Vec<Action>,
+    /// An answer was asked for, to whichever stream: the called one stops, whatever the callback returned (rule `LR-1`).
+    pub stops: bool,
 }
 
 /// A guest that died, or would not start.
@@ -124,7 +126,7 @@ impl Vm {
         }
         let state = self.store.data_mut();
         if !state.context.allows(callback.name()) {
-            return Ok(Returned { word: None, actions: Vec::new() });
+            return Ok(Returned { word: None, actions: Vec::new(), stops: false });
         }
         // The configuration can be read while the plugin is created and configured (rule CFG-2).
         let configuring = matches!(callback, Callback::Configure { .. } | Callback::ContextCreate { parent: 0 });
@@ -148,7 +150,8 @@ impl Vm {
             state.cost.vm_entries += 1;
             state.cost.fuel += FUEL_PER_CALLBACK - left;
         }
-        result.map(|word| Returned { word, actions })
+        let stops = actions.iter().any(|action| matches!(action, Action::Reply(..)));
+        result.map(|word| Returned { word, actions, stops })
     }
 
     /// Calls an export without arguments that returns the place of bytes in the guest's memory, pointer in the high and

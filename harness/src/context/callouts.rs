@@ -91,14 +91,16 @@ impl VmContext {
         Ok(token)
     }
 
-    /// `proxy_get_status`: means something only after a callout that failed, and at a gRPC end (rules `LOG-3`, `HC-6`,
-    /// `GRPC-4`).
+    /// `proxy_get_status`: the code of the last callout of the root context that failed, with its text while that is told
+    /// (rules `LOG-3`, `HC-6`, `GRPC-4`).
     pub(crate) fn status(&self) -> (u32, String) {
-        match &self.call.incoming {
-            Incoming::Http(None) => (11, "reset".to_owned()),
-            Incoming::GrpcClose(status, message) => (*status, message.clone()),
-            _ => (0, String::new()),
-        }
+        let code = self.statuses.get(&self.root()).copied().unwrap_or(0);
+        let text = match &self.call.incoming {
+            Incoming::Http(None) => "reset".to_owned(),
+            Incoming::GrpcClose(_, message) => message.clone(),
+            _ => String::new(),
+        };
+        (code, text)
     }
 
     /// The maps that a callout's callback can read, by their numbers (rules `HC-8`, `HDR-5`).

@@ -94,6 +94,8 @@ pub struct VmContext {
     leaving: BTreeMap<u32, bool>,
     /// The contexts whose buffer 8 still shows the plugin's configuration (rule `BUF-8`).
     lent: RefCell<BTreeSet<u32>>,
+    /// The code of the last callout that failed, by root context.
+    statuses: HashMap<u32, u32>,
     call: Call,
 }
 
@@ -149,6 +151,7 @@ impl VmContext {
             wishes: Wishes::default(),
             leaving: BTreeMap::new(),
             lent: RefCell::default(),
+            statuses: HashMap::new(),
             call: Call::default(),
         }
     }
@@ -257,6 +260,12 @@ impl VmContext {
 
     /// A call into the guest begins, with what came back for a request of its own.
     pub fn begin(&mut self, context: u32, configuring: bool, incoming: Incoming) {
+        // It is kept until the next failure (rule LOG-3).
+        match &incoming {
+            Incoming::Http(None) => drop(self.statuses.insert(context, 11)),
+            Incoming::GrpcClose(status, _) => drop(self.statuses.insert(context, *status)),
+            _ => {}
+        }
         self.call = Call { context, configuring, incoming, ..Call::default() };
     }
 

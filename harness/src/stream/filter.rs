@@ -54,7 +54,8 @@ impl Run<'_> {
         if side.keeps {
             self.state.lane(direction).streaming = false;
             self.buffer(direction, piece);
-            if self.state.lane(direction).aborted || self.state.over {
+            // Too much ends a response at once. A request's answer waits until this callback has seen it all (rule BODY-12).
+            if self.state.over {
                 return DataStatus::Drop;
             }
         }
@@ -128,6 +129,33 @@ impl Run<'_> {
         self.call(Direction::Request, index, callback);
     }
 
+    /// The stream is over: every filter logs it, also one that has not seen it, then each forgets it (rules `LIFE-8` to
+    /// `LIFE-10`).
+    pub(super) fn log(&mut self) {
+        let now = self.vms.clock().elapsed();
+        lock(&self.state.exchange).progress.end(now);
+        for index in 0..self.state.filters.len() {
+            self.create(index);
+            self.last_call(index, Callback::Log);
+        }
+    }
+
+    /// See [`log`](Self::log).
+    pub(super) fn forget(&mut self) {
+        for index in 0..self.state.filters.len() {
+            self.last_call(index, Callback::Done);
+            self.last_call(index, Callback::Delete);
+        }
+    }
+
+    fn last_call(&mut self, index: usize, callback: Callback) {
+        let Some(filter) = self.state.filters.get(index).filter(|filter| filter.created) else { return };
+        let (vm, id) = (filter.handle.vm, filter.id);
+        self.vms.see(vm, id, |visible| visible.log = callback == Callback::Log);
+        // A trap here fails the VM; this stream has been answered.
+        let _ = self.vms.call(vm, id, callback);
+    }
+
     fn is_known(&self, index: usize) -> bool {
         self.state.filters.get(index).is_some_and(|filter| filter.created || self.vms.failed(filter.handle.vm))
     }
@@ -146,9 +174,7 @@ impl Run<'_> {
             return Called::Stop;
         };
         self.settle_own(index);
-        // An answer stops the stream, whatever the guest returned, and be it an answer that comes too late.
-        let replied = self.state.filters.get_mut(index).is_some_and(|filter| std::mem::take(&mut filter.stops));
-        if replied || self.state.over { Called::Stop } else { Called::Word(returned.word) }
+        if returned.stops || self.state.over { Called::Stop } else { Called::Word(returned.word) }
     }
 
     /// Does what guests of a filter's VM have asked for about this stream. What they ask for meanwhile is done at the end of
@@ -161,9 +187,6 @@ impl Run<'_> {
             let about = action.context();
             let found = self.state.filters.iter_mut().position(|filter| filter.handle.vm == vm && filter.id == about);
             let Some(about) = found else { continue };
-            if let Some(filter) = self.state.filters.get_mut(index).filter(|_| matches!(action, Action::Reply(..))) {
-                filter.stops = true;
-            }
             self.act_on(about, action);
         }
     }

@@ -224,6 +224,10 @@ impl Run<'_> {
         let lane = self.state.lane(direction);
         lane.complete |= end;
         self.leaves(direction, frame, end);
+        // With its response a stream ends, whatever is left of the request.
+        if end && direction == Direction::Response {
+            self.state.over = true;
+        }
     }
 
     /// The place of the filter behind this one, or its own.

@@ -372,6 +372,15 @@ impl Proxy {
         self.process.move_clock_to(target);
     }
 
+    /// Lets a filter's timer on a worker fire now, if it is set; both are counted from 0. Time stands still meanwhile.
+    pub(crate) fn tick(&mut self, worker: usize, filter: usize) {
+        let now = self.process.clock().elapsed();
+        if let Some(thread) = self.workers().get_mut(worker) {
+            thread.tick(filter, now);
+        }
+        self.settle();
+    }
+
     /// How long it is until the next timer or deadline; none when there is none.
     #[must_use]
     pub fn due_in(&self) -> Option<Duration> {

@@ -37,9 +37,17 @@ fn is_grpc(request: Option<&HeaderMap>) -> bool {
 fn grpc(reply: &LocalReply) -> WireMessage {
     let mut headers = HeaderMap::default();
     headers.add(b":status", b"200");
-    headers.add(b"content-type", b"application/grpc");
+    // A type that was given loses its value, and keeps its place.
+    let mut typed = false;
     for (name, value) in &reply.headers {
-        headers.add(name, value);
+        if !name.eq_ignore_ascii_case(b"content-type") {
+            headers.add(name, value);
+        } else if !std::mem::replace(&mut typed, true) {
+            headers.add(b"content-type", b"application/grpc");
+        }
+    }
+    if !typed {
+        headers.add(b"content-type", b"application/grpc");
     }
     let status = reply.grpc_status.unwrap_or_else(|| grpc_status(u64::from(reply.status)));
     headers.set(b"grpc-status", status.to_string().as_bytes());
@@ -92,7 +100,7 @@ mod tests {
         let message = response(&reply(403, "no €"), Some(&request));
         assert_eq!(
             pairs(&message),
-            ":status=200;content-type=application/grpc;x-a=1;grpc-status=7;grpc-message=no %E2%82%AC;"
+            ":status=200;x-a=1;content-type=application/grpc;grpc-status=7;grpc-message=no %E2%82%AC;"
         );
         let head = [(":method", "HEAD")].into_iter().collect();
         assert_eq!(response(&reply(403, "no"), Some(&head)).body(), b"");

@@ -78,6 +78,16 @@ impl Run<'_> {
             drop(exchange);
             self.state.out.push(Out::Reset);
         }
+        self.tell();
+    }
+
+    /// The stream is over: the filters hear of it at once, before the result of a callback counts that has ended it.
+    pub(super) fn tell(&mut self) {
+        self.state.over = true;
+        if !std::mem::replace(&mut self.state.told, true) {
+            self.log();
+            self.forget();
+        }
     }
 
     /// A filter answers. Of several answers the first counts (rule `LR-8`).
@@ -105,6 +115,7 @@ impl Run<'_> {
         } else if self.state.response_begun {
             self.reply_directly(&reply);
         } else if calling == Some(Direction::Request) {
+            lock(&self.state.exchange).attributes.response_code = Some(u64::from(reply.status & 0xffff));
             self.state.prepared = Some(reply);
         } else {
             self.reply_through_the_chain(&reply);

@@ -37,6 +37,8 @@ pub(super) struct StreamState {
     pub replied: bool,
     /// Nothing that comes in is looked at any more.
     pub over: bool,
+    /// The filters have been told of its end.
+    pub told: bool,
 }
 
 /// One filter of the chain, for this stream.
@@ -49,8 +51,6 @@ pub(super) struct FilterState {
     pub created: bool,
     /// It has answered.
     pub replied: bool,
-    /// The callback that runs has asked for an answer: it stops, whatever it returns (rule `LR-1`).
-    pub stops: bool,
     pub request: Side,
     pub response: Side,
 }

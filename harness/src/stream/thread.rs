@@ -13,7 +13,7 @@ use super::vms::Vms;
 use super::whole::Collector;
 use super::{Frame, Passed};
 use crate::abi::Callback;
-use crate::context::{Attributes, Exchange, LocalReply, Process, Progress, lock};
+use crate::context::{Attributes, Exchange, LocalReply, Process, Progress};
 use crate::cost::Cost;
 
 /// A thread of the proxy.
@@ -81,6 +81,7 @@ impl Thread {
             response_sent: false,
             replied: false,
             over: false,
+            told: false,
         };
         for handle in &self.chain {
             let failed = self.vms.failed(handle.vm);
@@ -91,15 +92,7 @@ impl Thread {
             let Some(id) = self.vms.add_stream(handle.vm, handle.root, &exchange) else { continue };
             let handle = handle.clone();
             let (request, response) = Default::default();
-            state.filters.push(FilterState {
-                handle,
-                id,
-                created: false,
-                replied: false,
-                stops: false,
-                request,
-                response,
-            });
+            state.filters.push(FilterState { handle, id, created: false, replied: false, request, response });
         }
         let key = self.next_stream;
         self.next_stream += 1;
@@ -112,6 +105,7 @@ impl Thread {
         if let Some(state) = self.streams.get_mut(&key) {
             Run { vms: &mut self.vms, state, buffer_limit: self.options.buffer_limit }.send(direction, frame, end);
         }
+        self.tell_if_over(key);
         self.settle();
     }
 
@@ -120,6 +114,7 @@ impl Thread {
         if let Some(state) = self.streams.get_mut(&key) {
             Run { vms: &mut self.vms, state, buffer_limit: self.options.buffer_limit }.local_reply(reply);
         }
+        self.tell_if_over(key);
         self.settle();
     }
 
@@ -134,23 +129,9 @@ impl Thread {
     /// it began.
     pub(super) fn close(&mut self, key: u64) -> Cost {
         let Some(mut state) = self.streams.remove(&key) else { return Cost::default() };
-        let now = self.vms.clock().elapsed();
-        lock(&state.exchange).progress.end(now);
-        for filter in &mut state.filters {
-            // A filter that has not seen the stream hears of it when it is logged (rule LIFE-8).
-            if !filter.created {
-                filter.created = self.ends(filter, Callback::ContextCreate { parent: filter.handle.root });
-            }
-            if filter.created {
-                self.vms.see(filter.handle.vm, filter.id, |visible| visible.log = true);
-                self.ends(filter, Callback::Log);
-                self.vms.see(filter.handle.vm, filter.id, |visible| visible.log = false);
-            }
-        }
+        state.over = true;
+        self.tell(&mut state);
         for filter in &state.filters {
-            if filter.created && self.ends(filter, Callback::Done) {
-                self.ends(filter, Callback::Delete);
-            }
             self.vms.remove_stream(filter.handle.vm, filter.id);
         }
         self.settle();
@@ -158,11 +139,24 @@ impl Thread {
         self.vms.cost() - state.cost_before
     }
 
-    /// A call at the end of a stream. A failed VM is told nothing (rule `LIFE-10`), and a trap now fails only the VM: the
-    /// stream has been answered.
-    fn ends(&mut self, filter: &FilterState, callback: Callback) -> bool {
-        let Handle { vm, .. } = filter.handle;
-        !self.vms.failed(vm) && self.vms.call(vm, filter.id, callback).is_ok()
+    /// Tells the filters of a stream's end, once.
+    fn tell(&mut self, state: &mut StreamState) {
+        if state.over && !std::mem::replace(&mut state.told, true) {
+            Run { vms: &mut self.vms, state, buffer_limit: self.options.buffer_limit }.log();
+            // What was asked for about other streams does not wait until this one is forgotten (rule LIFE-12).
+            self.settle();
+            Run { vms: &mut self.vms, state, buffer_limit: self.options.buffer_limit }.forget();
+        }
+    }
+
+    /// With its response a stream ends, whatever is left of the request.
+    fn tell_if_over(&mut self, key: u64) {
+        if self.streams.get(&key).is_some_and(|state| state.over && !state.told)
+            && let Some(mut state) = self.streams.remove(&key)
+        {
+            self.tell(&mut state);
+            self.streams.insert(key, state);
+        }
     }
 
     /// Delivers what came back for a callout to the root context that made it (rule `HC-7`).
@@ -212,6 +206,16 @@ impl Thread {
         }
     }
 
+    /// Runs the timer of a filter of the chain, if it is set.
+    pub(super) fn tick(&mut self, filter: usize, now: Duration) {
+        let Some(Handle { vm, root, .. }) = self.chain.get(filter).cloned() else { return };
+        if self.vms.has_tick(vm, root) {
+            let _ = self.vms.call(vm, root, Callback::Tick);
+            self.vms.arm_again(vm, root, now);
+            self.settle();
+        }
+    }
+
     /// Tells a root context that its queue has something (rule `SQ-3`).
     pub(super) fn queue_ready(&mut self, vm: usize, root: u32, token: u32) {
         let _ = self.vms.call(vm, root, Callback::QueueReady { token });
@@ -222,12 +226,13 @@ impl Thread {
     fn settle(&mut self) {
         while let Some((vm, action)) = self.vms.next_pending() {
             let id = action.context();
-            let found = self.streams.values_mut().find_map(|state| {
+            let found = self.streams.iter_mut().find_map(|(key, state)| {
                 let index = state.filters.iter().position(|filter| filter.handle.vm == vm && filter.id == id)?;
-                Some((state, index))
+                Some((*key, state, index))
             });
-            if let Some((state, index)) = found {
+            if let Some((key, state, index)) = found {
                 Run { vms: &mut self.vms, state, buffer_limit: self.options.buffer_limit }.act(index, action);
+                self.tell_if_over(key);
             }
         }
     }

@@ -163,6 +163,11 @@ impl Vms {
         self.ticks.iter().filter(|tick| tick.next <= now).map(|tick| (tick.vm, tick.root)).collect()
     }
 
+    /// Whether a root context has a timer.
+    pub(super) fn has_tick(&self, vm: usize, root: u32) -> bool {
+        self.ticks.iter().any(|tick| (tick.vm, tick.root) == (vm, root))
+    }
+
     /// A timer that has run starts anew: nothing is caught up on (rule `TICK-1`).
     pub(super) fn arm_again(&mut self, vm: usize, root: u32, now: Duration) {
         if let Some(tick) = self.ticks.iter_mut().find(|tick| (tick.vm, tick.root) == (vm, root)) {
@@ -222,7 +227,7 @@ impl Vms {
 
     fn call_with(&mut self, vm: usize, context: u32, callback: Callback, incoming: Incoming) -> Result<Returned, Trap> {
         let Some(slot) = self.slots.get_mut(vm) else {
-            return Ok(Returned { word: None, actions: Vec::new() });
+            return Ok(Returned { word: None, actions: Vec::new(), stops: false });
         };
         let result = slot.vm.call_with(context, callback, incoming);
         let now = self.process.clock().elapsed();

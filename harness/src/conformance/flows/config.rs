@@ -13,8 +13,8 @@ use crate::stream;
 /// What the recorders do: the first call says which stream it is, the second whose response.
 const RECORDER: &str = "number-by-path\n* response_headers proxy_get_property \"response\\x00code_details\" @data";
 
-/// Between two attempts to load a VM that has failed; Envoy's own is a second.
-const BACKOFF: &str = "0.1s";
+/// Between two attempts to load a VM that has failed, in seconds; Envoy's own is one.
+const BACKOFF: [&str; 2] = ["0.1s", "60s"];
 
 pub(super) fn bootstrap(groups: &[&Group], module: &Path, server: SocketAddr) -> Value {
     let cluster = |name: &str, to: SocketAddr| {
@@ -102,7 +102,10 @@ fn filter(group: &Group, index: usize, plugin: &Plugin, module: &Path) -> Value 
     if plugin.policy == stream::FailurePolicy::Reload
         && let Some(Value::Object(config)) = filter.pointer_mut("/typed_config/config")
     {
-        config.insert("reload_config".to_owned(), json!({ "backoff": { "base_interval": BACKOFF } }));
+        config.insert(
+            "reload_config".to_owned(),
+            json!({ "backoff": { "base_interval": BACKOFF.get(usize::from(group.patient)) } }),
+        );
     }
     filter
 }

@@ -20,6 +20,8 @@ use crate::stream::{
 
 /// The period of the timers that programs set.
 const TICK: Duration = Duration::from_millis(40);
+/// The back-off after which a VM is loaded anew, with room.
+const RELOAD: Duration = Duration::from_secs(2);
 /// How often what waits is looked after until it counts as waiting for ever.
 const ROUNDS: usize = 8;
 
@@ -120,6 +122,9 @@ impl<'g> Emulated<'g> {
         match event {
             Event::Headers(number, direction, end) => {
                 let Some(exchange) = exchange(number) else { return };
+                if exchange.later && direction == Direction::Request {
+                    self.proxy.advance(RELOAD);
+                }
                 let headers = match direction {
                     Direction::Request => exchange.request.request_headers(&self.group.path(exchange)),
                     Direction::Response => exchange.response.response_headers(),
@@ -154,7 +159,7 @@ impl<'g> Emulated<'g> {
                     self.proxy.close(stream.key);
                 }
             }
-            Event::Tick => self.proxy.advance(TICK),
+            Event::Tick(plugin) => self.proxy.tick(0, plugin),
             Event::Answer(_, token) => self.answer(token),
         }
         self.collect();

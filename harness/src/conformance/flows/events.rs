@@ -14,8 +14,8 @@ pub(super) enum Event {
     Trailers(usize, Direction),
     /// The stream is over: for its client, or because that has gone.
     Close(usize),
-    /// A plugin's timer.
-    Tick,
+    /// The timer of a plugin, from 0.
+    Tick(usize),
     /// An answer to the callout with this token, for this plugin.
     Answer(usize, u32),
 }
@@ -63,7 +63,7 @@ pub(super) fn events(records: &[Record]) -> Vec<Event> {
             (From::Back, "response_trailers") if entered && answered.contains(&number) => {
                 events.push(Event::Trailers(number, Direction::Response));
             }
-            (From::Plugin(_), "tick") if entered => events.push(Event::Tick),
+            (From::Plugin(plugin), "tick") if entered => events.push(Event::Tick(plugin)),
             (From::Plugin(plugin), "http_call_response") if entered => {
                 events.push(Event::Answer(plugin, u32::try_from(at(0)).unwrap_or_default()));
             }

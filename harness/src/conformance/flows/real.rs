@@ -17,7 +17,7 @@ use crate::conformance::ConformanceError;
 use crate::envoy::{EnvoyBinary, EnvoyProcess};
 
 /// How many groups share a process.
-const TOGETHER: usize = 8;
+const TOGETHER: usize = 10;
 /// How long a stream may take that is not expected to wait for ever.
 const STREAM: Duration = Duration::from_secs(5);
 /// How long nothing must happen until a client gives up that is expected to wait for ever.
@@ -28,6 +28,8 @@ const SETTLED: Duration = Duration::from_millis(60);
 const END: Duration = Duration::from_secs(4);
 /// How long the last bytes may take to a client whose stream has ended.
 const LAST_BYTES: Duration = Duration::from_millis(300);
+/// After this a VM that failed is loaded anew: more than the back-off that is configured, with what Envoy adds to it.
+const RELOAD: Duration = Duration::from_millis(400);
 /// Between two looks at the log.
 const TICK: Duration = Duration::from_millis(2);
 
@@ -47,12 +49,12 @@ pub(super) struct Happened {
 pub(super) fn run(
     binary: &EnvoyBinary,
     module: &Path,
-    groups: &[Group],
+    groups: &[&Group],
     waiting: &[Vec<bool>],
 ) -> Result<Vec<Vec<Happened>>, ConformanceError> {
     let module = std::path::absolute(module)
         .map_err(|error| ConformanceError::System { what: "cannot find the probe", error })?;
-    let all = groups.iter().zip(waiting).enumerate().collect::<Vec<_>>();
+    let all = groups.iter().copied().zip(waiting).enumerate().collect::<Vec<_>>();
     let (alone, together) = all.into_iter().partition::<Vec<_>, _>(|(_, (group, _))| group.alone);
     let mut happened = BTreeMap::new();
     for some in together.chunks(TOGETHER).chain(alone.chunks(1)) {
@@ -88,8 +90,6 @@ fn one_by_one(
 /// What came of a client's connection.
 struct Got {
     wire: Vec<u8>,
-    /// The client went because nothing happened any more.
-    gave_up: bool,
 }
 
 /// A group's records, what each client got, by the exchange's number, and the flow in which Envoy has died.
@@ -160,6 +160,9 @@ fn run_flow(
 ) -> io::Result<()> {
     let mut open = Vec::new();
     for exchange in &flow.exchanges {
+        if exchange.later {
+            std::thread::sleep(RELOAD);
+        }
         open.push((exchange, Client::send(address, group, exchange)?));
         tail.touch();
         if flow.together && open.len() < flow.exchanges.len() {
@@ -251,7 +254,7 @@ impl Client {
             wait(tail, END, over);
         }
         let _ = self.reader.join();
-        Got { wire: std::mem::take(&mut *lock(&self.read)), gave_up }
+        Got { wire: std::mem::take(&mut *lock(&self.read)) }
     }
 }
 
@@ -277,9 +280,8 @@ fn sort(group: &Group, (records, mut got, crash): Ran, seen: &BTreeMap<String, V
             for exchange in &flow.exchanges {
                 let upstream = seen.get(&group.path(exchange)).and_then(|wires| Received::of_all(wires));
                 let got = got.remove(&exchange.number);
-                let gave_up = got.as_ref().is_some_and(|got| got.gave_up);
                 let client = got.and_then(|got| Received::parse(&got.wire));
-                ends.push(Ends { upstream, client, cut: !gave_up });
+                ends.push(Ends { upstream, client, cut: false });
             }
             let lines = transcript::lines(&records);
             Happened {

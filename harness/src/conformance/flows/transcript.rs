@@ -21,7 +21,7 @@ pub(super) struct Ends {
     pub upstream: Option<Received>,
     /// What the client got.
     pub client: Option<Received>,
-    /// The stream ended by itself. One that was answered or reset meanwhile takes what the upstream would get with it.
+    /// The harness: the stream was answered or reset, which takes with it what the upstream would still get.
     pub cut: bool,
 }
 
@@ -68,7 +68,7 @@ fn same_upstream(ours: &Ends, theirs: &Ends) -> bool {
     if ours.upstream == theirs.upstream {
         return true;
     }
-    let is_cut = theirs.cut && ours.cut;
+    let is_cut = ours.cut;
     match (&ours.upstream, &theirs.upstream) {
         (Some(_), None) => is_cut,
         (Some(ours), Some(theirs)) => is_cut && !theirs.ended && theirs.begins(ours),

@@ -1,6 +1,7 @@
 //! Makes groups.
 
 use super::super::{Exchange, Flow, Group, Message, Plugin};
+use crate::stream::FailurePolicy;
 
 /// What is looked at in every flow: which maps and buffers can be reached where.
 const LOOK: [&str; 9] = [
@@ -37,6 +38,7 @@ impl Builder {
             plugins: vec![Plugin::default()],
             limit: 1 << 20,
             alone: false,
+            patient: false,
             flows: Vec::new(),
         };
         Self { group, next: 1, lines: Vec::new() }
@@ -45,6 +47,31 @@ impl Builder {
     /// Plugins may hold headers while the body comes.
     pub(super) fn held(mut self) -> Self {
         self.group.plugins.iter_mut().for_each(|plugin| plugin.held = true);
+        self
+    }
+
+    /// A chain, each plugin in the VM of this number.
+    pub(super) fn chain(mut self, vms: &[usize]) -> Self {
+        self.group.plugins = vms.iter().map(|vm| Plugin { vm: *vm, ..Plugin::default() }).collect();
+        self
+    }
+
+    /// What happens after a trap. A VM that is loaded anew gets a process of its own.
+    pub(super) fn policy(mut self, policy: FailurePolicy) -> Self {
+        self.group.plugins.iter_mut().for_each(|plugin| plugin.policy = policy);
+        self.group.alone = policy == FailurePolicy::Reload;
+        self
+    }
+
+    /// A VM is loaded anew only after a long time.
+    pub(super) const fn patient(mut self) -> Self {
+        self.group.patient = true;
+        self
+    }
+
+    /// The most bytes that are buffered of a message.
+    pub(super) const fn limit(mut self, limit: u32) -> Self {
+        self.group.limit = limit;
         self
     }
 
@@ -57,6 +84,11 @@ impl Builder {
         let FlowBuilder { flow, lines, .. } = maker;
         let all = flow.exchanges.iter().map(|exchange| exchange.number.to_string()).collect::<Vec<_>>().join(",");
         for (plugin, number, line) in lines {
+            // A stream has no number while it is created.
+            if line.starts_with("create_stream") {
+                self.lines.push((plugin, "0".to_owned(), line));
+                continue;
+            }
             let is_root = line.starts_with("tick") || line.starts_with("http_call_response");
             self.lines.push((plugin, if is_root { all.clone() } else { number.to_string() }, line));
         }
@@ -99,7 +131,25 @@ impl FlowBuilder<'_> {
     pub(super) fn exchange(&mut self, (request, response): (Message, Message)) -> &mut Self {
         let number = self.builder.next;
         self.builder.next += 1;
-        self.flow.exchanges.push(Exchange { number, request, response, early: false });
+        self.flow.exchanges.push(Exchange { number, request, response, early: false, later: false });
+        self
+    }
+
+    /// The upstream answers when it has seen the request's headers.
+    pub(super) fn early(&mut self) -> &mut Self {
+        self.flow.exchanges.iter_mut().for_each(|exchange| exchange.early = true);
+        self
+    }
+
+    /// The exchange begins when a VM may be loaded anew.
+    pub(super) fn later(&mut self) -> &mut Self {
+        self.flow.exchanges.iter_mut().for_each(|exchange| exchange.later = true);
+        self
+    }
+
+    /// The next exchange begins while this one waits.
+    pub(super) const fn together(&mut self) -> &mut Self {
+        self.flow.together = true;
         self
     }
 

@@ -1,7 +1,13 @@
 //! The tables from which all groups are made.
 
+mod bodies;
 mod build;
+mod callouts;
+mod chain;
 mod pause;
+mod replies;
+mod trailers;
+mod traps;
 
 use super::{Framing, Group, Message};
 use build::Builder;
@@ -14,10 +20,18 @@ struct Way {
     headers: &'static str,
     body: &'static str,
     trailers: &'static str,
+    /// The body's end, where no trailers follow.
+    at_end: &'static str,
 }
 
-const REQUEST: Way =
-    Way { name: "request", stream: 0, headers: "request_headers", body: "request_body", trailers: "request_trailers" };
+const REQUEST: Way = Way {
+    name: "request",
+    stream: 0,
+    headers: "request_headers",
+    body: "request_body",
+    trailers: "request_trailers",
+    at_end: "request_body@end",
+};
 
 const RESPONSE: Way = Way {
     name: "response",
@@ -25,6 +39,7 @@ const RESPONSE: Way = Way {
     headers: "response_headers",
     body: "response_body",
     trailers: "response_trailers",
+    at_end: "response_body@end",
 };
 
 /// Messages by name: their framing and the sizes of their pieces.
@@ -42,12 +57,23 @@ const SHAPES: [(&str, Framing, &[usize]); 6] = [
 pub fn groups() -> Vec<Group> {
     let mut all = Vec::new();
     all.extend(pause::groups());
+    all.extend(bodies::groups());
+    all.extend(trailers::groups());
+    all.extend(replies::groups());
+    all.extend(callouts::groups());
+    all.extend(chain::groups());
+    all.extend(traps::groups());
     all
 }
 
 /// Request and response, where the one of the direction has this shape.
 fn exchange(way: Way, message: Message) -> (Message, Message) {
     if way.stream == 0 { (message, Message::sized(Framing::Length, &[4])) } else { (Message::bare(), message) }
+}
+
+/// A request and a response with bodies and without trailers.
+fn chunked() -> (Message, Message) {
+    (Message::sized(Framing::Chunked, &[5, 7]), Message::sized(Framing::Chunked, &[4, 6]))
 }
 
 #[cfg(test)]
