@@ -54,7 +54,7 @@ pub fn markdown(rows: &[Row]) -> String {
     let mut text = String::from(
         "## The harness beside a bare loop\n\n\
          `make bench`: processor time per header request of the harness, against a loop on wasmtime with the same modules, \
-         engine, fuel, header maps and host calls, and no layers. Both in one process, in shuffled slices; medians, with \
+         engine, fuel, header maps and host calls, and no layers. Either makes its header maps anew for every request. Both in one process, in shuffled slices; medians, with \
          quartiles, of ratios between neighbouring slices. The control is a second bare loop against the first.\n\n\
          | module | what it does | harness / bare loop | control: bare / bare | bare, us | harness, us |\n\
          |---|---|---|---|---|---|\n",

@@ -1,5 +1,6 @@
 //! A guest's callbacks, looked up once.
 
+use super::Callback;
 use wasmtime::{AsContextMut, Func, Instance, TypedFunc, WasmParams, WasmResults};
 
 /// The callbacks that a guest has. An absent one is skipped; one with another signature keeps the module from loading
@@ -63,6 +64,38 @@ impl Headers {
 }
 
 impl Exports {
+    /// Whether the guest has a callback.
+    pub fn has(&self, callback: Callback) -> bool {
+        let has_headers = |headers: &Headers| match headers {
+            Headers::WithEnd(function) => function.is_some(),
+            Headers::WithoutEnd(function) => function.is_some(),
+        };
+        let [request_headers, response_headers] = &self.headers;
+        let [request_body, response_body] = &self.body;
+        let [request_trailers, response_trailers] = &self.trailers;
+        match callback {
+            Callback::ContextCreate { .. } => self.context_create.is_some(),
+            Callback::VmStart { .. } => self.vm_start.is_some(),
+            Callback::Configure { .. } => self.configure.is_some(),
+            Callback::RequestHeaders { .. } => has_headers(request_headers),
+            Callback::RequestBody { .. } => request_body.is_some(),
+            Callback::RequestTrailers { .. } => request_trailers.is_some(),
+            Callback::ResponseHeaders { .. } => has_headers(response_headers),
+            Callback::ResponseBody { .. } => response_body.is_some(),
+            Callback::ResponseTrailers { .. } => response_trailers.is_some(),
+            Callback::HttpCallResponse { .. } => self.http_call_response.is_some(),
+            Callback::GrpcInitialMetadata { .. } => self.grpc_initial_metadata.is_some(),
+            Callback::GrpcMessage { .. } => self.grpc_message.is_some(),
+            Callback::GrpcTrailingMetadata { .. } => self.grpc_trailing_metadata.is_some(),
+            Callback::GrpcClose { .. } => self.grpc_close.is_some(),
+            Callback::Tick => self.tick.is_some(),
+            Callback::QueueReady { .. } => self.queue_ready.is_some(),
+            Callback::Done => self.done.is_some(),
+            Callback::Log => self.log.is_some(),
+            Callback::Delete => self.delete.is_some(),
+        }
+    }
+
     pub fn find(mut store: impl AsContextMut, instance: &impl Functions) -> wasmtime::Result<Self> {
         Ok(Self {
             context_create: optional(&mut store, instance, "proxy_on_context_create")?,

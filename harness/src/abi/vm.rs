@@ -125,7 +125,7 @@ impl Vm {
             return Err(Trap { function: callback.name(), message: "the VM has failed earlier".to_owned() });
         }
         let state = self.store.data_mut();
-        if !state.context.allows(callback.name()) {
+        if !self.exports.has(callback) || !state.context.allows(callback.name()) {
             return Ok(Returned { word: None, actions: Vec::new(), stops: false });
         }
         // The configuration can be read while the plugin is created and configured (rule CFG-2).

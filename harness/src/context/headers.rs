@@ -1,66 +1,97 @@
 //! Envoy's header map.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use super::slots::{MapKind, is_single};
 
 /// A header map as Envoy keeps it: names in lower case, pseudo headers first, some names single-slot (rules `HDR-7` to
 /// `HDR-10`). Whether it is a request's or a response's it learns from the first pseudo header that it gets; that it holds
 /// trailers it is told when it is sent as such.
+///
+/// A copy is cheap: it shares the entries until one of the two is changed.
 #[derive(Debug, Clone, Default)]
 pub struct HeaderMap {
-    entries: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Nothing is an empty list.
+    entries: Option<Arc<Vec<Entry>>>,
     kind: Option<MapKind>,
+}
+
+/// A name with its value, in one piece of memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Entry {
+    bytes: Vec<u8>,
+    name_size: usize,
+}
+
+impl Entry {
+    fn new(name: &[u8], value: &[u8]) -> Self {
+        let mut bytes = Vec::with_capacity(name.len() + value.len());
+        bytes.extend_from_slice(name);
+        bytes.extend_from_slice(value);
+        Self { bytes, name_size: name.len() }
+    }
+
+    fn parts(&self) -> (&[u8], &[u8]) {
+        self.bytes.split_at_checked(self.name_size).unwrap_or_default()
+    }
+
+    fn is(&self, name: &[u8]) -> bool {
+        self.parts().0 == name
+    }
 }
 
 impl HeaderMap {
     /// Every name with its value.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
-        self.entries.iter().map(|(name, value)| (name.as_slice(), value.as_slice()))
+        self.entries().iter().map(Entry::parts)
     }
 
     /// How many entries there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.entries().len()
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.entries().is_empty()
     }
 
     /// The bytes of all names and values: what Envoy calls the map's size (rule `HDR-11`).
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.entries.iter().map(|(name, value)| name.len() + value.len()).sum()
+        self.entries().iter().map(|entry| entry.bytes.len()).sum()
     }
 
     /// The first value of a name.
     #[must_use]
     pub fn get(&self, name: &[u8]) -> Option<&[u8]> {
         let name = self.folded(name);
-        self.iter().find_map(|(key, value)| (key == name).then_some(value))
+        self.iter().find_map(|(key, value)| (key == &*name).then_some(value))
     }
 
     /// All values of a name, in order.
     pub fn get_all(&self, name: &[u8]) -> impl Iterator<Item = &[u8]> {
-        let name = self.folded(name);
+        let name = self.folded(name).into_owned();
         self.iter().filter_map(move |(key, value)| (key == name).then_some(value))
     }
 
     /// Adds a value; a single-slot name gets it joined with a comma.
     pub fn add(&mut self, name: &[u8], value: &[u8]) {
-        let name = self.folded(name);
-        self.kind = self.kind.or_else(|| MapKind::of_pseudo(&name));
-        if is_single(&name, self.kind)
-            && let Some((_, old)) = self.entries.iter_mut().find(|(key, _)| *key == name)
-        {
-            old.push(b',');
-            old.extend_from_slice(value);
+        let name = &*self.folded(name);
+        self.kind = self.kind.or_else(|| MapKind::of_pseudo(name));
+        let single = is_single(name, self.kind);
+        let entries = self.entries_mut();
+        if single && let Some(old) = entries.iter_mut().find(|entry| entry.is(name)) {
+            old.bytes.push(b',');
+            old.bytes.extend_from_slice(value);
             return;
         }
-        let at = if is_pseudo(&name) { self.first_regular() } else { self.entries.len() };
-        self.entries.insert(at, (name, value.to_vec()));
+        let first_regular = || entries.iter().position(|entry| !is_pseudo(entry.parts().0));
+        let at = if is_pseudo(name) { first_regular().unwrap_or(entries.len()) } else { entries.len() };
+        entries.insert(at, Entry::new(name, value));
     }
 
     /// Replaces all values of a name by one, which comes last: Envoy takes the old ones away and adds the new one (rules
@@ -72,8 +103,10 @@ impl HeaderMap {
 
     /// Takes all values of a name away.
     pub fn remove(&mut self, name: &[u8]) {
-        let name = self.folded(name);
-        self.entries.retain(|(key, _)| *key != name);
+        let name = &*self.folded(name);
+        if self.entries().iter().any(|entry| entry.is(name)) {
+            self.entries_mut().retain(|entry| !entry.is(name));
+        }
     }
 
     /// It holds trailers: they have slots of their own, and no alias.
@@ -84,28 +117,35 @@ impl HeaderMap {
 
     /// Takes everything away and adds these; whose map it is stays.
     pub fn replace_all(&mut self, pairs: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>) {
-        self.entries.clear();
+        self.entries = None;
         for (name, value) in pairs {
             self.add(&name, &value);
         }
     }
 
-    /// In lower case, and with the one alias that Envoy has, in requests' headers (rule `HDR-10`).
-    fn folded(&self, name: &[u8]) -> Vec<u8> {
-        let name = name.to_ascii_lowercase();
-        let aliased = name == b"host" && matches!(self.kind, None | Some(MapKind::Request));
-        if aliased { b":authority".to_vec() } else { name }
+    fn entries(&self) -> &[Entry] {
+        self.entries.as_ref().map_or(&[], |entries| entries.as_slice())
     }
 
-    fn first_regular(&self) -> usize {
-        self.entries.iter().position(|(name, _)| !is_pseudo(name)).unwrap_or(self.entries.len())
+    fn entries_mut(&mut self) -> &mut Vec<Entry> {
+        Arc::make_mut(self.entries.get_or_insert_default())
+    }
+
+    /// In lower case, and with the one alias that Envoy has, in requests' headers (rule `HDR-10`).
+    fn folded<'n>(&self, name: &'n [u8]) -> Cow<'n, [u8]> {
+        let name = match name.iter().any(u8::is_ascii_uppercase) {
+            true => Cow::Owned(name.to_ascii_lowercase()),
+            false => Cow::Borrowed(name),
+        };
+        let aliased = *name == *b"host" && matches!(self.kind, None | Some(MapKind::Request));
+        if aliased { Cow::Borrowed(b":authority") } else { name }
     }
 }
 
 /// By entries: whose map it is counts only for what is added.
 impl PartialEq for HeaderMap {
     fn eq(&self, other: &Self) -> bool {
-        self.entries == other.entries
+        self.entries() == other.entries()
     }
 }
 

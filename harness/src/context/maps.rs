@@ -150,7 +150,9 @@ pub fn encode(map: &HeaderMap) -> Vec<u8> {
 /// The wire form of pairs; of none it is a count of 0.
 pub(super) fn encode_pairs<'p>(pairs: impl Iterator<Item = (&'p [u8], &'p [u8])> + Clone) -> Vec<u8> {
     let word = |size: usize| u32::try_from(size).unwrap_or(u32::MAX).to_le_bytes();
-    let mut wire = word(pairs.clone().count()).to_vec();
+    let bytes = pairs.clone().map(|(name, value)| 10 + name.len() + value.len()).sum::<usize>();
+    let mut wire = Vec::with_capacity(4 + bytes);
+    wire.extend_from_slice(&word(pairs.clone().count()));
     for (name, value) in pairs.clone() {
         wire.extend_from_slice(&word(name.len()));
         wire.extend_from_slice(&word(value.len()));

@@ -83,7 +83,7 @@ pub struct VmContext {
     place: (usize, usize),
     next_id: u32,
     roots: BTreeMap<u32, Arc<Plugin>>,
-    streams: HashMap<u32, StreamContext>,
+    streams: BTreeMap<u32, StreamContext>,
     declared: foreign::Declared,
     /// The guest speaks ABI 0.1.0: a missing header is empty to it (rule `HDR-4`).
     old_abi: bool,
@@ -143,7 +143,7 @@ impl VmContext {
             place,
             next_id: 1,
             roots: BTreeMap::new(),
-            streams: HashMap::new(),
+            streams: BTreeMap::new(),
             declared: foreign::Declared::default(),
             old_abi: false,
             metrics: metrics::Handles::default(),
@@ -253,9 +253,11 @@ impl VmContext {
         &self.environment
     }
 
-    /// What guests want for later, since the last call.
-    pub fn take_wishes(&mut self) -> Wishes {
-        std::mem::take(&mut self.wishes)
+    /// What guests want for later, since the last call; nothing when they want nothing.
+    pub fn take_wishes(&mut self) -> Option<Wishes> {
+        let Wishes { callouts, grpc, ticks } = &self.wishes;
+        let wants = !(callouts.is_empty() && grpc.is_empty() && ticks.is_empty());
+        wants.then(|| std::mem::take(&mut self.wishes))
     }
 
     /// A call into the guest begins, with what came back for a request of its own.

@@ -13,7 +13,7 @@ use super::{Baton, WireMessage};
 use crate::abi::{Callback, Faults, Returned, Trap, Vm};
 use crate::context::{
     Action, CalloutRequest, Clock, Exchange, GrpcRequest, GrpcWhat, HeaderMap, Incoming, Plugin, Process, Visible,
-    VmContext,
+    VmContext, Wishes,
 };
 use crate::cost::Cost;
 
@@ -230,8 +230,21 @@ impl Vms {
             return Ok(Returned { word: None, actions: Vec::new(), stops: false });
         };
         let result = slot.vm.call_with(context, callback, incoming);
+        if let Some(wishes) = slot.vm.context().take_wishes() {
+            self.note(vm, wishes);
+        }
+        if self.failed(vm) {
+            self.ticks.retain(|tick| tick.vm != vm);
+            self.callouts.retain(|callout| callout.vm != vm);
+        }
+        let mut returned = result?;
+        // Whoever has called does it, as far as it is about the stream at hand; the rest waits for `Thread::settle`.
+        self.pending.extend(std::mem::take(&mut returned.actions).into_iter().map(|action| (vm, action)));
+        Ok(returned)
+    }
+
+    fn note(&mut self, vm: usize, wishes: Wishes) {
         let now = self.process.clock().elapsed();
-        let wishes = slot.vm.context().take_wishes();
         for request in wishes.callouts {
             let deadline = request.timeout.map(|timeout| now + timeout);
             self.callouts.push(Waiting { vm, request, deadline, taken: false });
@@ -249,14 +262,6 @@ impl Vms {
                 self.ticks.push(Tick { vm, root, period, next: now + period });
             }
         }
-        if slot.vm.failed() {
-            self.ticks.retain(|tick| tick.vm != vm);
-            self.callouts.retain(|callout| callout.vm != vm);
-        }
-        let mut returned = result?;
-        // Whoever has called does it, as far as it is about the stream at hand; the rest waits for `Thread::settle`.
-        self.pending.extend(std::mem::take(&mut returned.actions).into_iter().map(|action| (vm, action)));
-        Ok(returned)
     }
 
     pub(super) fn deliver(&mut self, waiting: &Waiting, response: Option<WireMessage>) {
