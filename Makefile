@@ -99,10 +99,11 @@ docs:
 fmt:
 	$(CARGO) fmt --all
 
-# Ten targets, one after the other. A failure prints the seed that repeats it: ARBTEST_SEED=... make fuzz
-fuzz:
-	$(CARGO) test -q -p tamis-module -p tamis-oci -p tamis-core --features tamis-core/regex --test main --no-run
-	ARBTEST_BUDGET_MS=$$(($(TIME) * 100)) $(CARGO) test -q -p tamis-module -p tamis-oci -p tamis-core --features tamis-core/regex --test main fuzz:: -- --test-threads 1
+# Fifteen targets, one after the other. A failure prints the seed that repeats it: ARBTEST_SEED=... make fuzz
+FUZZED := -p tamis-module -p tamis-oci -p tamis-core -p tamis-harness --features tamis-core/regex
+fuzz: modules
+	$(CARGO) test -q $(FUZZED) --test main --no-run
+	ARBTEST_BUDGET_MS=$$(($(TIME) * 1000 / 15)) $(CARGO) test -q $(FUZZED) --test main fuzz:: -- --test-threads 1
 
 figures: modules
 	$(TAMIS) figures

@@ -16,7 +16,7 @@ const MAY: [(&str, &[&str], &[&str]); 11] = [
     ("tamis-module", &[], &[]),
     ("tamis", &["tamis-core", "tamis-macros"], &[]),
     ("sdk/guests/", &["tamis"], &["tamis-harness", "tamis-module"]),
-    ("tamis-harness", &["tamis-module"], &[]),
+    ("tamis-harness", &["tamis-module"], &["tamis-core"]),
     ("probe", &[], &[]),
     ("tamis-oci", &["tamis-module"], &[]),
     ("tamis-cli", &["tamis-harness", "tamis-oci", "tamis-module"], &[]),

@@ -12,6 +12,7 @@
 mod both;
 mod conformance;
 mod envoy;
+mod fuzz;
 mod gate;
 mod gateway;
 mod guests;

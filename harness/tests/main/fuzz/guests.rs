@@ -1,0 +1,177 @@
+//! Modules that run: any that the gate lets through, and every host function with any arguments.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arbtest::arbitrary::{Result, Unstructured};
+use tamis_harness::context::{Attributes, ClusterState, HeaderMap, Plugin, Process};
+use tamis_harness::stream::{CalloutAnswer, FailurePolicy, FilterSpec, LoadedModule, Passed, Proxy, WireMessage};
+use tamis_module::abi::{AbiVersion, ValueType, WasiSet, host_functions, wasi_functions};
+use tamis_module::gate;
+
+use super::fuzz;
+
+#[test]
+fn every_host_function_bears_any_arguments_in_every_phase() {
+    fuzz(60, |u| {
+        let text = caller(u)?;
+        let wasm = wat::parse_str(&text).unwrap();
+        gate::check(&wasm).unwrap_or_else(|refusal| panic!("{refusal}: {text}"));
+        run(&wasm);
+        Ok(())
+    });
+}
+
+/// A plugin whose callbacks call host functions, with arguments that are near a border or mean something.
+fn caller(u: &mut Unstructured<'_>) -> Result<String> {
+    let functions = functions();
+    let imports = functions.iter().map(Function::import).collect::<String>();
+    let mut parts = String::new();
+    for (name, params, result) in [
+        ("_initialize", "", ""),
+        ("proxy_on_context_create", "i32 i32", ""),
+        ("proxy_on_vm_start", "i32 i32", "1"),
+        ("proxy_on_configure", "i32 i32", "1"),
+        ("proxy_on_request_headers", "i32 i32 i32", "0"),
+        ("proxy_on_request_body", "i32 i32 i32", "0"),
+        ("proxy_on_request_trailers", "i32 i32", "0"),
+        ("proxy_on_response_headers", "i32 i32 i32", "0"),
+        ("proxy_on_response_body", "i32 i32 i32", "0"),
+        ("proxy_on_http_call_response", "i32 i32 i32 i32 i32", ""),
+        ("proxy_on_grpc_close", "i32 i32 i32", ""),
+        ("proxy_on_queue_ready", "i32 i32", ""),
+        ("proxy_on_tick", "i32", ""),
+        ("proxy_on_done", "i32", "1"),
+        ("proxy_on_log", "i32", ""),
+        ("proxy_on_delete", "i32", ""),
+    ] {
+        // What a start function may not call would end every run there.
+        let calls = if name == "_initialize" { 0 } else { u.int_in_range(0..=12)? };
+        let mut body = String::new();
+        for _ in 0..calls {
+            let function = u.choose(&functions)?;
+            let arguments = function.params.iter().map(|ty| argument(u, *ty)).collect::<Result<Vec<_>>>()?.join(" ");
+            let call = format!("(call ${} {arguments})", function.name);
+            body += &if function.results.is_empty() { call } else { format!("(drop {call})") };
+        }
+        let result = if result.is_empty() { String::new() } else { format!("(i32.const {result})") };
+        let returns = if result.is_empty() { "" } else { "(result i32)" };
+        parts += &format!(r#"(func (export "{name}") (param {params}) {returns} {body} {result})"#);
+    }
+    let data = data(u)?;
+    let place = u.choose(&["i32.const 1024", "i32.const 65535", "i32.const 0", "i32.const -1", "local.get 0"])?;
+    Ok(format!(
+        r#"(module {imports} (memory (export "memory") 1) (func (export "proxy_abi_version_0_2_1"))
+            (data (i32.const 0) "{data}")
+            (func (export "malloc") (param i32) (result i32) ({place})) {parts})"#
+    ))
+}
+
+/// A function that the host offers.
+struct Function {
+    module: &'static str,
+    name: &'static str,
+    params: &'static [ValueType],
+    results: &'static [ValueType],
+}
+
+/// All that every Envoy since 1.33 offers.
+fn functions() -> Vec<Function> {
+    let env = host_functions(AbiVersion::V0_2_1);
+    let env = env.map(|it| Function { module: it.module, name: it.name, params: it.params, results: it.results });
+    let module = "wasi_snapshot_preview1";
+    let wasi = wasi_functions(WasiSet::B);
+    let wasi = wasi.map(|it| Function { module, name: it.name, params: it.params, results: it.results });
+    env.chain(wasi).collect()
+}
+
+impl Function {
+    fn import(&self) -> String {
+        let Self { module, name, params, results } = self;
+        let types = |types: &[ValueType]| types.iter().map(|ty| format!(" {}", word(*ty))).collect::<String>();
+        format!(r#"(import "{module}" "{name}" (func ${name} (param{}) (result{})))"#, types(params), types(results))
+    }
+}
+
+/// The ABI has no others.
+fn word(ty: ValueType) -> &'static str {
+    if ty == ValueType::I64 { "i64" } else { "i32" }
+}
+
+fn argument(u: &mut Unstructured<'_>, ty: ValueType) -> Result<String> {
+    const NEAR: [i64; 14] = [0, 1, 2, 3, 4, 7, 8, 16, 1024, 65_532, 65_535, 65_536, i32::MAX as i64, -1];
+    let number = match u.int_in_range(0..=7)? {
+        0 => i64::from(u.arbitrary::<i32>()?),
+        1..=3 => u.int_in_range(0..=64)?,
+        _ => *u.choose(&NEAR)?,
+    };
+    Ok(format!("({}.const {number})", word(ty)))
+}
+
+/// What memory begins with: names that mean something, and pairs in their wire form.
+fn data(u: &mut Unstructured<'_>) -> Result<String> {
+    const WORDS: [&[u8]; 8] = [
+        b"x-a",
+        b":path",
+        b"request\0path",
+        b"cluster",
+        b":status",
+        b"wasm.x",
+        b"\x01\0\0\0\x01\0\0\0\x01\0\0\0a\0b\0",
+        b"\0\0\0\0",
+    ];
+    let mut bytes = Vec::new();
+    while bytes.len() < 96 {
+        bytes.extend_from_slice(*u.choose(&WORDS)?);
+        bytes.extend(u.arbitrary::<[u8; 2]>()?);
+    }
+    Ok(bytes.iter().map(|byte| format!("\\{byte:02x}")).collect())
+}
+
+/// Takes traffic, time, answers and a new configuration through a module. Says whether it could be started.
+fn run(wasm: &[u8]) -> bool {
+    let module = LoadedModule::new(wasm).unwrap();
+    let process = Arc::new(Process::deterministic(1));
+    process.add_cluster("cluster", ClusterState::Up);
+    let filter = |configuration: &str| {
+        let plugin = Plugin { name: "f".to_owned(), configuration: configuration.into(), ..Plugin::default() };
+        FilterSpec { module: module.clone(), plugin, failure_policy: FailurePolicy::Reload }
+    };
+    let Ok(mut proxy) = Proxy::load(&[filter("a"), filter("b")], process) else { return false };
+    for round in 0..2 {
+        request(&mut proxy);
+        for (i, callout) in proxy.take_callouts().into_iter().take(8).enumerate() {
+            let answer = match i % 3 {
+                0 => CalloutAnswer::Response(response()),
+                1 => CalloutAnswer::Unreachable,
+                _ => CalloutAnswer::Reset,
+            };
+            proxy.answer(callout.id, answer);
+        }
+        drop(proxy.take_grpc());
+        // A timer can be set to every millisecond.
+        proxy.advance(Duration::from_millis(20));
+        if round == 0 {
+            // Whether it takes it is its own business.
+            let _ = proxy.reload(&[filter("c")]);
+        }
+    }
+    true
+}
+
+fn request(proxy: &mut Proxy) {
+    let mut stream = proxy.open(Attributes::default());
+    let headers: HeaderMap =
+        [(":method", "POST"), (":path", "/"), (":authority", "a"), ("x-a", "1")].into_iter().collect();
+    let trailers: HeaderMap = [("x-t", "1")].into_iter().collect();
+    let message = WireMessage { headers, chunks: vec![b"one".to_vec(), b"two".to_vec()], trailers: Some(trailers) };
+    if let Passed::On(_) = stream.request(message) {
+        drop(stream.response(response()));
+    }
+    stream.close();
+}
+
+fn response() -> WireMessage {
+    let headers: HeaderMap = [(":status", "200"), ("x-b", "2")].into_iter().collect();
+    WireMessage::new(headers, b"three".to_vec())
+}
