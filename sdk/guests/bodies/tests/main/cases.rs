@@ -20,8 +20,8 @@ pub struct Case {
     pub pieces: bool,
 }
 
-const SMALL: &str = "banana and a tea";
-const LONGER: &str = "b<a>n<a>n<a> <a>nd <a> te<a>";
+const SMALL: &str = "banana ate a tea";
+const LONGER: &str = "b<a>n<a>n<a> <a>te <a> te<a>";
 /// Beyond the smaller of the two limits that proxies are run with here.
 const LARGE: usize = 100 << 10;
 const LIMITS: [usize; 2] = [32 << 10, 1 << 20];
