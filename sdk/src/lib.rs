@@ -60,16 +60,23 @@
 //! | [`TcpFilter`] | the same for TCP connections |
 //! | [`config`] | from JSON to a checked type, errors with a path |
 //! | [`log`] | lines in the proxy's log |
+//! | [`metrics`] | counters, gauges, histograms, with labels |
+//! | [`shared`] | values that all threads share |
+//! | [`timer`], [`clock`] | several timers; what time it is |
 //! | [`sys`] | the ABI: the only module with `unsafe` |
 //! | [`native`] | the filter on the machine's own processor |
 //! | [`runtime`] | what the attribute calls; not for filters |
 
+pub mod clock;
 pub mod config;
 pub mod log;
+pub mod metrics;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod native;
 pub mod runtime;
+pub mod shared;
 pub mod sys;
+pub mod timer;
 
 mod body;
 mod direction;

@@ -10,7 +10,8 @@ use tamis_module::ModuleInfo;
 use crate::repository::{self, module};
 
 /// Examples that are a crate, and so must have a scenario.
-const CRATES: [&str; 6] = ["block-by-path", "edit-json", "hello", "path-echo", "plain-crate", "replace-body"];
+const CRATES: [&str; 7] =
+    ["block-by-path", "counter", "edit-json", "hello", "path-echo", "plain-crate", "replace-body"];
 
 #[test]
 fn every_example_is_a_scenario_that_passes() {

@@ -7,14 +7,18 @@
 
 mod headers;
 mod root;
+mod shared;
 mod stream;
+mod time;
 
 use std::ptr;
 
 pub use headers::{MapType, add_header, header_map_pairs, remove_header, replace_header};
 pub use root::{LogLevel, environment, finished, log, property, random_u64, set_effective_context, set_property};
 pub(crate) use root::{PLUGIN_CONFIGURATION, VM_CONFIGURATION};
+pub use shared::{MetricType, define_metric, increment_metric, metric, record_metric, set_shared_data, shared_data};
 pub use stream::{StreamType, buffer, close_stream, continue_stream, send_local_response, set_buffer};
+pub use time::{monotonic_nanoseconds, set_tick_period, wall_nanoseconds};
 
 use super::memory::from_host;
 use super::{HostError, Status};
