@@ -42,7 +42,7 @@
 //!
 //! # What it does not do yet
 //!
-//! TCP filters are not run; of Envoy's foreign functions those that need keys or its registries are not found. A guest cannot hurt its host:
+//! Of Envoy's foreign functions those that need keys or its registries are not found. A guest cannot hurt its host:
 //! what it keeps and hands over is bounded, memory ends at 1 GiB, a callback
 //! at [`engine::FUEL_PER_CALLBACK`], and nothing but the proxy's functions can be reached.
 

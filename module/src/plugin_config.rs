@@ -27,7 +27,7 @@ impl FailurePolicy {
     }
 }
 
-/// Everything Envoy must know to load a module from a local file as an HTTP filter.
+/// Everything Envoy must know to load a module from a local file as a filter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PluginConfig {
     /// Name of the filter and of the plugin; it stands in Envoy's log before the module's lines.
@@ -61,6 +61,18 @@ impl PluginConfig {
             "name": self.name,
             "typed_config": {
                 "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
+                "config": self.plugin(),
+            },
+        })
+    }
+
+    /// One entry of a filter chain's `filters`: the same plugin as a network filter, which sees a connection's bytes.
+    #[must_use]
+    pub fn network_filter(&self) -> Value {
+        json!({
+            "name": self.name,
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.filters.network.wasm.v3.Wasm",
                 "config": self.plugin(),
             },
         })
@@ -150,8 +162,9 @@ mod tests {
             "failure_policy": "FAIL_CLOSED",
             "vm_config": {"runtime": "envoy.wasm.runtime.v8", "code": {"local": {"filename": "/m.wasm"}}},
         });
-        let filter = plugin().http_filter();
-        assert_eq!(filter.pointer("/typed_config/config"), Some(&config));
+        for filter in [plugin().http_filter(), plugin().network_filter()] {
+            assert_eq!(filter.pointer("/typed_config/config"), Some(&config));
+        }
     }
 
     #[test]

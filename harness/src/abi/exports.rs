@@ -12,6 +12,11 @@ pub(super) struct Exports {
     pub headers: [Headers; 2],
     pub body: Both<(u32, u32, u32)>,
     pub trailers: Both<(u32, u32)>,
+    pub new_connection: Option<TypedFunc<u32, u32>>,
+    /// Downstream and upstream data.
+    pub data: Both<(u32, u32, u32)>,
+    /// Downstream and upstream closes.
+    pub closes: [Option<TypedFunc<(u32, u32), ()>>; 2],
     pub http_call_response: Option<TypedFunc<HttpCallResponse, ()>>,
     pub grpc_initial_metadata: Option<TypedFunc<(u32, u32, u32), ()>>,
     pub grpc_message: Option<TypedFunc<(u32, u32, u32), ()>>,
@@ -73,6 +78,8 @@ impl Exports {
         let [request_headers, response_headers] = &self.headers;
         let [request_body, response_body] = &self.body;
         let [request_trailers, response_trailers] = &self.trailers;
+        let [downstream_data, upstream_data] = &self.data;
+        let [downstream_close, upstream_close] = &self.closes;
         match callback {
             Callback::ContextCreate { .. } => self.context_create.is_some(),
             Callback::VmStart { .. } => self.vm_start.is_some(),
@@ -83,6 +90,11 @@ impl Exports {
             Callback::ResponseHeaders { .. } => has_headers(response_headers),
             Callback::ResponseBody { .. } => response_body.is_some(),
             Callback::ResponseTrailers { .. } => response_trailers.is_some(),
+            Callback::NewConnection => self.new_connection.is_some(),
+            Callback::DownstreamData { .. } => downstream_data.is_some(),
+            Callback::UpstreamData { .. } => upstream_data.is_some(),
+            Callback::DownstreamClose { .. } => downstream_close.is_some(),
+            Callback::UpstreamClose { .. } => upstream_close.is_some(),
             Callback::HttpCallResponse { .. } => self.http_call_response.is_some(),
             Callback::GrpcInitialMetadata { .. } => self.grpc_initial_metadata.is_some(),
             Callback::GrpcMessage { .. } => self.grpc_message.is_some(),
@@ -112,6 +124,15 @@ impl Exports {
             trailers: [
                 optional(&mut store, instance, "proxy_on_request_trailers")?,
                 optional(&mut store, instance, "proxy_on_response_trailers")?,
+            ],
+            new_connection: optional(&mut store, instance, "proxy_on_new_connection")?,
+            data: [
+                optional(&mut store, instance, "proxy_on_downstream_data")?,
+                optional(&mut store, instance, "proxy_on_upstream_data")?,
+            ],
+            closes: [
+                optional(&mut store, instance, "proxy_on_downstream_connection_close")?,
+                optional(&mut store, instance, "proxy_on_upstream_connection_close")?,
             ],
             http_call_response: optional(&mut store, instance, "proxy_on_http_call_response")?,
             grpc_initial_metadata: optional(&mut store, instance, "proxy_on_grpc_receive_initial_metadata")?,

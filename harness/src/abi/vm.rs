@@ -42,6 +42,11 @@ pub enum Callback {
     ResponseHeaders { count: u32, end_of_stream: bool },
     ResponseBody { size: u32, end_of_stream: bool },
     ResponseTrailers { count: u32 },
+    NewConnection,
+    DownstreamData { size: u32, end_of_stream: bool },
+    UpstreamData { size: u32, end_of_stream: bool },
+    DownstreamClose { peer: u32 },
+    UpstreamClose { peer: u32 },
     HttpCallResponse { token: u32, headers: u32, body: u32, trailers: u32 },
     GrpcInitialMetadata { token: u32, count: u32 },
     GrpcMessage { token: u32, size: u32 },
@@ -281,6 +286,8 @@ impl Vm {
         let [request_headers, response_headers] = &self.exports.headers;
         let [request_body, response_body] = &self.exports.body;
         let [request_trailers, response_trailers] = &self.exports.trailers;
+        let [downstream_data, upstream_data] = &self.exports.data;
+        let [downstream_close, upstream_close] = &self.exports.closes;
         let nothing = |()| 0;
         Ok(match callback {
             Callback::ContextCreate { parent } => call!(self.exports.context_create, (id, parent)).map(nothing),
@@ -300,6 +307,15 @@ impl Vm {
                 call!(response_body, (id, size, u32::from(end_of_stream)))
             }
             Callback::ResponseTrailers { count } => call!(response_trailers, (id, count)),
+            Callback::NewConnection => call!(self.exports.new_connection, id),
+            Callback::DownstreamData { size, end_of_stream } => {
+                call!(downstream_data, (id, size, u32::from(end_of_stream)))
+            }
+            Callback::UpstreamData { size, end_of_stream } => {
+                call!(upstream_data, (id, size, u32::from(end_of_stream)))
+            }
+            Callback::DownstreamClose { peer } => call!(downstream_close, (id, peer)).map(nothing),
+            Callback::UpstreamClose { peer } => call!(upstream_close, (id, peer)).map(nothing),
             Callback::HttpCallResponse { token, headers, body, trailers } => {
                 call!(self.exports.http_call_response, (id, token, headers, body, trailers)).map(nothing)
             }
@@ -334,6 +350,11 @@ impl Callback {
             Self::ResponseHeaders { .. } => "proxy_on_response_headers",
             Self::ResponseBody { .. } => "proxy_on_response_body",
             Self::ResponseTrailers { .. } => "proxy_on_response_trailers",
+            Self::NewConnection => "proxy_on_new_connection",
+            Self::DownstreamData { .. } => "proxy_on_downstream_data",
+            Self::UpstreamData { .. } => "proxy_on_upstream_data",
+            Self::DownstreamClose { .. } => "proxy_on_downstream_connection_close",
+            Self::UpstreamClose { .. } => "proxy_on_upstream_connection_close",
             Self::HttpCallResponse { .. } => "proxy_on_http_call_response",
             Self::GrpcInitialMetadata { .. } => "proxy_on_grpc_receive_initial_metadata",
             Self::GrpcMessage { .. } => "proxy_on_grpc_receive",

@@ -9,6 +9,10 @@ pub enum Action {
     ContinueResponse(u32),
     /// `proxy_close_stream`.
     Close(u32),
+    /// `proxy_continue_stream` of a connection's bytes from the client.
+    ContinueConnection(u32),
+    /// `proxy_close_stream` of a connection.
+    CloseConnection(u32),
     /// `proxy_send_local_response`.
     Reply(u32, LocalReply),
 }
@@ -18,7 +22,12 @@ impl Action {
     #[must_use]
     pub fn context(&self) -> u32 {
         match self {
-            Self::ContinueRequest(id) | Self::ContinueResponse(id) | Self::Close(id) | Self::Reply(id, _) => *id,
+            Self::ContinueRequest(id)
+            | Self::ContinueResponse(id)
+            | Self::Close(id)
+            | Self::ContinueConnection(id)
+            | Self::CloseConnection(id)
+            | Self::Reply(id, _) => *id,
         }
     }
 }

@@ -8,12 +8,16 @@ use crate::abi::Status;
 enum Body {
     Request,
     Response,
+    Downstream,
+    Upstream,
 }
 
 impl Body {
     /// What a stream can reach of it; nothing when that is not there (rule `BUF-6`).
     fn of<'e>(self, exchange: &'e mut Exchange, visible: &Visible) -> Option<&'e mut Vec<u8>> {
         let (message, piece, held) = match self {
+            Self::Downstream => return visible.downstream.then_some(&mut exchange.downstream),
+            Self::Upstream => return visible.upstream.then_some(&mut exchange.upstream),
             Self::Request => (&mut exchange.request, visible.request_body, visible.request_held),
             Self::Response => (&mut exchange.response, visible.response_body, visible.response_held),
         };
@@ -51,6 +55,8 @@ impl VmContext {
         let body = match buffer {
             0 => Body::Request,
             1 => Body::Response,
+            2 => Body::Downstream,
+            3 => Body::Upstream,
             _ => return Err(self.buffer_length(buffer).err().unwrap_or(Status::BadArgument)),
         };
         let stream = self.stream().ok_or(Status::BadArgument)?;
@@ -72,8 +78,9 @@ impl VmContext {
         let body = match buffer {
             0 => Body::Request,
             1 => Body::Response,
-            // TCP data: never null, here always empty (rule BUF-1).
-            2 | 3 => return Ok(read(&[])),
+            // A connection's bytes: never null, empty where there are none (rule BUF-1).
+            2 => Body::Downstream,
+            3 => Body::Upstream,
             5 => return Ok(read(self.grpc_message())),
             // The VM's configuration can be read at any time (rule CFG-2).
             6 => {

@@ -12,6 +12,10 @@ pub struct Exchange {
     pub request: Message,
     /// The response.
     pub response: Message,
+    /// Of a connection: what has come from the client and has not left the chain.
+    pub downstream: Vec<u8>,
+    /// The same of the upstream.
+    pub upstream: Vec<u8>,
     /// What `proxy_set_property` stored, by its whole key (rule `PROP-6`).
     pub filter_state: BTreeMap<Vec<u8>, Vec<u8>>,
     /// What the proxy knows besides.
@@ -75,6 +79,10 @@ pub struct Visible {
     pub request_end: bool,
     /// The same of the response.
     pub response_end: bool,
+    /// A connection's bytes from the client (rule `BUF-7`).
+    pub downstream: bool,
+    /// A connection's bytes from the upstream.
+    pub upstream: bool,
     /// The log phase: maps can be read, nothing written (rule `HDR-4`).
     pub log: bool,
 }

@@ -9,6 +9,7 @@ use tamis_module::plugin_config::PluginConfig;
 const LISTENER: &str = "type.googleapis.com/envoy.config.listener.v3.Listener";
 const MANAGER: &str =
     "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
+const TCP_PROXY: &str = "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy";
 const ROUTER: &str = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router";
 
 /// One chain of filters, with a listener and an upstream of its own.
@@ -40,6 +41,28 @@ pub fn bootstrap(chains: &[Chain], listeners: &Path) -> Value {
 #[must_use]
 pub fn listeners(chains: &[Chain]) -> Value {
     json!({ "resources": chains.iter().map(listener).collect::<Vec<_>>() })
+}
+
+/// The same, but for connections: the filters are network filters, and behind them is a TCP proxy (rule `TCP-1`).
+#[must_use]
+pub fn tcp_listeners(chains: &[Chain]) -> Value {
+    json!({ "resources": chains.iter().map(tcp_listener).collect::<Vec<_>>() })
+}
+
+fn tcp_listener(chain: &Chain) -> Value {
+    let ours = chain.plugins.iter().map(PluginConfig::network_filter);
+    let proxy = json!({
+        "name": "envoy.filters.network.tcp_proxy",
+        "typed_config": { "@type": TCP_PROXY, "stat_prefix": chain.name, "cluster": chain.name },
+    });
+    let mut listener = json!({
+        "@type": LISTENER,
+        "name": chain.name,
+        "address": address(SocketAddr::from(([127, 0, 0, 1], 0))),
+        "filter_chains": [{ "filters": ours.chain([proxy]).collect::<Vec<_>>() }],
+    });
+    limit(&mut listener, chain.buffer_limit);
+    listener
 }
 
 fn listener(chain: &Chain) -> Value {

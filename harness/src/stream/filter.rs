@@ -197,6 +197,8 @@ impl Run<'_> {
             Action::ContinueRequest(_) => self.go_on(Direction::Request, index),
             Action::ContinueResponse(_) => self.go_on(Direction::Response, index),
             Action::Close(_) => self.reset(),
+            // There is no connection of its own to act on (rules LR-10, LR-11).
+            Action::ContinueConnection(_) | Action::CloseConnection(_) => {}
             Action::Reply(_, reply) => self.reply(index, reply),
         }
     }

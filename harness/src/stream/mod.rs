@@ -13,10 +13,15 @@
 //!   [`Proxy::send`], what comes out is fetched by [`Proxy::take_out`], callouts wait in [`Proxy::take_callouts`] for an
 //!   [answer](Proxy::answer).
 //!
+//! Bytes without HTTP go through the same chain as a connection: [`Proxy::connect`] begins one, [`Proxy::send_bytes`] is
+//! what either end says, [`Proxy::take_bytes`] what the other end gets.
+//!
 //! Workers of a proxy are threads, and what filters share can be touched by all of them: [`Proxy::run_together`] and
 //! [`explore`] run workers interleaved at every host call, in an order that can be repeated.
 
+mod bytes;
 mod callout;
+mod connection;
 mod filter;
 mod interleave;
 mod iterate;
@@ -31,6 +36,7 @@ mod whole;
 
 pub(crate) use callout::router_reply;
 pub use callout::{Callout, CalloutAnswer, CalloutId, GrpcAnswer, GrpcEvent, GrpcId};
+pub use connection::{ConnectionKey, End, Moved};
 pub(crate) use interleave::Baton;
 pub use interleave::{Done, Schedule, Work, explore};
 pub use proxy::{FailurePolicy, FilterSpec, LoadError, LoadedModule, Options, Proxy, StreamKey};

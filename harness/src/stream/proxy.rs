@@ -68,7 +68,7 @@ pub enum FailurePolicy {
 pub struct Proxy {
     process: Arc<Process>,
     /// The main thread first, then the workers.
-    threads: Vec<Thread>,
+    pub(super) threads: Vec<Thread>,
     options: Options,
 }
 

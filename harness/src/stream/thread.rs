@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use super::bytes::{Connection, Link, MAX_RESUMES};
 use super::callout::{CalloutAnswer, GrpcAnswer, router_reply};
 use super::proxy::{FailurePolicy, FilterSpec, LoadError, Options};
 use super::run::Run;
@@ -11,7 +12,7 @@ use super::side::Direction;
 use super::state::{FilterState, StreamState};
 use super::vms::Vms;
 use super::whole::Collector;
-use super::{Frame, Passed};
+use super::{End, Frame, Passed};
 use crate::abi::Callback;
 use crate::context::{Attributes, Exchange, LocalReply, Process, Progress};
 use crate::cost::Cost;
@@ -22,6 +23,7 @@ pub(super) struct Thread {
     pub vms: Vms,
     pub chain: Vec<Handle>,
     pub streams: BTreeMap<u64, StreamState>,
+    pub connections: BTreeMap<u64, Connection>,
     next_stream: u64,
     options: Options,
     /// There are plugins that the chain no longer has.
@@ -47,7 +49,8 @@ impl Thread {
     pub(super) fn start(filters: &[Arc<FilterSpec>], process: &Arc<Process>, index: usize, options: Options) -> Self {
         let mut vms = Vms::new(process.clone(), index, options.envoy);
         let chain = filters.iter().filter_map(|filter| vms.load(filter).ok()).collect();
-        let mut thread = Self { vms, chain, streams: BTreeMap::new(), next_stream: 1, options, retiring: false };
+        let (streams, connections) = Default::default();
+        let mut thread = Self { vms, chain, streams, connections, next_stream: 1, options, retiring: false };
         thread.settle();
         thread
     }
@@ -62,14 +65,8 @@ impl Thread {
     }
 
     /// Begins a stream: every filter gets its context's id, before its VM is entered (rule `LIFE-7`).
-    pub(super) fn open(&mut self, mut attributes: Attributes) -> u64 {
-        self.revive();
-        let clock = self.vms.clock();
-        if attributes.start_nanoseconds == 0 {
-            attributes.start_nanoseconds = clock.wall_nanoseconds();
-        }
-        let progress = Progress { opened: clock.elapsed(), ..Progress::default() };
-        let exchange = Arc::new(Mutex::new(Exchange { attributes, progress, ..Exchange::default() }));
+    pub(super) fn open(&mut self, attributes: Attributes) -> u64 {
+        let exchange = self.exchange(attributes);
         let mut state = StreamState {
             exchange: exchange.clone(),
             filters: Vec::new(),
@@ -94,9 +91,62 @@ impl Thread {
             let (request, response) = Default::default();
             state.filters.push(FilterState { handle, id, created: false, replied: false, request, response });
         }
+        let key = self.next_key();
+        self.streams.insert(key, state);
+        key
+    }
+
+    /// Begins a connection: its filters hear of it, one after the other.
+    pub(super) fn connect(&mut self, attributes: Attributes) -> u64 {
+        let exchange = self.exchange(attributes);
+        let mut connection = Connection::new(exchange.clone(), self.vms.cost());
+        for handle in &self.chain {
+            // A new connection on a failed VM: without the filter, or closed (rule FAIL-8).
+            if self.vms.failed(handle.vm) && handle.filter.failure_policy == FailurePolicy::Open {
+                continue;
+            }
+            if let Some(id) = self.vms.add_stream(handle.vm, handle.root, &exchange) {
+                connection.add(handle.clone(), id);
+            }
+        }
+        let key = self.next_key();
+        self.connections.insert(key, connection);
+        self.on_connection(key, |link| {
+            link.begin();
+        });
+        key
+    }
+
+    /// Does something with a connection.
+    pub(super) fn on_connection(&mut self, key: u64, act: impl FnOnce(&mut Link<'_>)) {
+        if let Some(state) = self.connections.get_mut(&key) {
+            act(&mut Link { vms: &mut self.vms, state, buffer_limit: self.options.buffer_limit });
+        }
+        self.settle();
+    }
+
+    /// Forgets a connection; one that is open is broken off by its client. Says what the thread has spent since it began.
+    pub(super) fn forget(&mut self, key: u64) -> Cost {
+        self.on_connection(key, |link| link.break_off(End::Client));
+        let Some(connection) = self.connections.remove(&key) else { return Cost::default() };
+        self.retire();
+        self.vms.cost() - connection.cost_before
+    }
+
+    /// A new stream's, on a thread whose failed VMs had their chance.
+    fn exchange(&mut self, mut attributes: Attributes) -> Arc<Mutex<Exchange>> {
+        self.revive();
+        let clock = self.vms.clock();
+        if attributes.start_nanoseconds == 0 {
+            attributes.start_nanoseconds = clock.wall_nanoseconds();
+        }
+        let progress = Progress { opened: clock.elapsed(), ..Progress::default() };
+        Arc::new(Mutex::new(Exchange { attributes, progress, ..Exchange::default() }))
+    }
+
+    fn next_key(&mut self) -> u64 {
         let key = self.next_stream;
         self.next_stream += 1;
-        self.streams.insert(key, state);
         key
     }
 
@@ -224,6 +274,7 @@ impl Thread {
 
     /// Does what calls have asked for about other streams than their own.
     fn settle(&mut self) {
+        let mut resumed = 0;
         while let Some((vm, action)) = self.vms.next_pending() {
             let id = action.context();
             let found = self.streams.iter_mut().find_map(|(key, state)| {
@@ -233,6 +284,15 @@ impl Thread {
             if let Some((key, state, index)) = found {
                 Run { vms: &mut self.vms, state, buffer_limit: self.options.buffer_limit }.act(index, action);
                 self.tell_if_over(key);
+                continue;
+            }
+            let found = self.connections.values_mut().find_map(|state| Some((state.find(vm, id)?, state)));
+            // Guests that resume each other without end are not followed.
+            resumed += 1;
+            if let Some((index, state)) = found
+                && resumed <= MAX_RESUMES
+            {
+                Link { vms: &mut self.vms, state, buffer_limit: self.options.buffer_limit }.act(index, &action);
             }
         }
     }
@@ -255,7 +315,8 @@ impl Thread {
             |handles: &[&Handle], root: (usize, u32)| handles.iter().any(|handle| (handle.vm, handle.root) == root);
         let chain = self.chain.iter().collect::<Vec<_>>();
         let streams = self.streams.values().flat_map(|state| state.filters.iter().map(|filter| &filter.handle));
-        let streams = streams.collect::<Vec<_>>();
+        let connections = self.connections.values().flat_map(Connection::handles);
+        let streams = streams.chain(connections).collect::<Vec<_>>();
         let old = self.vms.roots().into_iter().filter(|root| !has(&chain, *root)).collect::<Vec<_>>();
         let unused = old.iter().copied().filter(|root| !has(&streams, *root)).collect::<Vec<_>>();
         for (vm, root) in unused {

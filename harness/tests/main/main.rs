@@ -11,6 +11,7 @@
 
 mod both;
 mod conformance;
+mod connections;
 mod envoy;
 mod fuzz;
 mod gate;

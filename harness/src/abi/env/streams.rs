@@ -40,7 +40,7 @@ pub(super) fn link_streams(linker: &mut Linker<VmState>) -> Result<()> {
             })))
         },
     )?;
-    // Downstream (2) resumes a TCP connection, upstream (3) is not to be had (rule LR-11).
+    // Downstream (2) resumes a connection and means nothing to an HTTP stream; upstream (3) is not to be had (rule LR-11).
     linker.func_wrap("env", "proxy_continue_stream", |mut c: Guest<'_>, kind: u32| -> Result<u32> {
         if c.enter("proxy_continue_stream", Scalar)? {
             return DENIED;
@@ -52,7 +52,7 @@ pub(super) fn link_streams(linker: &mut Linker<VmState>) -> Result<()> {
                 context.forget_request();
                 context.defer(if kind == 0 { Action::ContinueRequest } else { Action::ContinueResponse });
             }
-            2 => {}
+            2 => context.defer(Action::ContinueConnection),
             3 => return Ok(Status::Unimplemented.word()),
             _ => return Ok(Status::BadArgument.word()),
         }
@@ -67,8 +67,11 @@ pub(super) fn link_streams(linker: &mut Linker<VmState>) -> Result<()> {
                 c.data_mut().context.defer(Action::Close);
                 Status::Ok.word()
             }
-            // Connections: an HTTP stream does not mind (rule LR-10).
-            2 | 3 => Status::Ok.word(),
+            // Either end of a connection closes all of it; an HTTP stream does not mind (rule LR-10).
+            2 | 3 => {
+                c.data_mut().context.defer(Action::CloseConnection);
+                Status::Ok.word()
+            }
             _ => Status::BadArgument.word(),
         })
     })?;
