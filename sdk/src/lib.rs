@@ -60,6 +60,7 @@
 //! | [`TcpFilter`] | the same for TCP connections |
 //! | [`config`] | from JSON to a checked type, errors with a path |
 //! | [`log`] | lines in the proxy's log |
+//! | [`attributes`] | what the proxy knows of a request, with types; filter state |
 //! | [`metrics`] | counters, gauges, histograms, with labels |
 //! | [`shared`] | values that all threads share |
 //! | [`timer`], [`clock`] | several timers; what time it is |
@@ -67,6 +68,7 @@
 //! | [`native`] | the filter on the machine's own processor |
 //! | [`runtime`] | what the attribute calls; not for filters |
 
+pub mod attributes;
 pub mod clock;
 pub mod config;
 pub mod log;

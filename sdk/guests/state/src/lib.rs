@@ -1,19 +1,21 @@
 //! A filter that waits by timers and shares values: the guest of the SDK's own tests.
 //!
 //! A request to `/wait/N` waits for N milliseconds, with `/refuse/N` it is answered then; `/wait-response/N` holds the
-//! response. `/count` adds one to a shared value. Everything else goes on.
+//! response. `/count` adds one to a shared value, `/attributes` looks at every attribute. Everything else goes on.
 
 use std::time::Duration;
 
+use tamis::attributes::{self, AttributeError, filter_state};
 use tamis::metrics::{Counter, Gauge, Histogram, Metric};
 use tamis::shared::{Creation, SharedCell};
 use tamis::timer::Timers;
 use tamis::{
-    ConfigError, Filter, HeaderMap, HeaderName, HostError, NoConfig, Outcome, PluginContext, RequestHandle,
-    RequestHeaders, Response, ResponseHandle, ResponseHeaders, StreamError, clock,
+    ConfigError, Filter, HeaderMap, HeaderName, Headers, HostError, NoConfig, Outcome, PluginContext, RequestHandle,
+    RequestHeaders, Response, ResponseHandle, ResponseHeaders, Status, StreamError, clock,
 };
 
 const X_COUNT: HeaderName = HeaderName::from_static("x-count");
+const X_VALUES: HeaderName = HeaderName::from_static("x-values");
 const X_WAITED: HeaderName = HeaderName::from_static("x-waited");
 
 /// The filter.
@@ -34,9 +36,14 @@ enum Task {
     ResumeResponse(ResponseHandle),
 }
 
-/// How long the response is to wait, in milliseconds.
+/// What the response is to meet.
 #[derive(Debug, Default)]
-pub struct Wish(Option<u64>);
+pub struct Wish {
+    /// How long it is to wait, in milliseconds.
+    wait: Option<u64>,
+    /// Every attribute is looked at.
+    look: bool,
+}
 
 #[tamis::filter]
 impl Filter for State {
@@ -63,6 +70,10 @@ impl Filter for State {
         if path == "/count" {
             return self.add_one(request);
         }
+        if path == "/attributes" {
+            wish.look = true;
+            return shown(request.headers(), ("request", self.values_of_request()));
+        }
         let Some((what, Ok(time))) =
             path.trim_start_matches('/').split_once('/').map(|(what, time)| (what, time.parse()))
         else {
@@ -73,7 +84,7 @@ impl Filter for State {
             ("wait", Ok(now)) => Task::Resume(handle, now),
             ("refuse", _) => Task::Refuse(handle),
             ("wait-response", _) => {
-                wish.0 = Some(time);
+                wish.wait = Some(time);
                 return Outcome::Continue;
             }
             _ => return Outcome::Continue,
@@ -89,7 +100,10 @@ impl Filter for State {
     }
 
     fn response_headers(&self, wish: &mut Wish, response: &mut ResponseHeaders) -> Outcome {
-        let Some(time) = wish.0 else { return Outcome::Continue };
+        if wish.look {
+            return shown(response.headers(), ("response", self.values_of_response()));
+        }
+        let Some(time) = wish.wait else { return Outcome::Continue };
         let (paused, handle) = response.pause();
         match self.timers.after(Duration::from_millis(time), Task::ResumeResponse(handle)) {
             Ok(_) => paused.into(),
@@ -134,6 +148,28 @@ impl State {
         self.waiting.set(self.timers.len() as u64)
     }
 
+    fn values_of_request(&self) -> Result<String, AttributeError> {
+        filter_state::set("seen", b"yes")?;
+        let path = attributes::REQUEST_PATH.get()?.unwrap_or_default();
+        let size = attributes::REQUEST_SIZE.get()?;
+        let agent =
+            attributes::REQUEST_HEADERS.get()?.and_then(|headers| headers.get(b"user-agent").map(<[u8]>::to_vec));
+        let mtls = attributes::CONNECTION_MTLS.get()?;
+        let raw = attributes::raw(&["request", "method"])?.unwrap_or_default();
+        let texts = [path, agent.unwrap_or_default(), raw].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        let began = attributes::REQUEST_TIME.get()?.unwrap_or_default();
+        let age = clock::wall()?.checked_sub(began).is_some_and(|age| age < Duration::from_secs(60));
+        Ok(format!("{} size {size:?} mtls {mtls:?} recent {age}", texts.join(" ")))
+    }
+
+    fn values_of_response(&self) -> Result<String, AttributeError> {
+        let code = attributes::RESPONSE_CODE.get()?;
+        let gone = attributes::REQUEST_PATH.get()?;
+        let metadata = attributes::XDS_UPSTREAM_HOST_METADATA.get()?;
+        let seen = filter_state::get("seen")?.unwrap_or_default();
+        Ok(format!("code {code:?} path {gone:?} metadata {metadata:?} seen {}", String::from_utf8_lossy(&seen)))
+    }
+
     fn add_one(&self, request: &mut RequestHeaders) -> Outcome {
         let mut new = 0_u64;
         let result = self.count.update(|old| {
@@ -144,5 +180,26 @@ impl State {
             Ok(_) => request.headers().set(&X_COUNT, new.to_string().as_bytes()).into(),
             Err(error) => Response::new(500).body(error.to_string()).into(),
         }
+    }
+}
+
+/// Shows what was read in a header, and logs which attributes are there, and which of them have another form than the list
+/// says.
+fn shown(headers: &mut Headers, (phase, values): (&str, Result<String, AttributeError>)) -> Outcome {
+    for entry in attributes::LIST {
+        match attributes::raw(&entry.name.split('.').collect::<Vec<_>>()) {
+            Ok(Some(bytes)) if (entry.fits)(bytes.clone()) => {
+                tamis::log::info(format_args!("{phase}: {} is a {}", entry.name, entry.kind));
+            }
+            Ok(Some(bytes)) => tamis::log::error(format_args!("{phase}: wrong form: {} {bytes:?}", entry.name)),
+            Ok(None) => {}
+            // A value that is null.
+            Err(error) if error.status() == Status::SERIALIZATION_FAILURE => {}
+            Err(error) => tamis::log::error(format_args!("{phase}: wrong answer: {} {error}", entry.name)),
+        }
+    }
+    match values {
+        Ok(values) => headers.set(&X_VALUES, values.as_bytes()).into(),
+        Err(error) => Response::new(500).body(error.to_string()).into(),
     }
 }
