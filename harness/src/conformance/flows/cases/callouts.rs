@@ -33,7 +33,7 @@ fn paused() -> Group {
                 ("reply", vec!["proxy_send_local_response 403 \"no\" \"denied\" \"\" -1".to_owned()]),
             ] {
                 // A reply to a response whose trailers have come ends Envoy (rule LR-12).
-                if end == "unknown" && then == "reply" || phase == "response_trailers" && then == "reply" {
+                if then == "reply" && (end == "unknown" || phase == "response_trailers") {
                     continue;
                 }
                 let name = format!("{}-{end}-{then}", phase.replace("@1", "").replace('_', "-"));
