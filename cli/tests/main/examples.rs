@@ -35,7 +35,8 @@ fn every_example_passes_in_a_real_envoy_and_both_engines_agree() {
         let real = report.unwrap_or_else(|error| panic!("{file}: {error}"));
         passed(scenario, &real);
         let ours = run(scenario, &mut modules).unwrap();
-        for (ours, real) in ours.exchanges.iter().zip(&real.exchanges) {
+        let run_by_both = ours.exchanges.iter().zip(&real.exchanges).filter(|(_, real)| real.not_run.is_none());
+        for (ours, real) in run_by_both {
             let lines = disagreements(&ours.observed, &real.observed);
             assert!(lines.is_empty(), "{file}: {}: {lines:#?}", ours.name);
         }
