@@ -3,6 +3,7 @@
 //! Every sub-command is a file in `commands`: its arguments, and a `run` that calls a crate and prints what came back.
 //! [`setup`] is the one part that lives here, because it is about the machine and not about filters.
 
+mod broken_pipe;
 mod commands;
 mod failure;
 mod interrupt;
@@ -21,11 +22,11 @@ struct Cli {
 }
 
 fn main() -> ExitCode {
-    match Cli::parse().command.run() {
+    broken_pipe::quietly(|| match Cli::parse().command.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("{}", failure.report());
             failure.exit_code()
         }
-    }
+    })
 }

@@ -17,7 +17,7 @@ use crate::repository::{root, target};
 /// The panicking line is the one with `shelf[at]`.
 const SOURCE: &str = r#"//! Gives what is on a shelf, and does not look how long the shelf is.
 
-use tamis::{ConfigError, Filter, HeaderMap, HeaderName, HeaderValue, Outcome, RequestHeaders};
+use tamis::{ConfigError, Filter, HeaderMap, HeaderName, HeaderValue, Outcome, PluginContext, RequestHeaders};
 
 const X_PANIC: HeaderName = HeaderName::from_static("x-panic");
 
@@ -35,7 +35,7 @@ pub struct Shelf(Config);
 impl Filter for Shelf {
     type Config = Config;
 
-    fn new(config: Config) -> Result<Self, ConfigError> {
+    fn new(config: Config, _: &PluginContext) -> Result<Self, ConfigError> {
         Ok(Self(config))
     }
 

@@ -1,4 +1,4 @@
-//! Ctrl-C.
+//! Commands that are cut short: Ctrl-C, and an output that nobody reads.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
@@ -18,6 +18,16 @@ use crate::repository::{module, root, started};
 
 /// Until a line is printed, and until the end: a command takes seconds, on a machine under load more.
 const LIMIT: Duration = Duration::from_secs(40);
+
+#[test]
+fn an_output_that_nobody_reads_is_no_fault() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut inspect = tamis(&root(), &["inspect", module("hello").to_str().unwrap()]);
+    let ended = inspect.stdout(writer).stderr(Stdio::piped()).output().unwrap();
+    assert_eq!(ended.status.code(), Some(141), "{ended:?}");
+    assert_eq!(String::from_utf8_lossy(&ended.stderr), "");
+}
 
 #[test]
 fn an_interrupted_demo_leaves_no_process() {

@@ -122,7 +122,7 @@ fn data(u: &mut Unstructured<'_>) -> Result<String> {
     ];
     let mut bytes = Vec::new();
     while bytes.len() < 96 {
-        bytes.extend_from_slice(*u.choose(&WORDS)?);
+        bytes.extend_from_slice(u.choose(&WORDS)?);
         bytes.extend(u.arbitrary::<[u8; 2]>()?);
     }
     Ok(bytes.iter().map(|byte| format!("\\{byte:02x}")).collect())
