@@ -77,7 +77,7 @@ fn modules() -> Result<String, Failure> {
             ),
         );
     }
-    text.push_str("\nMost of what goes is line tables, names, and the JSON Schema with what makes it.\n");
+    text.push_str("\nWhat goes is line tables and names. What a module says of itself comes from a second build, and none of its code is shipped.\n");
     Ok(text)
 }
 
