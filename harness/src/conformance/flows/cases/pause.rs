@@ -1,5 +1,5 @@
-//! Pauses: each result of each phase, in both directions, and every way to go on. They run rules BODY-1 to BODY-10, HDR-1,
-//! HDR-2, BUF-6 and LR-10.
+//! Pauses: each result of each phase, in both directions, and every way to go on. They run rules BODY-1 to BODY-10,
+//! BODY-17, HDR-1, HDR-2, BUF-6 and LR-10.
 
 use super::build::FlowBuilder;
 use super::{Builder, REQUEST, RESPONSE, SHAPES, Way, exchange};
