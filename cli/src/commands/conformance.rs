@@ -81,10 +81,10 @@ impl Conformance {
         }
         print!("{}\n{}", compare::table(&outcomes), flows::table::table(&streams));
         if self.all {
-            let (calls, flows) = (compare::explained(&outcomes, &known), flows::table::explained(&streams, &known));
-            for (entry, _) in
-                known.iter().zip(calls.iter().zip(flows)).filter(|(_, (a, b))| a.is_empty() && b.is_empty())
-            {
+            let calls = outcomes.iter().flat_map(compare::Outcome::explained);
+            let found = calls.chain(streams.iter().flat_map(flows::Outcome::explained));
+            let counts = compare::explained(&known, found);
+            for (entry, _) in known.iter().zip(counts).filter(|(_, counts)| counts.is_empty()) {
                 println!(
                     "explains nothing any more, remove it from {}: {}{} ({})",
                     self.known.display(),

@@ -9,7 +9,6 @@ use serde::Deserialize;
 use super::batch::{PHASES, Place};
 use super::{Batch, ConformanceError, Line, Lines, emulated, flows, normal, real};
 use crate::envoy::EnvoyBinary;
-use crate::stream::LoadedModule;
 
 /// The VM whose lines are counted: the worker's. The canary's and the main thread's are compared and not counted again.
 const WORKER: usize = 2;
@@ -83,10 +82,7 @@ pub fn run(
     batches: &[Batch],
     known: &[Known],
 ) -> Result<Outcome, ConformanceError> {
-    let system = |error| ConformanceError::System { what: "cannot read the probe", error };
-    let bytes = std::fs::read(module).map_err(system)?;
-    let loaded =
-        LoadedModule::new(&bytes).map_err(|error| ConformanceError::Harness { batch: String::new(), error })?;
+    let loaded = super::probe(module)?;
     let envoy = binary.version().parse()?;
     let mut harness = emulated::run(&loaded, batches, envoy)?;
     let mut envoy = real::run(binary, module, batches)?;
@@ -106,6 +102,11 @@ impl Outcome {
     /// Differences that no entry of the list explains.
     pub fn unexplained(&self) -> impl Iterator<Item = &Difference> {
         self.differences.iter().filter(|difference| difference.known.is_none())
+    }
+
+    /// Version and place in the list of every difference that an entry explains.
+    pub fn explained(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.differences.iter().filter_map(|difference| Some((self.version.as_str(), difference.known?)))
     }
 
     /// How many cases are the same, differ, and differ with an explanation. A difference where nothing is counted, as in the
@@ -210,7 +211,8 @@ pub fn page(outcomes: &[Outcome], streams: &[flows::Outcome], known: &[Known]) -
          | call | phases | differences | rule | why |\n|---|---|---|---|---|\n",
         table(outcomes)
     );
-    for (entry, counts) in known.iter().zip(explained(outcomes, known)).filter(|(entry, _)| entry.flows.is_empty()) {
+    let counts = explained(known, outcomes.iter().flat_map(Outcome::explained));
+    for (entry, counts) in known.iter().zip(counts).filter(|(entry, _)| entry.flows.is_empty()) {
         let phases = if entry.phases.is_empty() { "all".to_owned() } else { entry.phases.join(", ") };
         let name = |call: &String| if call.is_empty() { "the callback itself".to_owned() } else { format!("`{call}`") };
         let call = entry.calls.iter().map(name).collect::<Vec<_>>().join(", ");
@@ -227,15 +229,14 @@ pub fn page(outcomes: &[Outcome], streams: &[flows::Outcome], known: &[Known]) -
     text
 }
 
-/// How many differences each entry of the list explains, by version.
+/// How many differences each entry of the list explains, by version. `found` has a version and an entry's place for every
+/// difference that one explains: see [`Outcome::explained`] and [`flows::Outcome::explained`].
 #[must_use]
-pub fn explained(outcomes: &[Outcome], known: &[Known]) -> Vec<BTreeMap<String, usize>> {
+pub fn explained<'o>(known: &[Known], found: impl Iterator<Item = (&'o str, usize)>) -> Vec<BTreeMap<&'o str, usize>> {
     let mut counts = vec![BTreeMap::new(); known.len()];
-    for outcome in outcomes {
-        for place in outcome.differences.iter().filter_map(|difference| difference.known) {
-            if let Some(count) = counts.get_mut(place) {
-                *count.entry(outcome.version.clone()).or_default() += 1;
-            }
+    for (version, place) in found {
+        if let Some(count) = counts.get_mut(place) {
+            *count.entry(version).or_default() += 1;
         }
     }
     counts

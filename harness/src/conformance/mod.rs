@@ -28,6 +28,10 @@ pub use batch::{Batch, Exchange, Line, Lines};
 pub use cases::batches;
 pub use compare::{Difference, Known, Outcome, run};
 
+use std::path::Path;
+
+use crate::stream::LoadedModule;
+
 /// Why a comparison could not be made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -68,4 +72,11 @@ pub enum ConformanceError {
         /// What the system said.
         error: std::io::Error,
     },
+}
+
+/// Loads the probe for the harness.
+fn probe(module: &Path) -> Result<LoadedModule, ConformanceError> {
+    let system = |error| ConformanceError::System { what: "cannot read the probe", error };
+    let bytes = std::fs::read(module).map_err(system)?;
+    LoadedModule::new(&bytes).map_err(|error| ConformanceError::Harness { batch: String::new(), error })
 }

@@ -133,10 +133,7 @@ pub fn run(
     groups: &[Group],
     known: &[Known],
 ) -> Result<Outcome, ConformanceError> {
-    let system = |error| ConformanceError::System { what: "cannot read the probe", error };
-    let bytes = std::fs::read(module).map_err(system)?;
-    let loaded =
-        LoadedModule::new(&bytes).map_err(|error| ConformanceError::Harness { batch: String::new(), error })?;
+    let loaded = super::probe(module)?;
     let version = binary.version().to_owned();
     let envoy = version.parse()?;
     let mut outcome = Outcome { version, groups: (groups.len(), groups.len()), cases: 0, differences: Vec::new() };
@@ -189,6 +186,11 @@ impl Outcome {
     /// Differences that no entry of the list explains.
     pub fn unexplained(&self) -> impl Iterator<Item = &Difference> {
         self.differences.iter().filter(|difference| difference.known.is_none())
+    }
+
+    /// Version and place in the list of every difference that an entry explains.
+    pub fn explained(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.differences.iter().filter_map(|difference| Some((self.version.as_str(), difference.known?)))
     }
 }
 

@@ -1,10 +1,9 @@
 //! The second set in the table and on its page.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use super::{Difference, Outcome};
-use crate::conformance::compare::Known;
+use crate::conformance::compare::{Known, explained};
 
 impl Outcome {
     /// How many flows are the same, differ, and differ with an explanation.
@@ -46,7 +45,8 @@ pub fn section(outcomes: &[Outcome], known: &[Known]) -> String {
         table(outcomes)
     );
     let mut rows = String::new();
-    for (entry, counts) in known.iter().zip(explained(outcomes, known)).filter(|(entry, _)| !entry.flows.is_empty()) {
+    let counts = explained(known, outcomes.iter().flat_map(Outcome::explained));
+    for (entry, counts) in known.iter().zip(counts).filter(|(entry, _)| !entry.flows.is_empty()) {
         let names = entry.flows.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
         let count: usize = counts.values().sum();
         rows.push_str(&format!("| {names} | {count} | {} | {} |\n", entry.rule, entry.why));
@@ -58,18 +58,4 @@ pub fn section(outcomes: &[Outcome], known: &[Known]) -> String {
         text.push_str(&rows);
     }
     text
-}
-
-/// How many differences each entry of the list explains, by version.
-#[must_use]
-pub fn explained(outcomes: &[Outcome], known: &[Known]) -> Vec<BTreeMap<String, usize>> {
-    let mut counts = vec![BTreeMap::new(); known.len()];
-    for outcome in outcomes {
-        for place in outcome.differences.iter().filter_map(|difference| difference.known) {
-            if let Some(count) = counts.get_mut(place) {
-                *count.entry(outcome.version.clone()).or_default() += 1;
-            }
-        }
-    }
-    counts
 }
