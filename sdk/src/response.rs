@@ -65,11 +65,11 @@ impl Response {
 
     /// Hands it to the proxy, which sends it when the phase has returned.
     pub(crate) fn send(&self) -> Result<(), HostError> {
-        let good = |(_, value): &&(HeaderName, Vec<u8>)| is_sendable(value);
-        if !self.headers.iter().all(|header| good(&header)) {
+        let headers = self.headers.iter().map(|(name, value)| (name.as_bytes(), value.as_slice()));
+        let headers = headers.filter(|(_, value)| is_sendable(value)).collect::<Vec<_>>();
+        if headers.len() < self.headers.len() {
             sys::log(sys::LogLevel::ERROR, "a header of the answer has CR, LF or NUL in its value and is left out");
         }
-        let headers = self.headers.iter().filter(good).map(|(name, value)| (name.as_bytes(), value.as_slice()));
         let grpc_status = self.grpc_status.map_or(-1, |status| i32::from(status.0));
         sys::send_local_response(self.status, self.details, headers, &self.body, grpc_status)
     }

@@ -11,15 +11,18 @@ pub(crate) fn join(parts: &[&str]) -> String {
 /// A number in decimal.
 #[inline(never)]
 pub(crate) fn decimal(number: u64) -> String {
-    let mut digits = Vec::new();
-    let mut rest = number;
-    loop {
-        digits.push(char::from(b'0' + (rest % 10) as u8));
-        rest /= 10;
+    let mut digits = [b'0'; 20];
+    let (mut rest, mut unused) = (number, digits.len());
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (rest % 10) as u8;
+        (rest, unused) = (rest / 10, unused - 1);
         if rest == 0 {
-            return digits.iter().rev().collect();
+            break;
         }
     }
+    let mut text = String::with_capacity(digits.len());
+    digits.iter().skip(unused).for_each(|digit| text.push(char::from(*digit)));
+    text
 }
 
 /// A number in hexadecimal, 16 digits.

@@ -27,6 +27,6 @@ impl Filter for Hello {
     }
 
     fn response_headers(&self, _: &mut (), response: &mut ResponseHeaders) -> Outcome {
-        response.headers().set(&X_HELLO, self.0.greeting.as_bytes()).into()
+        response.headers().set_value(&X_HELLO, &self.0.greeting).into()
     }
 }

@@ -66,10 +66,10 @@ impl HeaderEdits {
             headers.remove(&name.0)?;
         }
         for NameValue { name, value } in &self.set {
-            headers.set(&name.0, value.as_bytes())?;
+            headers.set_value(&name.0, value)?;
         }
         for NameValue { name, value } in &self.add {
-            headers.add(&name.0, value.as_bytes())?;
+            headers.add_value(&name.0, value)?;
         }
         Ok(())
     }

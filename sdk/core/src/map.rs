@@ -1,6 +1,6 @@
 //! What can be asked of a header map.
 
-use crate::HeaderName;
+use crate::{HeaderName, HeaderValue};
 
 /// A header map that can be read and changed: the proxy's own during a phase, or [`MemoryHeaders`] in a test.
 ///
@@ -29,6 +29,24 @@ pub trait HeaderMap {
     ///
     /// When the map refuses it.
     fn add(&mut self, name: &HeaderName, value: &[u8]) -> Result<(), Self::Error>;
+
+    /// [`set`](Self::set) with a value that was checked when it was read, and is not looked at again.
+    ///
+    /// # Errors
+    ///
+    /// When the map refuses it.
+    fn set_value(&mut self, name: &HeaderName, value: &HeaderValue) -> Result<(), Self::Error> {
+        self.set(name, value.as_bytes())
+    }
+
+    /// [`add`](Self::add) with a value that was checked when it was read, and is not looked at again.
+    ///
+    /// # Errors
+    ///
+    /// When the map refuses it.
+    fn add_value(&mut self, name: &HeaderName, value: &HeaderValue) -> Result<(), Self::Error> {
+        self.add(name, value.as_bytes())
+    }
 
     /// Takes all values of `name` away; absent is fine.
     ///

@@ -35,14 +35,10 @@ pub struct NoConfig;
 
 impl Configuration for NoConfig {
     fn read(json: &[u8]) -> Result<Self, ConfigError> {
-        let mut rest = json.trim_ascii();
-        if let Some(inner) = rest.strip_prefix(b"{").and_then(|rest| rest.strip_suffix(b"}")) {
-            rest = inner.trim_ascii();
-        }
-        if rest.is_empty() {
-            Ok(Self)
-        } else {
-            Err(ConfigError::new("", "this filter has no configuration: expected `{}`"))
+        let mut bytes = json.iter().filter(|byte| !byte.is_ascii_whitespace());
+        match (bytes.next(), bytes.next(), bytes.next()) {
+            (None, ..) | (Some(b'{'), Some(b'}'), None) => Ok(Self),
+            _ => Err(ConfigError::new("", "this filter has no configuration: expected `{}`")),
         }
     }
 

@@ -1,20 +1,21 @@
 //! The bodies of the exports that every kind of filter has.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::rc::Rc;
 
+use super::brief::Brief;
 use super::plugins::Plugins;
 use super::streams::{Bodies, Kept, Unkept};
-use super::{Kind, Plugin};
+use super::{Plugin, perform};
 use crate::body::Memory;
 use crate::{Configuration, PluginContext, Shutdown, handle, sys};
 
 /// One filter's plugins and streams in one VM.
 #[derive(Debug)]
 pub struct Runtime<F: Plugin> {
-    plugins: RefCell<Plugins<F>>,
-    kept: RefCell<Kept<F::State>>,
-    unkept: RefCell<Unkept>,
+    plugins: Brief<Plugins<F>>,
+    kept: Brief<Kept<F::State>>,
+    unkept: Brief<Unkept>,
     /// What the bodies of all streams occupy, in bytes.
     body_bytes: Cell<usize>,
 }
@@ -25,9 +26,9 @@ impl<F: Plugin> Runtime<F> {
     #[allow(clippy::new_without_default, reason = "made in a constant")]
     pub const fn new() -> Self {
         Self {
-            plugins: RefCell::new(Plugins::new()),
-            kept: RefCell::new(Kept::new()),
-            unkept: RefCell::new(Unkept::new()),
+            plugins: Brief::new(Plugins::new()),
+            kept: Brief::new(Kept::new()),
+            unkept: Brief::new(Unkept::new()),
             body_bytes: Cell::new(0),
         }
     }
@@ -36,11 +37,11 @@ impl<F: Plugin> Runtime<F> {
     pub fn context_create(&self, id: u32, parent: u32) {
         if parent == 0 {
             install_panic_hook();
-            self.plugins.borrow_mut().create(id);
+            self.plugins.with(|plugins| plugins.create(id));
         } else if F::KEEPS {
-            self.kept.borrow_mut().create(id, parent);
-        } else if self.plugins.borrow().several() {
-            self.unkept.borrow_mut().create(id, parent, F::LATER);
+            self.kept.with(|kept| kept.create(id, parent));
+        } else if self.plugins.with(|plugins| plugins.several()) == Some(true) {
+            self.unkept.with(|unkept| unkept.create(id, parent, F::LATER));
         }
     }
 
@@ -49,9 +50,9 @@ impl<F: Plugin> Runtime<F> {
         handle::entered(root);
         match Self::plugin(size) {
             Ok(plugin) => {
-                self.plugins.borrow_mut().configure(root, plugin);
+                let kept = self.plugins.with(|plugins| plugins.configure(root, plugin));
                 crate::log::parts(sys::LogLevel::INFO, &[F::ABOUT.name, " ", F::ABOUT.version, " configured"]);
-                1
+                u32::from(kept.is_some())
             }
             Err(message) => {
                 sys::log(sys::LogLevel::ERROR, &message);
@@ -71,8 +72,7 @@ impl<F: Plugin> Runtime<F> {
     /// `proxy_on_done`: a stream, whose answer does not count, or a plugin; 0 asks for time.
     pub fn done(&self, id: u32) -> u32 {
         handle::entered(id);
-        let is_root = self.plugins.borrow().is_root(id);
-        match self.get(Some(id)).filter(|_| is_root) {
+        match self.get(Some(id)) {
             Some(plugin) if plugin.shutdown(&PluginContext::new()) == Shutdown::Later => 0,
             _ => 1,
         }
@@ -80,11 +80,9 @@ impl<F: Plugin> Runtime<F> {
 
     /// `proxy_on_delete`: a stream, or a plugin.
     pub fn delete(&self, id: u32) {
-        let mut plugins = self.plugins.borrow_mut();
-        if plugins.is_root(id) {
-            plugins.delete(id);
-        } else {
-            let freed = self.kept.borrow_mut().delete(id);
+        if self.plugins.with(|plugins| plugins.delete(id)) == Some(false)
+            && let Some(freed) = self.kept.with(|kept| kept.delete(id))
+        {
             self.body_bytes.set(self.body_bytes.get().saturating_sub(freed));
         }
     }
@@ -111,12 +109,7 @@ impl<F: Plugin> Runtime<F> {
         run: impl FnOnce(&F, &mut F::State, &mut Option<Box<Bodies>>) -> u32,
     ) -> u32 {
         self.enter(id, run).unwrap_or_else(|| {
-            sys::log(sys::LogLevel::ERROR, "a stream belongs to no plugin; refusing it");
-            // Even this may be refused; the stream then waits for the proxy's own timeout.
-            let _ = match F::KIND {
-                Kind::Http => sys::send_local_response(500, "tamis_unknown_plugin", [], &[], -1),
-                Kind::Tcp => sys::close_stream(sys::StreamType::DOWNSTREAM),
-            };
+            perform::refuse(F::KIND);
             stop
         })
     }
@@ -130,21 +123,18 @@ impl<F: Plugin> Runtime<F> {
     ) -> Option<T> {
         handle::entered(id);
         if F::KEEPS {
-            let (root, mut state, mut bodies) = self.kept.borrow_mut().take(id)?;
+            let (root, mut state, mut bodies) = self.kept.with(|kept| kept.take(id))??;
             let result = self.get(Some(root)).map(|filter| run(&filter, &mut state, &mut bodies));
-            self.kept.borrow_mut().put(id, state, bodies);
+            self.kept.with(|kept| kept.put(id, state, bodies));
             return result;
         }
-        let (several, first) = {
-            let plugins = self.plugins.borrow();
-            (plugins.several(), plugins.first())
-        };
-        let root = if several { self.unkept.borrow_mut().root(id, first) } else { first };
+        let (several, first) = self.plugins.with(|plugins| (plugins.several(), plugins.first()))?;
+        let root = if several { self.unkept.with(|unkept| unkept.root(id, first))? } else { first };
         Some(run(&*self.get(root)?, &mut F::State::default(), &mut None))
     }
 
     fn get(&self, root: Option<u32>) -> Option<Rc<F>> {
-        self.plugins.borrow().get(root?)
+        self.plugins.with(|plugins| plugins.get(root?))?
     }
 }
 
@@ -165,7 +155,7 @@ fn install_panic_hook() {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{About, HttpBodies};
+    use super::super::{About, HttpBodies, Kind};
     use super::*;
     use crate::{ConfigError, Filter, Outcome, RequestHeaders, ResponseHeaders};
 
@@ -256,7 +246,7 @@ mod tests {
             runtime.context_create(stream, 1);
         }
         assert_eq!(seen(runtime.response_headers(2, 1)), Some(101));
-        assert_eq!(runtime.unkept.borrow().created(), 0, "nothing was noted");
+        assert_eq!(runtime.unkept.with(|unkept| unkept.created()), Some(0), "nothing was noted");
     }
 
     #[test]

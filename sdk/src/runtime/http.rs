@@ -137,10 +137,15 @@ impl<F: Filter + Plugin<State = <F as Filter>::Stream>> Runtime<F> {
 }
 
 /// Performs what a phase of headers has decided.
+#[inline]
 fn headers_done(direction: Direction, outcome: Outcome) -> u32 {
+    // A filter that always goes on has none of the rest in its module.
+    if let Outcome::Continue = outcome { CONTINUE } else { stopped(direction, outcome) }
+}
+
+fn stopped(direction: Direction, outcome: Outcome) -> u32 {
     match outcome {
-        Outcome::Continue => return CONTINUE,
-        Outcome::Pause(_) => {}
+        Outcome::Continue | Outcome::Pause(_) => {}
         Outcome::Respond(response) => perform::respond(&response),
         Outcome::Close => perform::close(Place { direction, trailers: false }),
     }

@@ -16,6 +16,7 @@
 //!
 //! A stream whose plugin cannot be told (the host refuses properties) is answered with 500, never served by a guess.
 
+mod brief;
 mod describe;
 mod exports;
 mod http;

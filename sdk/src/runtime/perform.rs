@@ -1,5 +1,6 @@
 //! What the host is told: the results of callbacks, answers, ends.
 
+use super::Kind;
 use crate::body::{BodyState, Step, correct_length};
 use crate::sys::{self, LogLevel};
 use crate::{Direction, Headers, HostError, Response};
@@ -61,6 +62,16 @@ pub(super) fn data(step: Step, place: Place, state: &BodyState) -> u32 {
             DATA_STOP
         }
     }
+}
+
+/// Ends a stream whose plugin is not known. Even this may be refused; the stream then waits for the proxy's own timeout.
+#[cold]
+pub(super) fn refuse(kind: Kind) {
+    sys::log(LogLevel::ERROR, "a stream belongs to no plugin; refusing it");
+    let _ = match kind {
+        Kind::Http => sys::send_local_response(500, "tamis_unknown_plugin", [], &[], -1),
+        Kind::Tcp => sys::close_stream(sys::StreamType::DOWNSTREAM),
+    };
 }
 
 /// Answers the stream. When the host refuses even that, the stream stays paused until the proxy's own timeout: going on

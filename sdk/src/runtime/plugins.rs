@@ -28,10 +28,6 @@ impl<F> Plugins<F> {
         }
     }
 
-    pub(super) fn is_root(&self, id: u32) -> bool {
-        self.roots.iter().any(|(root, _)| *root == id)
-    }
-
     /// A root context got a (new) configuration.
     pub(super) fn configure(&mut self, root: RootId, plugin: F) {
         self.create(root);
@@ -40,8 +36,11 @@ impl<F> Plugins<F> {
         }
     }
 
-    pub(super) fn delete(&mut self, root: RootId) {
+    /// Forgets a plugin; whether there was one.
+    pub(super) fn delete(&mut self, root: RootId) -> bool {
+        let before = self.roots.len();
         self.roots.retain(|(id, _)| *id != root);
+        self.roots.len() < before
     }
 
     pub(super) fn get(&self, root: RootId) -> Option<Rc<F>> {

@@ -80,15 +80,15 @@ impl<S: Default> Kept<S> {
 pub(super) struct Unkept {
     /// The stream that was created last, with its plugin.
     created: (u32, RootId),
-    /// Part of the property's name: other VMs in the same chain number their streams alike.
-    token: Option<u64>,
+    /// How a property's name begins, with a number that nobody can guess: other VMs in the same chain count their streams alike.
+    prefix: Option<String>,
     /// Whether the host ever refused to keep a number: a missing one then says nothing.
     refused: bool,
 }
 
 impl Unkept {
     pub(super) const fn new() -> Self {
-        Self { created: (0, 0), token: None, refused: false }
+        Self { created: (0, 0), prefix: None, refused: false }
     }
 
     /// The stream that was created last.
@@ -124,10 +124,10 @@ impl Unkept {
     }
 
     fn property(&mut self, stream: u32) -> Option<Vec<u8>> {
-        if self.token.is_none() {
-            self.token = sys::random_u64();
+        if self.prefix.is_none() {
+            self.prefix = Some(join(&["tamis.", &hex(sys::random_u64()?), "."]));
         }
-        Some(join(&["tamis.", &hex(self.token?), ".", &decimal(u64::from(stream))]).into_bytes())
+        Some(join(&[self.prefix.as_ref()?, &decimal(u64::from(stream))]).into_bytes())
     }
 }
 

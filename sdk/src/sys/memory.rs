@@ -2,6 +2,12 @@
 
 use std::alloc::Layout;
 
+/// The module's heap. Rust's own allocator for wasm has more code than the rest of a small filter.
+#[cfg(all(target_arch = "wasm32", feature = "allocator"))]
+#[global_allocator]
+static HEAP: super::heap::Heap<talc::wasm::WasmDynamicTalc> =
+    super::heap::Heap::new(talc::wasm::new_wasm_dynamic_allocator());
+
 /// Allocates `size` bytes for the host to fill: what the export `proxy_on_memory_allocate` does.
 ///
 /// Returns null when there is no memory left or nothing is asked for; the host then gives its own call up (rule `MEM-2`).

@@ -12,6 +12,8 @@
 #[cfg(not(target_arch = "wasm32"))]
 mod border;
 mod calls;
+#[cfg(any(test, all(target_arch = "wasm32", feature = "allocator")))]
+mod heap;
 mod imports;
 mod memory;
 #[cfg(not(target_arch = "wasm32"))]
