@@ -1,8 +1,10 @@
 //! `tamis conformance`: the harness and real Envoys side by side; what `make conformance` runs.
 
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use tamis_harness::conformance::{self, Known, compare, flows};
+use tamis_harness::conformance::{self, Batch, ConformanceError, Known, Pool, compare, flows};
 use tamis_harness::document::parse_as;
 use tamis_harness::envoy::EnvoyBinary;
 use tamis_harness::envoy::binary::DEFAULT_VERSION;
@@ -12,6 +14,9 @@ use crate::failure::Failure;
 
 /// Every version that is compared; the newest one in full, the others by a sample unless all is asked for.
 const VERSIONS: [&str; 5] = ["1.36.4", "1.37.0", "1.38.2", "1.39.3", DEFAULT_VERSION];
+
+/// Between two lines about how far it is.
+const TOLD: Duration = Duration::from_secs(5);
 
 /// Of a sample, one batch in so many is taken.
 const SAMPLE: usize = 4;
@@ -34,6 +39,10 @@ pub struct Conformance {
     /// Which sample of the older versions is taken
     #[arg(long, default_value_t = 0)]
     seed: usize,
+
+    /// How many Envoys run at a time
+    #[arg(long, default_value_t = 8)]
+    jobs: usize,
 
     /// The most differences that are printed for one version
     #[arg(long, default_value_t = 20)]
@@ -59,25 +68,42 @@ impl Conformance {
     /// When something cannot be run, or a difference is not in the list.
     pub fn run(self) -> Result<(), Failure> {
         let known = self.known()?;
-        let (mut outcomes, mut streams) = (Vec::new(), Vec::new());
+        let (batches, groups) = (conformance::batches(), flows::groups());
+        let mut versions = Vec::new();
         for version in VERSIONS.iter().filter(|version| self.is_wanted(version)) {
             let binary = EnvoyBinary::find_version(version).map_err(|error| {
                 Failure::environment(error)
                     .hint(format_args!("`tamis setup envoy --envoy-version {version}` installs it"))
             })?;
-            let failed = |error| Failure::environment(error).hint("`make modules` builds the probe");
-            let all = conformance::batches();
-            let batches = self.chosen(version, &all, |batch| &batch.name);
-            let mut outcome = conformance::run(&binary, &self.probe, &batches, &known).map_err(failed)?;
-            outcome.batches.1 = all.len();
-            print(&outcome.version, outcome.unexplained(), self.print);
-            outcomes.push(outcome);
-            let all = flows::groups();
-            let groups = self.chosen(version, &all, |group| &group.name);
-            let mut outcome = flows::run(&binary, &self.probe, &groups, &known).map_err(failed)?;
-            outcome.groups.1 = all.len();
-            print(&outcome.version, outcome.unexplained(), self.print);
-            streams.push(outcome);
+            let batches = self.chosen(version, &batches, |batch| &batch.name);
+            let groups = self.chosen(version, &groups, |group| &group.name);
+            versions.push((binary, batches, groups));
+        }
+        let all = versions.iter().map(|(binary, batches, groups)| (binary.version(), batches.len() + groups.len()));
+        let progress = Progress::new(all);
+        let done = |version: &str, size: usize| progress.done(version, size);
+        let pool = Pool::new(self.jobs, &done);
+        let run = |binary: &EnvoyBinary, some: &[Batch], streams: &[flows::Group]| {
+            let outcome = conformance::run(binary, &self.probe, some, &known, &pool)?;
+            Ok::<_, ConformanceError>((outcome, flows::run(binary, &self.probe, streams, &known, &pool)?))
+        };
+        let run = &run;
+        let ran = std::thread::scope(|scope| {
+            let threads =
+                versions.iter().map(|(binary, batches, groups)| scope.spawn(move || run(binary, batches, groups)));
+            let threads = threads.collect::<Vec<_>>();
+            threads.into_iter().map(std::thread::ScopedJoinHandle::join).collect::<Vec<_>>()
+        });
+        let (mut outcomes, mut streams) = (Vec::new(), Vec::new());
+        for ran in ran {
+            let ran = ran.map_err(|_| Failure::environment("a version's thread has died"))?;
+            let (mut calls, mut flows) =
+                ran.map_err(|error| Failure::environment(error).hint("`make modules` builds the probe"))?;
+            (calls.batches.1, flows.groups.1) = (batches.len(), groups.len());
+            print(&calls.version, calls.unexplained(), self.print);
+            print(&flows.version, flows.unexplained(), self.print);
+            outcomes.push(calls);
+            streams.push(flows);
         }
         print!("{}\n{}", compare::table(&outcomes), flows::table::table(&streams));
         if self.all {
@@ -125,6 +151,40 @@ impl Conformance {
         let is_named = |one: &T| self.batch.is_empty() || self.batch.iter().any(|begin| name(one).starts_with(begin));
         let chosen = all.iter().enumerate().filter(|(place, _)| full || (place + offset).is_multiple_of(SAMPLE));
         chosen.map(|(_, one)| one).filter(|one| is_named(one)).cloned().collect()
+    }
+}
+
+/// What is done of each version, told every few seconds.
+struct Progress {
+    begun: Instant,
+    state: Mutex<Done>,
+}
+
+struct Done {
+    /// Version, how many batches and groups are done, and of how many.
+    versions: Vec<(String, usize, usize)>,
+    told: Instant,
+}
+
+impl Progress {
+    fn new<'v>(versions: impl Iterator<Item = (&'v str, usize)>) -> Self {
+        let versions = versions.map(|(version, all)| (version.to_owned(), 0, all)).collect();
+        let begun = Instant::now();
+        Self { begun, state: Mutex::new(Done { versions, told: begun }) }
+    }
+
+    fn done(&self, version: &str, size: usize) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let Done { versions, told } = &mut *state;
+        if let Some((_, done, _)) = versions.iter_mut().find(|(other, ..)| other == version) {
+            *done += size;
+        }
+        let is_over = versions.iter().all(|(_, done, all)| done == all);
+        if is_over || told.elapsed() >= TOLD {
+            *told = Instant::now();
+            let each = versions.iter().map(|(version, done, all)| format!("{version}: {done} of {all}"));
+            println!("==> {} s, {}", self.begun.elapsed().as_secs(), each.collect::<Vec<_>>().join(", "));
+        }
     }
 }
 

@@ -103,6 +103,14 @@ impl Batch {
         (line, format!(" {}: {end:?}", self.name))
     }
 
+    /// Whether the proxy died in one of the batch's streams.
+    pub(super) fn has_crashed(&self, lines: &Lines) -> bool {
+        (1..=self.exchanges.len()).any(|stream| {
+            let (line, text) = self.end(stream, End::Crash);
+            lines.get(&line) == Some(&text)
+        })
+    }
+
     /// Sorts the batch's log by place. A record is what stood before the message, and the message.
     pub fn sort<'a>(records: impl IntoIterator<Item = (&'a str, &'a str)>) -> Lines {
         let mut lines = Lines::new();

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::batch::{PHASES, Place};
-use super::{Batch, ConformanceError, Line, Lines, emulated, flows, normal, real};
+use super::{Batch, ConformanceError, Line, Lines, Pool, emulated, flows, normal, real};
 use crate::envoy::EnvoyBinary;
 
 /// The VM whose lines are counted: the worker's. The canary's and the main thread's are compared and not counted again.
@@ -32,9 +32,12 @@ pub struct Known {
     /// Envoy's versions; without, all.
     #[serde(default)]
     pub versions: Vec<String>,
-    /// What Envoy said; `*` stands for anything.
+    /// What Envoy said; `*` stands for anything, and nothing for nothing.
     #[serde(default = "anything")]
     pub envoy: String,
+    /// What the harness said, in the same way.
+    #[serde(default = "anything")]
+    pub harness: String,
     /// Why the two differ, and what will become of it.
     pub why: String,
     /// The rule of docs/envoy-behaviour.md that it is about.
@@ -71,7 +74,7 @@ pub struct Outcome {
     pub differences: Vec<Difference>,
 }
 
-/// Runs batches in the harness and in one Envoy.
+/// Runs batches in the harness and in one version of Envoy.
 ///
 /// # Errors
 ///
@@ -81,12 +84,17 @@ pub fn run(
     module: &Path,
     batches: &[Batch],
     known: &[Known],
+    pool: &Pool<'_>,
 ) -> Result<Outcome, ConformanceError> {
     let loaded = super::probe(module)?;
-    let envoy = binary.version().parse()?;
-    let mut harness = emulated::run(&loaded, batches, envoy)?;
-    let mut envoy = real::run(binary, module, batches)?;
     let version = binary.version().to_owned();
+    let behaviour = version.parse()?;
+    let ran = pool.run(&version, &real::jobs(batches), |some| {
+        Ok::<_, ConformanceError>((emulated::run(&loaded, some, behaviour)?, real::run(binary, module, some)?))
+    })?;
+    let (harness, envoy): (Vec<_>, Vec<_>) = ran.into_iter().unzip();
+    let mut harness = harness.into_iter().flatten().collect::<BTreeMap<_, _>>();
+    let mut envoy = envoy.into_iter().flatten().collect::<BTreeMap<_, _>>();
     let mut outcome = Outcome { version, batches: (batches.len(), batches.len()), cases: 0, differences: Vec::new() };
     for batch in batches {
         let mut ours = harness.remove(&batch.name).unwrap_or_default();
@@ -119,6 +127,10 @@ impl Outcome {
     }
 
     fn add(&mut self, batch: &Batch, ours: &mut Lines, theirs: Lines, known: &[Known]) {
+        // That Envoy has died is one difference; what it would have done after that is not known.
+        if batch.has_crashed(&theirs) {
+            ours.retain(|line, _| theirs.contains_key(line));
+        }
         let mut different = |line: Line, harness: Option<String>, envoy: Option<String>| {
             let call = batch.call(line.call).to_owned();
             let mut difference = Difference { batch: batch.name.clone(), line, call, harness, envoy, known: None };
@@ -159,6 +171,7 @@ impl Known {
             && fits(&self.batches, &difference.batch)
             && fits(&self.versions, version)
             && matches(&self.envoy, difference.envoy.as_deref().unwrap_or_default())
+            && matches(&self.harness, difference.harness.as_deref().unwrap_or_default())
     }
 }
 

@@ -17,7 +17,7 @@ use crate::stream::{FailurePolicy, FilterSpec, LoadedModule, Options, Passed, Pr
 /// [`ConformanceError::Harness`] when the probe does not load.
 pub fn run(
     module: &LoadedModule,
-    batches: &[Batch],
+    batches: &[&Batch],
     envoy: EnvoyVersion,
 ) -> Result<BTreeMap<String, Lines>, ConformanceError> {
     let process = Arc::new(Process::deterministic(1));

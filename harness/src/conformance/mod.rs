@@ -14,6 +14,7 @@
 //! | [`normal`] | what two processes may number differently |
 //! | [`flows`] | the second set: what becomes of streams |
 //! | [`compare`] | differences, those that are known, and the table |
+//! | [`pool`] | many Envoys at a time |
 
 pub mod batch;
 pub mod cases;
@@ -21,12 +22,15 @@ pub mod compare;
 pub mod emulated;
 pub mod flows;
 pub mod normal;
+pub mod pool;
 pub mod real;
 mod streams;
+mod written;
 
 pub use batch::{Batch, Exchange, Line, Lines};
 pub use cases::batches;
 pub use compare::{Difference, Known, Outcome, run};
+pub use pool::Pool;
 
 use std::path::Path;
 

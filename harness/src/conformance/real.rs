@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 use tamis_module::plugin_config::{FailurePolicy, PluginConfig};
 
 use super::batch::End;
-use super::{Batch, ConformanceError, Exchange, Lines};
+use super::written::Written;
+use super::{Batch, ConformanceError, Exchange, Lines, pool};
 use crate::envoy::{EnvoyBinary, EnvoyProcess};
 
 /// How long a stream may take from its first byte until the probe has forgotten it.
@@ -22,8 +23,8 @@ const STREAM: Duration = Duration::from_secs(5);
 const AFTERMATH: Duration = Duration::from_millis(200);
 /// Between two looks at the log.
 const TICK: Duration = Duration::from_millis(2);
-/// How many batches share a process: what one logs is read again and again.
-const TOGETHER: usize = 6;
+/// How many batches share a process.
+const TOGETHER: usize = 8;
 /// The most bytes of a request that the upstream reads.
 const MAX_REQUEST: usize = 1 << 20;
 
@@ -32,10 +33,12 @@ pub(super) const MANAGER: &str =
 pub(super) const ROUTER: &str = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router";
 pub(super) const UPSTREAM: &str = "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
-/// What Envoy writes to its log when it dies of a signal.
-const CRASH: &str = "[critical][backtrace] Caught ";
+/// Which batches share a process.
+pub(super) fn jobs(batches: &[Batch]) -> Vec<Vec<&Batch>> {
+    pool::jobs(batches, TOGETHER, |batch| batch.alone)
+}
 
-/// Runs batches, and ends Envoy. Those that want to be alone get a process each.
+/// Runs batches in one process, and ends it.
 ///
 /// # Errors
 ///
@@ -43,38 +46,26 @@ const CRASH: &str = "[critical][backtrace] Caught ";
 pub fn run(
     binary: &EnvoyBinary,
     module: &Path,
-    batches: &[Batch],
-) -> Result<BTreeMap<String, Lines>, ConformanceError> {
-    let module = std::path::absolute(module)
-        .map_err(|error| ConformanceError::System { what: "cannot find the probe", error })?;
-    let (alone, together) = batches.iter().partition::<Vec<_>, _>(|batch| batch.alone);
-    let mut lines = BTreeMap::new();
-    for some in together.chunks(TOGETHER).chain(alone.chunks(1)) {
-        lines.append(&mut process(binary, &module, some)?);
-    }
-    Ok(lines)
-}
-
-/// Runs batches in one process.
-fn process(
-    binary: &EnvoyBinary,
-    module: &Path,
     batches: &[&Batch],
 ) -> Result<BTreeMap<String, Lines>, ConformanceError> {
+    let module = &std::path::absolute(module)
+        .map_err(|error| ConformanceError::System { what: "cannot find the probe", error })?;
     let upstream =
         Upstream::start().map_err(|error| ConformanceError::System { what: "cannot start an upstream", error })?;
     let envoy = EnvoyProcess::start(binary, &bootstrap(batches, module, upstream.address))?;
     let listeners = envoy.listeners()?;
-    let mut ends = BTreeMap::<&str, Vec<End>>::new();
+    let mut written = Written::new(&envoy);
+    let (mut log, mut ends) = (String::new(), BTreeMap::<&str, Vec<End>>::new());
     for batch in batches {
         let Some(address) = listeners.get(&batch.name) else { continue };
         for (index, exchange) in batch.exchanges.iter().enumerate() {
-            let end = stream(&envoy, *address, batch, index + 1, *exchange)?;
+            let end = stream(&mut written, &mut log, *address, batch, index + 1, *exchange)?;
             ends.entry(&batch.name).or_default().push(end);
         }
     }
-    let log = envoy.log();
-    let records = records(&log);
+    log.extend(written.news());
+    // An Envoy that dies may write more than its log there; no probe of a batch that may end it logs several lines at once.
+    let records = records(&log, batches.iter().all(|batch| !batch.alone));
     Ok(batches
         .iter()
         .map(|batch| {
@@ -91,7 +82,8 @@ fn process(
 
 /// Sends one request and waits until the probe has seen the last of it.
 fn stream(
-    envoy: &EnvoyProcess,
+    written: &mut Written<'_>,
+    log: &mut String,
     address: SocketAddr,
     batch: &Batch,
     stream: usize,
@@ -103,15 +95,17 @@ fn stream(
     let end = format!(" {}: probe|{stream}|delete|leave|", batch.name);
     let (limit, mut ended) = (Instant::now() + STREAM, None);
     loop {
-        let log = envoy.log();
-        if batch.alone && log.contains(CRASH) {
+        if let Some(news) = written.news() {
+            if news.contains(&end) {
+                ended.get_or_insert_with(Instant::now);
+            }
+            log.push_str(&news);
+        }
+        if batch.alone && written.crashed {
             return Ok(End::Crash);
         }
-        if log.contains(&end) {
-            let ended = *ended.get_or_insert_with(Instant::now);
-            if !batch.alone || ended.elapsed() >= AFTERMATH {
-                return Ok(End::Deleted);
-            }
+        if ended.is_some_and(|ended| !batch.alone || ended.elapsed() >= AFTERMATH) {
+            return Ok(End::Deleted);
         }
         if Instant::now() >= limit {
             let lines = log.lines().rev().take(10).collect::<Vec<_>>();
@@ -119,7 +113,7 @@ fn stream(
                 batch: batch.name.clone(),
                 stream,
                 seconds: STREAM.as_secs(),
-                version: envoy.version().to_owned(),
+                version: written.envoy.version().to_owned(),
                 log: lines.into_iter().rev().map(|line| format!("\n  {line}")).collect(),
             });
         }
@@ -127,14 +121,14 @@ fn stream(
     }
 }
 
-/// What modules have logged: who, and what. A message may have several lines.
-fn records(log: &str) -> Vec<(&str, String)> {
+/// What modules have logged: who, and what. A message may have several lines, where that is said.
+fn records(log: &str, may_go_on: bool) -> Vec<(&str, String)> {
     let mut records: Vec<Option<(&str, String)>> = Vec::new();
     for line in log.lines() {
         let is_start = line.starts_with("[20") && line.contains("][");
         match records.last_mut() {
             _ if is_start => records.push(said(line)),
-            Some(Some((_, message))) => {
+            Some(Some((_, message))) if may_go_on => {
                 message.push('\n');
                 message.push_str(line);
             }

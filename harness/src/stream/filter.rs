@@ -1,6 +1,8 @@
 //! What one filter does with a piece of a message: the callback, what it can reach meanwhile and afterwards, and what it asked
 //! for.
 
+use tamis_module::gate::EnvoyVersion;
+
 use super::iterate::{DataStatus, HeadersStatus, Piece};
 use super::run::{Run, message_of};
 use super::side::{Direction, Iteration};
@@ -203,11 +205,13 @@ impl Run<'_> {
         }
     }
 
-    /// A guest lets a message go on; what comes now is not added to what it kept.
+    /// A guest lets a message go on; what comes now is not added to what it kept. Older releases add it, and lose it when
+    /// the filter lets it pass: the buffer has gone on already (rule `BODY-17`).
     fn go_on(&mut self, direction: Direction, index: usize) {
         self.forget_request(index);
+        let still_keeps = self.vms.envoy() < EnvoyVersion::minor(39);
         if let Some(side) = self.state.side(direction, index) {
-            side.keeps = false;
+            side.keeps &= still_keeps;
         }
         self.see(direction, index, |sight| *sight.held = false);
         self.resume(direction, index);

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tamis_module::gate::EnvoyVersion;
+
 use super::bytes::{Connection, Link, MAX_RESUMES};
 use super::callout::{CalloutAnswer, GrpcAnswer, router_reply};
 use super::proxy::{FailurePolicy, FilterSpec, LoadError, Options};
@@ -214,10 +216,7 @@ impl Thread {
         let Some(waiting) = self.vms.take_callout(vm, token) else { return false };
         let response = match answer {
             CalloutAnswer::Response(response) => Some(response),
-            CalloutAnswer::Unreachable => Some(router_reply(
-                "503",
-                "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure",
-            )),
+            CalloutAnswer::Unreachable => Some(router_reply("503", unreachable(self.options.envoy))),
             CalloutAnswer::Reset => None,
         };
         self.vms.deliver(&waiting, response);
@@ -324,5 +323,15 @@ impl Thread {
         }
         let left = self.vms.roots();
         self.retiring = old.iter().any(|root| left.contains(root));
+    }
+}
+
+/// The body of the router's answer where nobody listens (rule `HC-5`). Later releases keep the transport's reason from clients.
+fn unreachable(envoy: EnvoyVersion) -> &'static str {
+    if envoy < EnvoyVersion::minor(38) {
+        "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure, transport \
+         failure reason: delayed connect error: Connection refused"
+    } else {
+        "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure"
     }
 }

@@ -97,6 +97,11 @@ impl Vms {
         self.slots.iter().any(|slot| same_vm(&slot.filter, filter, self.envoy))
     }
 
+    /// Which Envoy the harness behaves like.
+    pub(super) const fn envoy(&self) -> EnvoyVersion {
+        self.envoy
+    }
+
     /// The process' clock.
     pub(super) fn clock(&self) -> Clock {
         self.process.clock()

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use tamis_harness::conformance::{self, Batch, Known, flows};
+use tamis_harness::conformance::{self, Batch, Known, Pool, flows};
 use tamis_harness::document::parse_as;
 use tamis_harness::envoy::find_or_skip;
 
@@ -22,6 +22,10 @@ fn probe() -> PathBuf {
     folder().join("../target/tamis/probe.wasm")
 }
 
+fn pool() -> Pool<'static> {
+    Pool::new(4, &|_, _| {})
+}
+
 fn known() -> Vec<Known> {
     parse_as(&std::fs::read_to_string(folder().join("conformance/known.yaml")).unwrap()).unwrap()
 }
@@ -33,7 +37,7 @@ fn sample() -> Vec<Batch> {
 #[test]
 fn a_sample_is_the_same_in_the_harness_and_in_envoy() {
     let Some(binary) = find_or_skip("conformance cases in a real Envoy") else { return };
-    let outcome = conformance::run(&binary, &probe(), &sample(), &known()).unwrap();
+    let outcome = conformance::run(&binary, &probe(), &sample(), &known(), &pool()).unwrap();
     let unexplained = outcome.unexplained().take(5).map(ToString::to_string).collect::<Vec<_>>();
     assert_eq!(unexplained, [""; 0]);
     assert!(outcome.cases > 5_000, "{} cases", outcome.cases);
@@ -46,7 +50,7 @@ fn a_difference_is_seen() {
     batches.retain(|batch| batch.name == "queues");
     // What Envoy calls itself is something that the harness leaves out.
     batches[0].program = vec!["* configure proxy_get_property \"xds\\x00node\\x00user_agent_name\" @data".to_owned()];
-    let outcome = conformance::run(&binary, &probe(), &batches, &[]).unwrap();
+    let outcome = conformance::run(&binary, &probe(), &batches, &[], &pool()).unwrap();
     // In the canary, on the main thread, and on the worker, where it is also a case.
     assert_eq!((outcome.unexplained().count(), outcome.counts().1), (3, 3));
 }
@@ -56,7 +60,7 @@ fn streams_of_a_sample_are_the_same_in_the_harness_and_in_envoy() {
     let Some(binary) = find_or_skip("streams in a real Envoy") else { return };
     let mut groups = flows::groups();
     groups.retain(|group| STREAMS.contains(&group.name.as_str()));
-    let outcome = flows::run(&binary, &probe(), &groups, &known()).unwrap();
+    let outcome = flows::run(&binary, &probe(), &groups, &known(), &pool()).unwrap();
     let unexplained = outcome.unexplained().take(3).map(ToString::to_string).collect::<Vec<_>>();
     assert_eq!(unexplained, [""; 0]);
     assert!(outcome.cases > 30, "{} cases", outcome.cases);

@@ -37,8 +37,8 @@ pub use message::{Framing, Message};
 
 use tamis_module::gate::EnvoyVersion;
 
-use super::ConformanceError;
 use super::compare::Known;
+use super::{ConformanceError, Pool};
 use crate::envoy::EnvoyBinary;
 use crate::stream::{FailurePolicy, LoadedModule};
 
@@ -132,34 +132,48 @@ pub fn run(
     module: &Path,
     groups: &[Group],
     known: &[Known],
+    pool: &Pool<'_>,
 ) -> Result<Outcome, ConformanceError> {
     let loaded = super::probe(module)?;
     let version = binary.version().to_owned();
     let envoy = version.parse()?;
-    let mut outcome = Outcome { version, groups: (groups.len(), groups.len()), cases: 0, differences: Vec::new() };
-    let mut different = compare(binary, module, &loaded, envoy, &groups.iter().collect::<Vec<_>>())?;
-    // On a busy machine a timer can fire while a stream ends. What differs counts when it always does.
-    for _ in 0..RETRIES {
-        let again = groups.iter().filter(|group| group.flows.iter().any(|flow| different.contains_key(&flow.name)));
-        let again = again.collect::<Vec<_>>();
-        if again.is_empty() {
-            break;
-        }
-        let still = compare(binary, module, &loaded, envoy, &again)?;
-        different.retain(|name, _| still.contains_key(name));
-    }
+    let is_known = |name: &str| known.iter().position(|known| known.explains_flow(&version, name));
+    let different = pool.run(&version, &real::jobs(groups), |some| {
+        let compare = |groups: &[&Group]| compare(binary, module, &loaded, envoy, groups);
+        repeated(some, compare, |name| is_known(name).is_some())
+    })?;
+    let mut different = different.into_iter().flatten().collect::<BTreeMap<_, _>>();
+    let (mut cases, mut differences) = (0, Vec::new());
     for flow in groups.iter().flat_map(|group| &group.flows) {
-        outcome.cases += 1;
+        cases += 1;
         if let Some(text) = different.remove(&flow.name) {
-            let known = known.iter().position(|known| known.explains_flow(&outcome.version, &flow.name));
-            outcome.differences.push(Difference { flow: flow.name.clone(), text, known });
+            differences.push(Difference { flow: flow.name.clone(), text, known: is_known(&flow.name) });
         }
     }
-    Ok(outcome)
+    Ok(Outcome { version, groups: (groups.len(), groups.len()), cases, differences })
 }
 
 /// How often a group is run again in which something differs.
 const RETRIES: usize = 2;
+
+/// The flows that always differ, as far as nothing explains them. On a busy machine a timer can fire while a stream ends.
+fn repeated(
+    groups: &[&Group],
+    compare: impl Fn(&[&Group]) -> Result<BTreeMap<String, String>, ConformanceError>,
+    is_known: impl Fn(&str) -> bool,
+) -> Result<BTreeMap<String, String>, ConformanceError> {
+    let mut different = compare(groups)?;
+    for _ in 0..RETRIES {
+        let odd = |flow: &Flow| different.contains_key(&flow.name) && !is_known(&flow.name);
+        let again = groups.iter().copied().filter(|group| group.flows.iter().any(odd)).collect::<Vec<_>>();
+        if again.is_empty() {
+            break;
+        }
+        let still = compare(&again)?;
+        different.retain(|name, _| is_known(name) || still.contains_key(name));
+    }
+    Ok(different)
+}
 
 /// The flows in which harness and Envoy differ, by name.
 fn compare(

@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 
 use super::received::Received;
 use super::server::{Script, Server, lock};
-use super::tail::{From, Record, Tail};
+use super::tail::{From, Record, Seen, Tail};
 use super::transcript::{Ends, Transcript};
 use super::{Exchange, Flow, Group, config, transcript};
-use crate::conformance::ConformanceError;
+use crate::conformance::{ConformanceError, pool};
 use crate::envoy::{EnvoyBinary, EnvoyProcess};
 
 /// How many groups share a process.
@@ -31,7 +31,7 @@ const LAST_BYTES: Duration = Duration::from_millis(300);
 /// After this a VM that failed is loaded anew: more than the back-off that is configured, with what Envoy adds to it.
 const RELOAD: Duration = Duration::from_millis(400);
 /// Between two looks at the log.
-const TICK: Duration = Duration::from_millis(2);
+const TICK: Duration = Duration::from_millis(4);
 
 /// What happened in a flow.
 pub(super) struct Happened {
@@ -41,7 +41,12 @@ pub(super) struct Happened {
     pub transcript: Transcript,
 }
 
-/// Runs groups; `waiting` says of each exchange of each whether it is expected to wait for ever.
+/// Which groups share a process.
+pub(super) fn jobs(groups: &[Group]) -> Vec<Vec<&Group>> {
+    pool::jobs(groups, TOGETHER, |group| group.alone)
+}
+
+/// Runs groups in one process; `waiting` says of each exchange of each whether it is expected to wait for ever.
 ///
 /// # Errors
 ///
@@ -54,19 +59,13 @@ pub(super) fn run(
 ) -> Result<Vec<Vec<Happened>>, ConformanceError> {
     let module = std::path::absolute(module)
         .map_err(|error| ConformanceError::System { what: "cannot find the probe", error })?;
-    let all = groups.iter().copied().zip(waiting).enumerate().collect::<Vec<_>>();
-    let (alone, together) = all.into_iter().partition::<Vec<_>, _>(|(_, (group, _))| group.alone);
-    let mut happened = BTreeMap::new();
-    for some in together.chunks(TOGETHER).chain(alone.chunks(1)) {
-        let chosen = some.iter().map(|(_, pair)| *pair).collect::<Vec<_>>();
-        let mut done = process(binary, &module, &chosen)?;
-        // Who has ended Envoy is only known of one that was alone.
-        if chosen.len() > 1 && done.iter().flatten().any(|happened| happened.transcript.crashed) {
-            done = chosen.iter().map(|pair| one_by_one(binary, &module, *pair)).collect::<Result<_, _>>()?;
-        }
-        happened.extend(some.iter().map(|(index, _)| *index).zip(done));
+    let all = groups.iter().copied().zip(waiting).collect::<Vec<_>>();
+    let happened = process(binary, &module, &all)?;
+    // Who has ended Envoy is only known of one that was alone.
+    if all.len() > 1 && happened.iter().flatten().any(|happened| happened.transcript.crashed) {
+        return all.iter().map(|pair| one_by_one(binary, &module, *pair)).collect();
     }
-    Ok(happened.into_values().collect())
+    Ok(happened)
 }
 
 /// Runs a group by itself; after a flow that ends Envoy the others go through a new one.
@@ -183,7 +182,7 @@ fn wait(tail: &mut Tail<'_>, limit: Duration, is_so: impl Fn(&Tail<'_>) -> bool)
     let limit = Instant::now() + limit;
     loop {
         tail.poll();
-        if is_so(tail) || tail.crashed {
+        if is_so(tail) || tail.crashed() {
             return true;
         }
         if Instant::now() >= limit {
@@ -195,8 +194,8 @@ fn wait(tail: &mut Tail<'_>, limit: Duration, is_so: impl Fn(&Tail<'_>) -> bool)
 
 /// Whether both recorders have forgotten a stream.
 fn is_over(tail: &Tail<'_>, number: usize) -> bool {
-    let begun = tail.count(From::Back, number, "request_headers", "enter");
-    tail.count(From::Front, number, "delete", "leave") > 0 && tail.count(From::Back, number, "delete", "leave") >= begun
+    let begun = tail.seen(From::Back, number, Seen::Begun);
+    tail.seen(From::Front, number, Seen::Deleted) > 0 && tail.seen(From::Back, number, Seen::Deleted) >= begun
 }
 
 /// A client with one request.
@@ -239,7 +238,7 @@ impl Client {
         let over = |tail: &Tail<'_>| is_over(tail, exchange.number);
         let limit = if waits { PATIENCE * 20 } else { STREAM };
         wait(tail, limit, |tail| over(tail) || waits && tail.is_quiet(PATIENCE));
-        let gave_up = !over(tail) && !tail.crashed;
+        let gave_up = !over(tail) && !tail.crashed();
         if !gave_up {
             // What has left the stream may still be on its way.
             let limit = Instant::now() + LAST_BYTES;

@@ -1,12 +1,11 @@
 //! What a group's probes log, as it comes.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::Group;
+use crate::conformance::written::Written;
 use crate::envoy::EnvoyProcess;
-
-/// What Envoy writes to its log when it dies of a signal.
-const CRASH: &str = "[critical][backtrace] Caught ";
 
 /// A line of a probe.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +22,7 @@ pub(super) struct Record {
 }
 
 /// Which probe has said something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum From {
     /// The recorder in front: it sees requests as they come.
     Front,
@@ -35,40 +34,68 @@ pub(super) enum From {
 
 /// A reader of Envoy's log that takes a group's lines.
 pub(super) struct Tail<'e> {
-    envoy: &'e EnvoyProcess,
+    written: Written<'e>,
     group: &'e Group,
-    read: u64,
-    rest: Vec<u8>,
     pub records: Vec<Record>,
-    pub crashed: bool,
+    /// How often a recorder has been at a place with a stream, where that is of interest.
+    seen: BTreeMap<(From, usize, Seen), usize>,
+    /// Callouts that were made, and those that were answered.
+    callouts: [usize; 2],
     last: Instant,
+}
+
+/// A place that is of interest while a flow goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Seen {
+    /// A request's headers came.
+    Begun,
+    /// The stream is forgotten.
+    Deleted,
 }
 
 impl<'e> Tail<'e> {
     pub(super) fn new(envoy: &'e EnvoyProcess, group: &'e Group) -> Self {
-        Self { envoy, group, read: 0, rest: Vec::new(), records: Vec::new(), crashed: false, last: Instant::now() }
+        let (written, last) = (Written::new(envoy), Instant::now());
+        Self { written, group, records: Vec::new(), seen: BTreeMap::new(), callouts: [0; 2], last }
     }
 
     /// Reads what is new.
     pub(super) fn poll(&mut self) {
-        let new = self.envoy.log_from(self.read);
-        self.read += new.len() as u64;
-        self.rest.extend(new);
-        let Some(end) = self.rest.iter().rposition(|byte| *byte == b'\n') else { return };
-        let lines = self.rest.drain(..=end).collect::<Vec<_>>();
-        for line in String::from_utf8_lossy(&lines).lines() {
-            self.crashed |= line.contains(CRASH);
-            if let Some(record) = record(line, self.group) {
-                self.records.push(record);
-                self.last = Instant::now();
-            }
+        let Some(lines) = self.written.news() else { return };
+        for record in lines.lines().filter_map(|line| record(line, self.group)) {
+            self.count(&record);
+            self.records.push(record);
+            self.last = Instant::now();
         }
+    }
+
+    fn count(&mut self, record: &Record) {
+        let seen = match (record.from, record.phase.as_str(), record.place.as_str()) {
+            (From::Plugin(_), "http_call_response", "leave") => {
+                self.callouts[1] += 1;
+                return;
+            }
+            (From::Plugin(plugin), _, place) if record.text.starts_with("0|") => {
+                let made = |line| self.group.plugins.get(plugin).is_some_and(|plugin| plugin.calls_out(line));
+                self.callouts[0] += usize::from(place.parse().is_ok_and(made));
+                return;
+            }
+            (_, "request_headers", "enter") => Seen::Begun,
+            (_, "delete", "leave") => Seen::Deleted,
+            _ => return,
+        };
+        *self.seen.entry((record.from, record.number, seen)).or_default() += 1;
+    }
+
+    /// Whether Envoy has died.
+    pub(super) const fn crashed(&self) -> bool {
+        self.written.crashed
     }
 
     /// Whether Envoy has died by now, or is about to: it writes that after it has closed its connections.
     pub(super) fn has_crashed(&mut self) -> bool {
         self.poll();
-        self.crashed
+        self.crashed()
     }
 
     /// Whether nothing has come for so long.
@@ -82,22 +109,14 @@ impl<'e> Tail<'e> {
     }
 
     /// How many callouts have been made that have no answer yet.
-    pub(super) fn callouts_under_way(&self) -> usize {
-        let made = |record: &&Record| {
-            let From::Plugin(plugin) = record.from else { return false };
-            let calls = |line| self.group.plugins.get(plugin).is_some_and(|plugin| plugin.calls_out(line));
-            record.text.starts_with("0|") && record.place.parse().is_ok_and(calls)
-        };
-        let answered = |record: &&Record| record.phase == "http_call_response" && record.place == "leave";
-        self.records.iter().filter(made).count().saturating_sub(self.records.iter().filter(answered).count())
+    pub(super) const fn callouts_under_way(&self) -> usize {
+        let [made, answered] = self.callouts;
+        made.saturating_sub(answered)
     }
 
-    /// How often a probe has been at a place with a stream.
-    pub(super) fn count(&self, from: From, number: usize, phase: &str, place: &str) -> usize {
-        let is = |record: &&Record| {
-            record.from == from && record.number == number && record.phase == phase && record.place == place
-        };
-        self.records.iter().filter(is).count()
+    /// How often a recorder has been at a place with a stream.
+    pub(super) fn seen(&self, from: From, number: usize, seen: Seen) -> usize {
+        self.seen.get(&(from, number, seen)).copied().unwrap_or(0)
     }
 }
 

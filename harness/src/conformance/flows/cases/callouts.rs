@@ -44,7 +44,7 @@ fn paused() -> Group {
                     flow.line(&format!("{at} keep 1"));
                     flow.line(&format!("{at} {}", callout(cluster, path, timeout)));
                     flow.line("http_call_response proxy_get_status @u32 @data");
-                    flow.line("http_call_response proxy_get_buffer_bytes 4 0 10 @data");
+                    flow.line("http_call_response proxy_get_buffer_bytes 4 0 -1 @data");
                     flow.line("http_call_response proxy_set_effective_context $1");
                     for call in &calls {
                         flow.line(&format!("http_call_response {call}"));
@@ -74,7 +74,7 @@ fn passing() -> Group {
                 flow.line(&format!("{phase} {}", callout("callout", path, timeout)));
                 flow.line("http_call_response proxy_set_effective_context $1");
                 flow.line("http_call_response proxy_continue_stream 0");
-                flow.line("http_call_response proxy_get_buffer_bytes 4 0 10 @data");
+                flow.line("http_call_response proxy_get_buffer_bytes 4 0 -1 @data");
             });
         }
     }
