@@ -1,5 +1,5 @@
-//! A proxy for a filter author's own tests: send a request, answer what the filter asks, let time go by, look at what came
-//! of it.
+//! A proxy for a filter author's own tests: send a request or connect, answer what the filter asks, let time go by, look at
+//! what came of it.
 //!
 //! A [scenario](crate::scenario) says the same in a file that also runs in a real Envoy; this is for what a file cannot say.
 //!
@@ -41,15 +41,52 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! A filter for connections is a network filter, with both ends of a connection in the test's hands:
+//!
+//! ```
+//! use tamis_harness::stream::End;
+//! use tamis_harness::testbed::connection::ClosedBy;
+//! use tamis_harness::testbed::Testbed;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // A filter that holds back what ends with `p` until more comes, and closes at what ends with `c`.
+//! # /*
+//! let wasm = std::fs::read("target/tamis/my-filter.wasm")?;
+//! # */
+//! # let wasm = wat::parse_file(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/guests/connections.wat"))?;
+//! let mut testbed = Testbed::of(&wasm).load()?;
+//! let mut connection = testbed.connect();
+//!
+//! testbed.says(&mut connection, End::Client, "help");
+//! let upstream = connection.seen().upstream.as_ref().ok_or("the proxy has not connected to it")?;
+//! assert_eq!(upstream.bytes, b"");
+//! testbed.says(&mut connection, End::Client, "ed");
+//! testbed.says(&mut connection, End::Upstream, "fine");
+//! assert_eq!(connection.seen().upstream.as_ref().map(|end| end.bytes.as_slice()), Some(b"helped".as_slice()));
+//! assert_eq!(connection.seen().client.bytes, b"fine");
+//! assert_eq!(connection.seen().closed_by, None);
+//!
+//! testbed.says(&mut connection, End::Client, "c");
+//! assert!(connection.is_closed());
+//! assert_eq!(connection.seen().closed_by, Some(ClosedBy::Proxy));
+//! assert!(testbed.log().contains(&"[info] wasm log filter: down closes 1".to_owned()));
+//! testbed.hang_up(connection);
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod connection;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use self::connection::Connection;
 use crate::context::{Attributes, ClusterState, HeaderMap, Plugin, Process};
 use crate::cost::Cost;
 use crate::stream::{
-    Callout, CalloutAnswer, CalloutId, Direction, FailurePolicy, FilterSpec, LoadError, LoadedModule, Options, Passed,
-    Proxy, StreamKey, Whole, WireMessage,
+    Callout, CalloutAnswer, CalloutId, Direction, End, FailurePolicy, FilterSpec, LoadError, LoadedModule, Options,
+    Passed, Proxy, StreamKey, Whole, WireMessage,
 };
 
 /// The seed of a testbed's randomness: what happens in it depends on nothing else.
@@ -226,6 +263,34 @@ impl Testbed {
         self.proxy.close(call.key)
     }
 
+    /// A client connects, on the first worker: the filter is a network filter in front of a TCP proxy. A filter for requests
+    /// lets connections through.
+    pub fn connect(&mut self) -> Connection {
+        let start_nanoseconds = self.proxy.process().clock().wall_nanoseconds();
+        Connection::begin(&mut self.proxy, 0, Attributes { start_nanoseconds, ..Attributes::default() })
+    }
+
+    /// An end of a connection says something. What comes of it stands in [`Connection::seen`]; an upstream that the proxy has
+    /// not connected to says nothing.
+    pub fn says(&mut self, connection: &mut Connection, end: End, bytes: impl AsRef<[u8]>) {
+        connection.says(&mut self.proxy, end, bytes.as_ref());
+    }
+
+    /// An end says nothing more, and goes on to listen.
+    pub fn ends(&mut self, connection: &mut Connection, end: End) {
+        connection.ends(&mut self.proxy, end);
+    }
+
+    /// An end breaks a connection off, as a TCP reset does.
+    pub fn breaks(&mut self, connection: &mut Connection, end: End) {
+        connection.breaks(&mut self.proxy, end);
+    }
+
+    /// Ends a connection; its client breaks off one that is still open. Says what it has cost.
+    pub fn hang_up(&mut self, connection: Connection) -> Cost {
+        connection.forget(&mut self.proxy)
+    }
+
     /// The callouts that the filter has made since the last time.
     pub fn callouts(&mut self) -> Vec<Callout> {
         self.proxy.take_callouts()
@@ -239,6 +304,11 @@ impl Testbed {
     /// Lets time go by: timers and deadlines run, each at its own time.
     pub fn advance(&mut self, by: Duration) {
         self.proxy.advance(by);
+    }
+
+    /// Looks at a connection again, after something else than its ends has happened: time, or the answer to a callout.
+    pub fn look(&mut self, connection: &mut Connection) {
+        connection.look(&mut self.proxy);
     }
 
     /// The lines that were logged since the last time, as Envoy prints them.

@@ -6,6 +6,8 @@ use std::path::Path;
 use serde_json::{Value, json};
 use tamis_module::plugin_config::PluginConfig;
 
+use crate::scenario::model::Kind;
+
 const LISTENER: &str = "type.googleapis.com/envoy.config.listener.v3.Listener";
 const MANAGER: &str =
     "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
@@ -25,6 +27,8 @@ pub struct Chain {
     pub callouts: Vec<(String, Option<SocketAddr>)>,
     /// The most bytes that are buffered of one message; Envoy's own limit, when nothing is said.
     pub buffer_limit: Option<u32>,
+    /// What the filters are.
+    pub kind: Kind,
 }
 
 /// The bootstrap: the clusters of all chains, and the file that holds their listeners ([`listeners`]).
@@ -40,15 +44,14 @@ pub fn bootstrap(chains: &[Chain], listeners: &Path) -> Value {
 /// What the file of the listeners holds. Each is on a port of 127.0.0.1 that the system chooses.
 #[must_use]
 pub fn listeners(chains: &[Chain]) -> Value {
+    let listener = |chain: &Chain| match chain.kind {
+        Kind::Http => http_listener(chain),
+        Kind::Network => tcp_listener(chain),
+    };
     json!({ "resources": chains.iter().map(listener).collect::<Vec<_>>() })
 }
 
-/// The same, but for connections: the filters are network filters, and behind them is a TCP proxy (rule `TCP-1`).
-#[must_use]
-pub fn tcp_listeners(chains: &[Chain]) -> Value {
-    json!({ "resources": chains.iter().map(tcp_listener).collect::<Vec<_>>() })
-}
-
+/// The filters are network filters, and behind them is a TCP proxy (rule `TCP-1`).
 fn tcp_listener(chain: &Chain) -> Value {
     let ours = chain.plugins.iter().map(PluginConfig::network_filter);
     let proxy = json!({
@@ -58,6 +61,7 @@ fn tcp_listener(chain: &Chain) -> Value {
     let mut listener = json!({
         "@type": LISTENER,
         "name": chain.name,
+        "stat_prefix": chain.name,
         "address": address(SocketAddr::from(([127, 0, 0, 1], 0))),
         "filter_chains": [{ "filters": ours.chain([proxy]).collect::<Vec<_>>() }],
     });
@@ -65,7 +69,7 @@ fn tcp_listener(chain: &Chain) -> Value {
     listener
 }
 
-fn listener(chain: &Chain) -> Value {
+fn http_listener(chain: &Chain) -> Value {
     let ours = chain.plugins.iter().map(PluginConfig::http_filter);
     let router = json!({
         "name": "envoy.filters.http.router",

@@ -38,7 +38,7 @@ pub(super) fn chain(
     let name = format!("scenario-{index}");
     let plugin = |entry| plugin(entry, &name, &scenario.file, modules);
     let plugins = scenario.filters.iter().map(plugin).collect::<Result<_, _>>()?;
-    Ok(Chain { name, plugins, upstream, callouts, buffer_limit: scenario.buffer_limit })
+    Ok(Chain { name, plugins, upstream, callouts, buffer_limit: scenario.buffer_limit, kind: scenario.kind })
 }
 
 fn plugin(entry: &FilterEntry, own: &str, file: &Path, modules: &mut Modules) -> Result<PluginConfig, FilterError> {

@@ -1,6 +1,9 @@
 //! What two engines saw, side by side.
 
+use crate::scenario::connection::closer;
 use crate::scenario::{Observed, Seen, SeenCallout};
+use crate::stream::End;
+use crate::testbed::connection;
 
 /// Headers that a proxy writes itself, or that are about one connection: the engines need not agree on them. Names that end
 /// in `*` are beginnings.
@@ -22,10 +25,29 @@ pub const PROXY_OWN: &[&str] = &[
 #[must_use]
 pub fn disagreements(harness: &Observed, envoy: &Observed) -> Vec<String> {
     let mut found = Vec::new();
+    connections(&mut found, harness.connection.as_deref(), envoy.connection.as_deref());
     sides(&mut found, "upstream", harness.upstream.as_ref(), envoy.upstream.as_ref());
     sides(&mut found, "response", harness.response.as_ref(), envoy.response.as_ref());
     callouts(&mut found, harness, envoy);
     found
+}
+
+/// All that both ends got; what came by which act is a matter of time.
+fn connections(found: &mut Vec<String>, harness: Option<&connection::Seen>, envoy: Option<&connection::Seen>) {
+    let whole = |seen: &connection::Seen| connection::Seen { acts: Vec::new(), ..seen.clone() };
+    let (ours, theirs) = (harness.map(whole), envoy.map(whole));
+    if ours != theirs {
+        let shown = |seen: Option<connection::Seen>| {
+            let Some(seen) = seen else { return "none".to_owned() };
+            let end = |end| match seen.end(end) {
+                Some(seen) => format!("{}{}", shown(&seen.bytes), if seen.ended { " and the end" } else { "" }),
+                None => "nothing, not being connected".to_owned(),
+            };
+            let (upstream, client) = (end(End::Upstream), end(End::Client));
+            format!("the upstream gets {upstream}, the client {client}, closed by {}", closer(&seen))
+        };
+        found.push(format!("connection: in the harness {}; in Envoy {}", shown(ours), shown(theirs)));
+    }
 }
 
 fn callouts(found: &mut Vec<String>, harness: &Observed, envoy: &Observed) {

@@ -1,7 +1,7 @@
 //! A real Envoy: found, started, given scenarios, stopped.
 //!
 //! One process runs any number of scenarios: each has a listener with its chain, and an upstream of its own that answers as
-//! the scenario says. Listeners come from a file that Envoy watches (LDS), because it then rejects a chain that it cannot
+//! the scenario says, or is the other end of its connections. Listeners come from a file that Envoy watches (LDS), because it then rejects a chain that it cannot
 //! load for itself and runs the others; in a static configuration one such chain would end the process.
 //!
 //! Every port is chosen by the system when it is bound, so two runs never take each other's.
@@ -29,6 +29,7 @@ mod log;
 mod play;
 mod running;
 mod server;
+mod talk;
 mod wire;
 
 pub use binary::{EnvoyBinary, NoEnvoy, find_or_skip};

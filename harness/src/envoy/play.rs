@@ -8,12 +8,13 @@ use std::time::{Duration, Instant};
 use super::bootstrap::Chain;
 use super::callouts::Clusters;
 use super::running::{NotChanged, Running};
+use super::talk::Peer;
 use super::upstream::Upstream;
 use super::{admin, log};
 use crate::document::Document;
 use crate::gateway::client;
 use crate::scenario::engine::Plan;
-use crate::scenario::model::{Callout, Exchange, Expect, Step};
+use crate::scenario::model::{Callout, Exchange, Expect, Kind, Step};
 use crate::scenario::step::{Reconfiguration, UNWANTED};
 use crate::scenario::{Difference, Effects, Engine, ExchangeReport, Observed};
 
@@ -26,9 +27,36 @@ pub(super) struct Player<'e> {
     envoy: &'e Running,
     chain: Chain,
     address: SocketAddr,
-    upstream: Upstream,
+    behind: Behind,
     clusters: Clusters,
     plan: Plan,
+}
+
+/// What is behind the proxy.
+#[derive(Debug)]
+pub(super) enum Behind {
+    /// A server of HTTP.
+    Http(Upstream),
+    /// The other end of connections.
+    Tcp(Peer),
+}
+
+impl Behind {
+    /// What fits filters of a kind.
+    pub(super) fn start(kind: Kind) -> io::Result<(Self, SocketAddr)> {
+        match kind {
+            Kind::Http => {
+                let upstream = Upstream::start()?;
+                let address = upstream.address();
+                Ok((Self::Http(upstream), address))
+            }
+            Kind::Network => {
+                let peer = Peer::start()?;
+                let address = peer.address()?;
+                Ok((Self::Tcp(peer), address))
+            }
+        }
+    }
 }
 
 impl<'e> Player<'e> {
@@ -36,10 +64,10 @@ impl<'e> Player<'e> {
         envoy: &'e Running,
         chain: Chain,
         address: SocketAddr,
-        upstream: Upstream,
+        behind: Behind,
         clusters: Clusters,
     ) -> Self {
-        Self { envoy, chain, address, upstream, clusters, plan: Plan::new(Engine::Envoy) }
+        Self { envoy, chain, address, behind, clusters, plan: Plan::new(Engine::Envoy) }
     }
 
     pub(super) fn play(mut self, steps: &[Step]) -> Vec<ExchangeReport> {
@@ -54,10 +82,21 @@ impl<'e> Player<'e> {
             return ExchangeReport::not_run(step, &format!("a cluster cannot listen: {error}"));
         }
         let logged = self.envoy.process().log_size();
-        let (mut observed, mut differences) = match step {
-            Step::Exchange(exchange) => (self.exchange(exchange), Vec::new()),
-            Step::Reload(reload) => (Observed::default(), self.reload(&reload.reload)),
-            Step::Advance(_) => return ExchangeReport::not_run(step, "there is no virtual time there"),
+        let (mut observed, mut differences) = match (step, &self.behind) {
+            (Step::Exchange(exchange), Behind::Http(upstream)) => (self.exchange(exchange, upstream), Vec::new()),
+            (Step::Connection(connection), Behind::Tcp(peer)) => match peer.play(self.address, connection) {
+                Ok(seen) => {
+                    // The next one begins when this one is over.
+                    self.wait_for_the_end();
+                    (Observed { connection: Some(Box::new(seen)), ..Observed::default() }, Vec::new())
+                }
+                Err(error) => (Observed::default(), vec![Difference::told(format!("the connection: {error}"))]),
+            },
+            (Step::Reload(reload), _) => (Observed::default(), self.reload(&reload.reload)),
+            (Step::Advance(_), _) => return ExchangeReport::not_run(step, "there is no virtual time there"),
+            (Step::Exchange(_), Behind::Tcp(_)) | (Step::Connection(_), Behind::Http(_)) => {
+                return ExchangeReport::not_run(step, "the filters of the scenario are of another kind");
+            }
         };
         let (callouts, found) = self.clusters.finish();
         differences.extend(found);
@@ -86,13 +125,13 @@ impl<'e> Player<'e> {
         }
     }
 
-    fn exchange(&self, exchange: &Exchange) -> Observed {
-        self.upstream.expect(&exchange.upstream);
+    fn exchange(&self, exchange: &Exchange, server: &Upstream) -> Observed {
+        server.expect(&exchange.upstream);
         let (response, note) = match client::send_blocking(self.address, &exchange.request) {
             Ok(response) => (Some(response), None),
             Err(error) => (None, Some(error.to_string())),
         };
-        Observed { upstream: self.upstream.take_seen(), response, note, ..Observed::default() }
+        Observed { upstream: server.take_seen(), response, note, ..Observed::default() }
     }
 
     /// What is asked for of logs and metrics, once the stream is over and what is expected is there, or does not come.
@@ -125,9 +164,12 @@ impl<'e> Player<'e> {
         Ok(expect.metrics.0.iter().map(|(name, _)| (name.clone(), value(name))).collect())
     }
 
-    /// Waits until no request is under way any more.
+    /// Waits until no request or connection is under way any more.
     fn wait_for_the_end(&self) {
-        let name = format!("http.{}.downstream_rq_active", self.chain.name);
+        let name = match self.chain.kind {
+            Kind::Http => format!("http.{}.downstream_rq_active", self.chain.name),
+            Kind::Network => format!("listener.{}.downstream_cx_active", self.chain.name),
+        };
         let active =
             || admin::stats(self.envoy.process().admin(), &name).ok().and_then(|stats| stats.get(&name).copied());
         eventually(active, |active| *active == Some(0));

@@ -6,10 +6,9 @@ use super::binary::EnvoyBinary;
 use super::bootstrap::Chain;
 use super::callouts::Clusters;
 use super::chain::chain;
-use super::play::Player;
+use super::play::{Behind, Player};
 use super::process::{EnvoyError, indented, system};
 use super::running::Running;
-use super::upstream::Upstream;
 use crate::scenario::model::Step;
 use crate::scenario::modules::{FilterError, Modules};
 use crate::scenario::{Engine, Report, Scenario};
@@ -83,16 +82,16 @@ struct Prepared<'s> {
     index: usize,
     scenario: &'s Scenario,
     chain: Chain,
-    upstream: Upstream,
+    behind: Behind,
     clusters: Clusters,
 }
 
 impl<'s> Prepared<'s> {
     fn new(index: usize, scenario: &'s Scenario, modules: &mut Modules) -> Result<Result<Self, NotRun>, EnvoyError> {
-        let upstream = Upstream::start().map_err(system("cannot start an upstream"))?;
+        let (behind, upstream) = Behind::start(scenario.kind).map_err(system("cannot start an upstream"))?;
         let clusters = Clusters::start(&scenario.clusters).map_err(system("cannot start a cluster"))?;
-        let chain = chain(index, scenario, upstream.address(), clusters.addresses(), modules);
-        Ok(chain.map(|chain| Self { index, scenario, chain, upstream, clusters }))
+        let chain = chain(index, scenario, upstream, clusters.addresses(), modules);
+        Ok(chain.map(|chain| Self { index, scenario, chain, behind, clusters }))
     }
 
     /// Whether it can share a process with others: filters can call any cluster that is there, metrics have one name for all,
@@ -110,8 +109,8 @@ impl<'s> Prepared<'s> {
 
     fn run(self, envoy: &Running) -> Result<Report, NotRun> {
         let address = envoy.address(&self.chain)?;
-        let Self { scenario, chain, upstream, clusters, .. } = self;
-        let exchanges = Player::new(envoy, chain, address, upstream, clusters).play(&scenario.steps);
+        let Self { scenario, chain, behind, clusters, .. } = self;
+        let exchanges = Player::new(envoy, chain, address, behind, clusters).play(&scenario.steps);
         let engine = format!("{} {}", Engine::Envoy, envoy.process().version());
         Ok(Report { scenario: scenario.name.clone(), file: scenario.file.clone(), engine, exchanges })
     }

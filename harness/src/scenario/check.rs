@@ -6,6 +6,7 @@ use super::difference::Difference;
 use super::matcher::{ExpectFields, FieldMatch, ValueMatch};
 use super::model::Expect;
 use super::value::shown;
+use crate::testbed::connection;
 
 /// What an engine saw of one exchange.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub struct Observed {
     pub response: Option<Seen>,
     /// Why there is no response.
     pub note: Option<String>,
+    /// What both ends saw, when it was a connection.
+    pub connection: Option<Box<connection::Seen>>,
     /// The requests that filters made of their own, in the order in which they came.
     pub callouts: Vec<SeenCallout>,
     /// Whether the engine can see trailers.
@@ -232,6 +235,7 @@ mod tests {
             upstream: Some(seen(&[(":method", "GET"), (":path", "/"), ("x-a", "1"), ("x-a", "2")], "")),
             response: Some(seen(&[(":status", "200")], "ok")),
             note: None,
+            connection: None,
             callouts: Vec::new(),
             trailers: true,
             effects: Effects {

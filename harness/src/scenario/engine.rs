@@ -34,7 +34,7 @@ pub enum Feature {
     Grpc,
     /// One cluster that answers some callouts of a step, and refuses the connection to others.
     Refusal,
-    /// An answer that takes longer than any test should.
+    /// An answer, or a wait, that takes longer than any test should.
     Delay,
 }
 

@@ -19,7 +19,7 @@
 //! | module | idea |
 //! |---|---|
 //! | [`model`] | a scenario, as types; its JSON Schema |
-//! | [`step`], [`callout`], [`fault`], [`duration`] | what stands in its `exchanges` |
+//! | [`step`], [`connection`], [`callout`], [`fault`], [`duration`] | what stands in its `exchanges` |
 //! | [`read`] | the file, its tables of cases filled in |
 //! | [`matcher`], [`json_path`] | what a value must be |
 //! | [`split`] | the pieces in which a body comes |
@@ -38,6 +38,7 @@ pub mod callout;
 mod cases;
 mod changes;
 pub mod check;
+pub mod connection;
 pub mod difference;
 pub mod duration;
 pub mod engine;

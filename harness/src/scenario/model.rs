@@ -12,6 +12,7 @@ use crate::stream::FailurePolicy;
 
 pub use super::budget::Budget;
 pub use super::callout::{Callout, Cluster};
+pub use super::connection::Connection;
 pub use super::fault::Fault;
 pub use super::matcher::{ExpectFields, FieldMatch, ValueMatch};
 pub use super::metrics::ExpectMetrics;
@@ -36,6 +37,9 @@ pub struct Scenario {
     /// when it is left out.
     #[schemars(default)]
     pub buffer_limit: Option<u32>,
+    /// What the filters are: HTTP filters, or network filters in front of a TCP proxy.
+    #[schemars(default)]
+    pub kind: Kind,
     /// The clusters that filters can call.
     #[schemars(default)]
     pub clusters: Vec<Cluster>,
@@ -47,6 +51,17 @@ pub struct Scenario {
     /// The file that it was read from.
     #[schemars(skip)]
     pub file: PathBuf,
+}
+
+/// What the filters of a chain are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// HTTP filters: exchanges go through them.
+    #[default]
+    Http,
+    /// Network filters in front of a TCP proxy: connections go through them.
+    Network,
 }
 
 /// A filter of the chain.
@@ -286,7 +301,7 @@ pub(super) fn status(_: &mut SchemaGenerator) -> Schema {
 }
 
 /// Tables are gone when there are types: an exchange of the file has one field more.
-fn with_cases(schema: &mut Schema) {
+pub(super) fn with_cases(schema: &mut Schema) {
     let case = SchemaGenerator::default().into_root_schema_for::<Case>();
     let cases = json_schema!({
         "description": "Run the exchange once per row, with the row's values for `${variable}`.",

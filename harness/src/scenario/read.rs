@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::cases;
-use super::model::{Cluster, FilterEntry, Scenario};
+use super::model::{Cluster, FilterEntry, Kind, Scenario};
 use super::step::{Reconfiguration, Step};
 use super::tree::{self, Tree};
 use crate::document::{Document, DocumentError, Placed, parse_as};
@@ -91,25 +91,14 @@ impl Scenario {
     fn check<'p>(&self, step: &Step) -> Result<(), (Vec<Cow<'p, str>>, String)> {
         let filter = |name: &str| self.filters.iter().any(|filter| filter.plugin_name() == name);
         let path = |names: &[&'p str]| names.iter().copied().map(Cow::Borrowed).collect::<Vec<_>>();
-        match step {
-            Step::Exchange(exchange) => {
-                if self.exchanges().any(|other| other.name == exchange.name) {
-                    return Err((path(&[]), format!("a second exchange has the name `{}`", exchange.name)));
-                }
-                if exchange.worker >= self.workers {
-                    let message = format!("workers are counted from 0, and `workers` is {}", self.workers);
-                    return Err((path(&["worker"]), message));
-                }
-                let named = exchange.fault.as_ref().and_then(|fault| fault.filter.as_deref());
-                if let Some(name) = named.filter(|name| !filter(name)) {
-                    return Err((path(&["fault", "filter"]), format!("no filter has the name `{name}`")));
-                }
-            }
-            Step::Reload(step) if !filter(&step.reload.filter) => {
-                let message = format!("no filter has the name `{}`", step.reload.filter);
-                return Err((path(&["reload", "filter"]), message));
-            }
-            Step::Advance(_) | Step::Reload(_) => {}
+        if step.is_traffic() {
+            self.check_traffic(step)?;
+        }
+        if let Step::Reload(step) = step
+            && !filter(&step.reload.filter)
+        {
+            let message = format!("no filter has the name `{}`", step.reload.filter);
+            return Err((path(&["reload", "filter"]), message));
         }
         for (index, callout) in step.callouts().iter().enumerate() {
             let name = &callout.cluster;
@@ -122,6 +111,35 @@ impl Scenario {
             };
             let path = vec![Cow::Borrowed("callouts"), Cow::Owned(index.to_string()), Cow::Borrowed("cluster")];
             return Err((path, message));
+        }
+        Ok(())
+    }
+
+    /// Whether an exchange or a connection fits the rest of the scenario.
+    fn check_traffic<'p>(&self, step: &Step) -> Result<(), (Vec<Cow<'p, str>>, String)> {
+        let path = |names: &[&'p str]| names.iter().copied().map(Cow::Borrowed).collect::<Vec<_>>();
+        match (step, self.kind) {
+            (Step::Connection(_), Kind::Http) => {
+                let message = "the filters are HTTP filters: a scenario with connections says `kind: network`";
+                return Err((path(&["connection"]), message.to_owned()));
+            }
+            (Step::Exchange(_), Kind::Network) => {
+                let message = "the filters are network filters: write what both ends do as `connection`";
+                return Err((path(&[]), message.to_owned()));
+            }
+            _ => {}
+        }
+        let name = step.name();
+        if self.steps.iter().any(|other| other.is_traffic() && other.name() == name) {
+            return Err((path(&[]), format!("a second exchange has the name `{name}`")));
+        }
+        if step.worker() >= self.workers {
+            let message = format!("workers are counted from 0, and `workers` is {}", self.workers);
+            return Err((path(&["worker"]), message));
+        }
+        let named = step.fault().and_then(|fault| fault.filter.as_deref());
+        if let Some(name) = named.filter(|name| !self.filters.iter().any(|filter| filter.plugin_name() == *name)) {
+            return Err((path(&["fault", "filter"]), format!("no filter has the name `{name}`")));
         }
         Ok(())
     }
@@ -138,6 +156,8 @@ struct File {
     workers: Option<Placed<usize>>,
     #[serde(default)]
     buffer_limit: Option<u32>,
+    #[serde(default)]
+    kind: Kind,
     #[serde(default)]
     clusters: Vec<Placed<Cluster>>,
     filters: Vec<FilterEntry>,
@@ -163,9 +183,9 @@ impl File {
             }
             clusters.push(value);
         }
-        let Self { name, description, buffer_limit, filters, exchanges, .. } = self;
+        let Self { name, description, buffer_limit, kind, filters, exchanges, .. } = self;
         let (file, steps) = (PathBuf::new(), Vec::new());
-        Ok((Scenario { name, description, workers, buffer_limit, clusters, filters, steps, file }, exchanges))
+        Ok((Scenario { name, description, workers, buffer_limit, kind, clusters, filters, steps, file }, exchanges))
     }
 }
 
@@ -247,6 +267,10 @@ mod tests {
             ("  - {name: a, worker: 1}", "4:23: workers are counted from 0, and `workers` is 1"),
             ("  - {name: a, fault: {filter: b}}", "4:31: no filter has the name `b`"),
             ("  - {reload: {filter: b}}", "4:23: no filter has the name `b`"),
+            ("  - {name: a, connection: []}", "4:27: the filters are HTTP filters: a scenario with connections"),
+            ("  - {name: a, connection: [{ends: proxy}]}", "4:35: unknown variant `proxy`, expected `client` or"),
+            ("  - {name: a, connection: [{client: a, ends: client}]}", "4:28: an act is one of `client`, `upstream`"),
+            ("  - {name: a, connection: [], expect: {response: {}}}", "4:40: unknown field `response`"),
             ("  - {advance: soon}", "4:15: write a span of time as `10s`"),
             ("  - {advance: 1s, request: {}}", "4:19: unknown field `request`"),
             ("  - {name: a, callouts: [{cluster: up}]}", "4:36: the cluster `up` is not among `clusters`"),

@@ -65,14 +65,9 @@ impl ExchangeReport {
 
     /// The same on an engine that may not know all of the cost.
     pub(super) fn on(engine: Engine, step: &Step, observed: Observed, cost: Option<Cost>, memory_growth: u64) -> Self {
-        let expect = step.expect();
-        let exchange = step.exchange();
-        let mut differences = match exchange {
-            Some(_) => observed.differences(&expect),
-            None => observed.effects.differences(&expect),
-        };
-        let mut not_applicable = observed.not_applicable(&expect);
-        match (exchange.and_then(|exchange| exchange.budget.as_ref()), &cost) {
+        let mut differences = step.differences(&observed);
+        let mut not_applicable = observed.not_applicable(&step.expect());
+        match (step.budget(), &cost) {
             (Some(budget), Some(cost)) => {
                 let (budget, left_out) = budget.on(engine);
                 differences.extend(budget.differences(&Figures::new(cost, memory_growth)));

@@ -63,13 +63,11 @@ pub fn run(scenario: &Scenario, modules: &mut Modules) -> Result<Report, RunErro
         let growth = session.memory_bytes().saturating_sub(memory) as u64;
         let mut report = ExchangeReport::on(engine, step, outcome.observed, outcome.cost, growth);
         report.differences.extend(outcome.differences);
-        if let Some(exchange) = step.exchange() {
-            if exchange.expect.snapshot {
-                report.differences.extend(snapshots.differences(&exchange.name, &report.observed));
-            }
-            if let Some(found) = first_split(scenario, &filters, &earlier, step, &report)? {
-                report.differences.extend(found);
-            }
+        if step.expect().snapshot {
+            report.differences.extend(snapshots.differences(&step.name(), &report.observed));
+        }
+        if let Some(found) = first_split(scenario, &filters, &earlier, step, &report)? {
+            report.differences.extend(found);
         }
         exchanges.push(report);
         earlier.push(step);
@@ -100,7 +98,7 @@ pub fn memory_use(scenario: &Scenario, modules: &mut Modules, requests: usize) -
     let before = session.memory_bytes() as u64;
     // It can become less where a VM that failed is loaded anew.
     let mut peak = before;
-    let exchanges = scenario.steps.iter().filter(|step| step.exchange().is_some()).collect::<Vec<_>>();
+    let exchanges = scenario.steps.iter().filter(|step| step.is_traffic()).collect::<Vec<_>>();
     for _ in 0..requests.checked_div(exchanges.len()).unwrap_or_default() {
         for step in &exchanges {
             session.step(step, &Cuts::first(step));
@@ -114,34 +112,37 @@ fn filters(scenario: &Scenario, modules: &mut Modules) -> Result<Vec<FilterSpec>
     scenario.filters.iter().map(|entry| modules.filter(entry, &scenario.file)).collect()
 }
 
-/// Where the two bodies of an exchange are cut.
+/// Where what a step sends is cut, in the order of its [bodies](Step::bodies).
 #[derive(Debug, Clone, Default)]
-pub(super) struct Cuts {
-    pub request: Vec<usize>,
-    pub response: Vec<usize>,
-}
+pub(super) struct Cuts(Vec<Vec<usize>>);
 
 impl Cuts {
     pub(super) fn first(step: &Step) -> Self {
-        let Some(exchange) = step.exchange() else { return Self::default() };
-        let (request, response) = (&exchange.request.body, &exchange.upstream.body);
-        Self { request: request.split().cuts(request.len()), response: response.split().cuts(response.len()) }
+        Self(step.bodies().iter().map(|(_, body)| body.split().cuts(body.len())).collect())
+    }
+
+    /// Those of one body.
+    pub(super) fn of(&self, body: usize) -> &[usize] {
+        self.0.get(body).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// All other ways that `split: all` asks for, one body after the other, each with its name.
     fn others(step: &Step) -> Vec<(String, Self)> {
-        let Some(exchange) = step.exchange() else { return Vec::new() };
         let first = Self::first(step);
-        let (request, response) = (&exchange.request.body, &exchange.upstream.body);
         let named = |what: &str, cuts: &[usize]| match cuts {
             [cut] => format!("{what} in two pieces, cut before byte {cut}"),
             cuts => format!("{what} in {} pieces, cut before the bytes {cuts:?}", cuts.len() + 1),
         };
-        let requests = request.split().variants(request.len()).into_iter();
-        let requests = requests.map(|cuts| (named("request body", &cuts), Self { request: cuts, ..first.clone() }));
-        let responses = response.split().variants(response.len()).into_iter();
-        let responses = responses.map(|cuts| (named("upstream body", &cuts), Self { response: cuts, ..first.clone() }));
-        requests.chain(responses).collect()
+        let mut others = Vec::new();
+        for (at, (name, body)) in step.bodies().into_iter().enumerate() {
+            for cuts in body.split().variants(body.len()) {
+                let name = named(&name, &cuts);
+                let mut all = first.clone();
+                all.0.get_mut(at).into_iter().for_each(|place| place.clone_from(&cuts));
+                others.push((name, all));
+            }
+        }
+        others
     }
 }
 
@@ -154,8 +155,7 @@ fn first_split(
     step: &Step,
     whole: &ExchangeReport,
 ) -> Result<Option<Vec<Difference>>, LoadError> {
-    let expect = step.expect();
-    let expected = whole.observed.differences(&expect);
+    let expected = step.differences(&whole.observed);
     for (name, cuts) in Cuts::others(step) {
         let mut session = Session::start(scenario, filters)?;
         for step in earlier {
@@ -164,11 +164,11 @@ fn first_split(
         let outcome = session.step(step, &cuts);
         let changed = changes(&message_lines(&whole.observed), &message_lines(&outcome.observed));
         if !changed.is_empty() {
-            let head = format!("split: `-` is what comes of the whole body, `+` of the {name}");
+            let head = format!("split: `-` is what comes of the whole, `+` of the {name}");
             let lines = [head].into_iter().chain(changed.into_iter().map(|line| format!("  {line}")));
             return Ok(Some(lines.map(Difference::told).collect()));
         }
-        let differences = outcome.observed.differences(&expect);
+        let differences = step.differences(&outcome.observed);
         if differences != expected {
             return Ok(Some(differences.into_iter().map(|found| found.within(&format!("split: {name}"))).collect()));
         }

@@ -1,5 +1,7 @@
 //! A proxy of the harness while a scenario runs in it: steps, and the answers that are on their way.
 
+mod talk;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,6 +9,7 @@ use super::book::{Book, GrpcBegun, GrpcDone, GrpcEntry};
 use super::callout::{Failure, GrpcReply, HttpOutcome};
 use super::check::{Effects, Observed};
 use super::difference::Difference;
+use super::fault::Fault;
 use super::message;
 use super::model::{Exchange, Expect, Fields, Scenario};
 use super::run::Cuts;
@@ -110,6 +113,10 @@ impl Session {
                 let (observed, cost) = self.exchange(exchange, cuts);
                 (observed, Some(cost), Vec::new())
             }
+            Step::Connection(connection) => {
+                let (observed, cost) = self.connection(connection, cuts);
+                (observed, Some(cost), Vec::new())
+            }
             Step::Advance(step) => {
                 self.advance(step.advance.0);
                 (Observed::default(), None, Vec::new())
@@ -124,24 +131,17 @@ impl Session {
     }
 
     fn exchange(&mut self, exchange: &Exchange, cuts: &Cuts) -> (Observed, Cost) {
-        let clock = self.proxy.process().clock();
-        let attributes = Attributes {
-            source: "127.0.0.1:50000".to_owned(),
-            destination: "127.0.0.1:10000".to_owned(),
-            protocol: "HTTP/1.1".to_owned(),
-            start_nanoseconds: clock.wall_nanoseconds(),
-            ..Attributes::default()
-        };
-        let limit = clock.elapsed() + PATIENCE;
+        let attributes = Attributes { protocol: "HTTP/1.1".to_owned(), ..self.attributes() };
+        let limit = self.elapsed() + PATIENCE;
         let key = self.proxy.open_on(exchange.worker, attributes);
-        self.set_faults(exchange, true);
+        self.set_faults(exchange.worker, exchange.fault.as_ref(), true);
         let mut whole = Whole::new(key);
         let mut upstream = None;
-        whole.send(&mut self.proxy, Direction::Request, message::request(&exchange.request, &cuts.request));
+        whole.send(&mut self.proxy, Direction::Request, message::request(&exchange.request, cuts.of(0)));
         let passed = match self.wait(&mut whole, Direction::Request, limit) {
             Passed::On(request) => {
                 upstream = Some(message::seen(&request));
-                let answer = message::answer(&exchange.upstream, &cuts.response);
+                let answer = message::answer(&exchange.upstream, cuts.of(1));
                 whole.send(&mut self.proxy, Direction::Response, answer);
                 self.wait(&mut whole, Direction::Response, limit)
             }
@@ -150,13 +150,22 @@ impl Session {
         let effects = Effects { state: Some(self.state(key, &exchange.expect)), ..Effects::default() };
         let cost = self.proxy.close(key);
         self.pump();
-        self.set_faults(exchange, false);
+        self.set_faults(exchange.worker, exchange.fault.as_ref(), false);
         let (response, note) = match passed {
             Passed::On(response) | Passed::Replied(response) => (Some(message::seen(&response)), None),
             Passed::Reset => (None, Some("the stream was closed without an answer".to_owned())),
             Passed::Stuck => (None, Some("a filter paused the message and nothing makes it go on (BODY-7)".to_owned())),
         };
-        (Observed { upstream, response, note, callouts: Vec::new(), trailers: true, effects }, cost)
+        (Observed { upstream, response, note, trailers: true, effects, ..Observed::default() }, cost)
+    }
+
+    fn attributes(&self) -> Attributes {
+        Attributes {
+            source: "127.0.0.1:50000".to_owned(),
+            destination: "127.0.0.1:10000".to_owned(),
+            start_nanoseconds: self.proxy.process().clock().wall_nanoseconds(),
+            ..Attributes::default()
+        }
     }
 
     /// Lets time go by, and all that is due happen at its own time.
@@ -357,8 +366,8 @@ impl Session {
         self.callouts <= MAX_CALLOUTS
     }
 
-    fn set_faults(&mut self, exchange: &Exchange, on: bool) {
-        let Some(fault) = &exchange.fault else { return };
+    fn set_faults(&mut self, worker: usize, fault: Option<&Fault>, on: bool) {
+        let Some(fault) = fault else { return };
         let name = fault.filter.as_deref();
         let named = |filter: &FilterSpec| name.is_none_or(|name| filter.plugin.name == name);
         let Some(index) = self.filters.iter().position(named) else { return };
@@ -367,7 +376,7 @@ impl Session {
             allocation_fails: fault.allocation_fails,
             memory_limit: fault.memory_limit,
         };
-        self.proxy.set_faults(exchange.worker, index, if on { faults } else { Faults::default() });
+        self.proxy.set_faults(worker, index, if on { faults } else { Faults::default() });
     }
 
     fn state(&self, key: StreamKey, expect: &Expect) -> std::collections::BTreeMap<String, Option<Vec<u8>>> {

@@ -21,10 +21,13 @@ use std::path::{Path, PathBuf};
 
 use super::changes::changes;
 use super::check::{Effects, Observed, Seen, SeenCallout};
+use super::connection::closer;
 use super::difference::Difference;
 use super::model::Scenario;
 use super::report::Report;
 use super::value::shown;
+use crate::stream::End;
+use crate::testbed::connection;
 
 /// The first line of the file.
 const HEAD: &str = "What was seen. `tamis test --bless` writes this file.";
@@ -89,12 +92,11 @@ impl Snapshots {
 pub fn bless(scenario: &Scenario, report: &Report) -> io::Result<Option<PathBuf>> {
     let mut text = format!("{HEAD}\n");
     let steps = scenario.steps.iter().zip(&report.exchanges);
-    let exchanges = steps.filter_map(|(step, report)| Some((step.exchange()?, report)));
-    let asked = exchanges.filter(|(exchange, _)| exchange.expect.snapshot);
+    let asked = steps.filter(|(step, _)| step.expect().snapshot);
     let mut any = false;
-    for (exchange, report) in asked {
+    for (step, report) in asked {
         any = true;
-        text.push_str(&format!("\n== {}\n", one_line(&exchange.name)));
+        text.push_str(&format!("\n== {}\n", one_line(&step.name())));
         lines(&report.observed).iter().for_each(|line| {
             text.push_str(line);
             text.push('\n');
@@ -136,7 +138,11 @@ pub(super) fn lines(observed: &Observed) -> Vec<String> {
 /// The messages alone.
 pub(super) fn message_lines(observed: &Observed) -> Vec<String> {
     let mut lines = Vec::new();
-    for (side, seen) in [("upstream", &observed.upstream), ("response", &observed.response)] {
+    if let Some(seen) = &observed.connection {
+        connection(&mut lines, seen);
+    }
+    let sides = [("upstream", &observed.upstream), ("response", &observed.response)];
+    for (side, seen) in sides.into_iter().filter(|_| observed.connection.is_none()) {
         match seen {
             Some(seen) => {
                 lines.push(side.to_owned());
@@ -154,14 +160,33 @@ pub(super) fn message_lines(observed: &Observed) -> Vec<String> {
     lines
 }
 
+/// What both ends of a connection have seen.
+fn connection(lines: &mut Vec<String>, seen: &connection::Seen) {
+    for end in [End::Upstream, End::Client] {
+        let word = if end == End::Client { "client" } else { "upstream" };
+        match seen.end(end) {
+            Some(seen) => {
+                lines.push(format!("{word}{}", if seen.ended { ", ended" } else { "" }));
+                bytes(lines, "  bytes ", &seen.bytes);
+            }
+            None => lines.push(format!("{word}: none")),
+        }
+    }
+    lines.push(format!("closed by {}", closer(seen)));
+}
+
+fn bytes(lines: &mut Vec<String>, name: &str, bytes: &[u8]) {
+    let mut before = name.to_owned();
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        lines.push(format!("{before}{}", shown(line)));
+        before = " ".repeat(name.len());
+    }
+}
+
 fn message(lines: &mut Vec<String>, seen: &Seen) {
     let field = |(name, value): &(String, Vec<u8>)| format!("{}: {}", one_line(name), shown(value));
     lines.extend(seen.headers.iter().map(|header| format!("  {}", field(header))));
-    let mut before = "  body ";
-    for line in seen.body.split_inclusive(|byte| *byte == b'\n') {
-        lines.push(format!("{before}{}", shown(line)));
-        before = "       ";
-    }
+    bytes(lines, "  body ", &seen.body);
     lines.extend(seen.trailers.iter().map(|trailer| format!("  trailer {}", field(trailer))));
 }
 
@@ -178,6 +203,7 @@ mod tests {
             upstream: None,
             response: Some(Seen { headers, body: body.into(), trailers: vec![("t".to_owned(), b"1".to_vec())] }),
             note: None,
+            connection: None,
             callouts: Vec::new(),
             trailers: true,
             effects: Effects { log: Some(vec!["one\n== two".to_owned()]), ..Effects::default() },

@@ -8,19 +8,25 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny};
 
+use super::budget::Budget;
 use super::callout::{Callout, CalloutKind, HttpOutcome};
+use super::check::Observed;
+use super::connection::{Connection, Does, ExpectConnection};
+use super::difference::Difference;
 use super::duration::Span;
 use super::engine::Feature;
+use super::fault::Fault;
 use super::metrics::ExpectMetrics;
 use super::model::{Exchange, Expect};
 use super::split::Split;
 use super::tree::{self, Tree};
+use super::value::Body;
 use crate::document::{Document, DocumentError, Node};
 
 /// What is told when a filter takes a configuration that it should not.
 pub(crate) const UNWANTED: &str = "reload: the configuration was accepted, and should not be";
 
-/// The longest delay of an answer that a real server waits for.
+/// The longest delay of an answer that a real server waits for, and the longest time that a real connection is given.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// One entry of `exchanges`.
@@ -28,6 +34,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub enum Step {
     /// A request and its response.
     Exchange(Box<Exchange>),
+    /// A connection through network filters.
+    Connection(Box<Connection>),
     /// Time goes by.
     Advance(Advance),
     /// A filter gets a new configuration.
@@ -118,6 +126,9 @@ impl Step {
             step.reload.config = config.map(Document::of);
             return Ok(Self::Reload(step));
         }
+        if has("connection") {
+            return tree::read(tree).map(Box::new).map(Self::Connection);
+        }
         tree::read(tree).map(Box::new).map(Self::Exchange)
     }
 
@@ -126,7 +137,65 @@ impl Step {
     pub fn exchange(&self) -> Option<&Exchange> {
         match self {
             Self::Exchange(exchange) => Some(exchange),
+            Self::Connection(_) | Self::Advance(_) | Self::Reload(_) => None,
+        }
+    }
+
+    /// Whether something is sent through the filters: an exchange or a connection.
+    #[must_use]
+    pub const fn is_traffic(&self) -> bool {
+        matches!(self, Self::Exchange(_) | Self::Connection(_))
+    }
+
+    /// The worker that takes it.
+    pub(super) fn worker(&self) -> usize {
+        match self {
+            Self::Exchange(exchange) => exchange.worker,
+            Self::Connection(connection) => connection.worker,
+            Self::Advance(_) | Self::Reload(_) => 0,
+        }
+    }
+
+    /// What goes wrong meanwhile.
+    pub(super) fn fault(&self) -> Option<&Fault> {
+        match self {
+            Self::Exchange(exchange) => exchange.fault.as_ref(),
+            Self::Connection(connection) => connection.fault.as_ref(),
             Self::Advance(_) | Self::Reload(_) => None,
+        }
+    }
+
+    /// What it may cost.
+    pub(super) fn budget(&self) -> Option<&Budget> {
+        match self {
+            Self::Exchange(exchange) => exchange.budget.as_ref(),
+            Self::Connection(connection) => connection.budget.as_ref(),
+            Self::Advance(_) | Self::Reload(_) => None,
+        }
+    }
+
+    /// What comes in pieces, with a name for each.
+    pub(super) fn bodies(&self) -> Vec<(String, &Body)> {
+        match self {
+            Self::Exchange(exchange) => {
+                let (request, upstream) = (&exchange.request.body, &exchange.upstream.body);
+                vec![("request body".to_owned(), request), ("upstream body".to_owned(), upstream)]
+            }
+            Self::Connection(connection) => connection.bodies().collect(),
+            Self::Advance(_) | Self::Reload(_) => Vec::new(),
+        }
+    }
+
+    /// What differs from the expectation.
+    pub(super) fn differences(&self, observed: &Observed) -> Vec<Difference> {
+        match self {
+            Self::Exchange(exchange) => observed.differences(&exchange.expect),
+            Self::Connection(connection) => {
+                let seen = observed.connection.as_deref().cloned().unwrap_or_default();
+                let effects = observed.effects.differences(&self.expect());
+                connection.differences(&seen).into_iter().chain(effects).collect()
+            }
+            Self::Advance(_) | Self::Reload(_) => observed.effects.differences(&self.expect()),
         }
     }
 
@@ -135,6 +204,7 @@ impl Step {
     pub fn name(&self) -> Cow<'_, str> {
         match self {
             Self::Exchange(exchange) => Cow::Borrowed(&exchange.name),
+            Self::Connection(connection) => Cow::Borrowed(&connection.name),
             Self::Advance(Advance { name: Some(name), .. }) | Self::Reload(Reload { name: Some(name), .. }) => {
                 Cow::Borrowed(name)
             }
@@ -148,16 +218,21 @@ impl Step {
     pub fn callouts(&self) -> &[Callout] {
         match self {
             Self::Exchange(exchange) => &exchange.callouts,
+            Self::Connection(connection) => &connection.callouts,
             Self::Advance(step) => &step.callouts,
             Self::Reload(step) => &step.callouts,
         }
     }
 
-    /// What must be seen, of which a step that is no exchange has only the effects.
+    /// What must be seen, of which a step that is no exchange has only the effects: see [`differences`](Self::differences).
     #[must_use]
     pub fn expect(&self) -> Cow<'_, Expect> {
         match self {
             Self::Exchange(exchange) => Cow::Borrowed(&exchange.expect),
+            Self::Connection(connection) => {
+                let ExpectConnection { log, no_log, metrics, snapshot, .. } = connection.expect.clone();
+                Cow::Owned(Expect { log, no_log, metrics, snapshot, ..Expect::default() })
+            }
             Self::Advance(Advance { expect, .. }) | Self::Reload(Reload { expect, .. }) => {
                 let Aftermath { log, no_log, metrics } = expect.clone();
                 Cow::Owned(Expect { log, no_log, metrics, ..Expect::default() })
@@ -170,9 +245,20 @@ impl Step {
     pub fn needs(&self) -> Vec<Feature> {
         let mut needs = match self {
             Self::Exchange(exchange) => exchange_needs(exchange),
+            Self::Connection(connection) => {
+                let long = |does: &Does| matches!(does, Does::Waits(time) if time.0 > PATIENCE);
+                let waits = connection.acts.iter().any(|act| long(&act.does));
+                if waits { vec![Feature::Delay] } else { Vec::new() }
+            }
             Self::Advance(_) => vec![Feature::Time],
             Self::Reload(_) => vec![Feature::Reload],
         };
+        let chosen = [
+            (self.bodies().iter().any(|(_, body)| *body.split() != Split::Whole), Feature::Split),
+            (self.worker() > 0, Feature::Workers),
+            (self.fault().is_some(), Feature::Fault),
+        ];
+        needs.extend(chosen.into_iter().filter_map(|(needed, feature)| needed.then_some(feature)));
         for callout in self.callouts() {
             match &callout.kind {
                 CalloutKind::Grpc(_) => needs.push(Feature::Grpc),
@@ -193,15 +279,8 @@ impl Step {
 }
 
 fn exchange_needs(exchange: &Exchange) -> Vec<Feature> {
-    let split = [&exchange.request.body, &exchange.upstream.body].iter().any(|body| *body.split() != Split::Whole);
     let trailers = [&exchange.request.trailers, &exchange.upstream.trailers].iter().any(|fields| !fields.0.is_empty());
-    let needs = [
-        (split, Feature::Split),
-        (trailers, Feature::Trailers),
-        (exchange.worker > 0, Feature::Workers),
-        (exchange.fault.is_some(), Feature::Fault),
-    ];
-    needs.into_iter().filter_map(|(needed, feature)| needed.then_some(feature)).collect()
+    if trailers { vec![Feature::Trailers] } else { Vec::new() }
 }
 
 impl JsonSchema for Step {
@@ -212,6 +291,7 @@ impl JsonSchema for Step {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let steps = [
             generator.subschema_for::<Exchange>(),
+            generator.subschema_for::<Connection>(),
             generator.subschema_for::<Advance>(),
             generator.subschema_for::<Reload>(),
         ];

@@ -12,7 +12,8 @@ pub struct ConnectionKey {
 }
 
 /// An end of a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum End {
     /// Whoever has connected to the proxy: downstream.
     Client,

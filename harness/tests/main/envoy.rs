@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tamis_harness::context::{Attributes, Plugin, Process};
 use tamis_harness::envoy::bootstrap::{Chain, listeners};
 use tamis_harness::envoy::{EnvoyError, EnvoyProcess, NotRun, disagreements, find_or_skip, run_all};
-use tamis_harness::scenario::model::Step;
+use tamis_harness::scenario::model::{Kind, Step};
 use tamis_harness::scenario::{Modules, Scenario, run};
 use tamis_harness::stream::{FilterSpec, LoadedModule, Proxy, WireMessage};
 use tamis_module::plugin_config::{FailurePolicy, PluginConfig};
@@ -283,6 +283,7 @@ fn static_config(config: &str, listen: Option<SocketAddr>) -> Value {
         upstream,
         callouts: Vec::new(),
         buffer_limit: None,
+        kind: Kind::Http,
     }])["resources"][0]
         .take();
     listener.as_object_mut().unwrap().remove("@type");

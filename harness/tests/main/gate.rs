@@ -5,6 +5,7 @@ use std::path::Path;
 
 use tamis_harness::envoy::bootstrap::{Chain, bootstrap, listeners};
 use tamis_harness::envoy::{EnvoyBinary, EnvoyError, EnvoyProcess, find_or_skip};
+use tamis_harness::scenario::model::Kind;
 use tamis_module::gate;
 use tamis_module::plugin_config::{FailurePolicy, PluginConfig};
 
@@ -169,7 +170,10 @@ fn chains(folder: &Path, kind: &str, modules: &[String]) -> Vec<Named> {
             allowed_capabilities: Vec::new(),
         };
         let upstream = SocketAddr::from(([127, 0, 0, 1], 9));
-        (text.clone(), Chain { name, plugins: vec![plugin], upstream, callouts: Vec::new(), buffer_limit: None })
+        (
+            text.clone(),
+            Chain { name, plugins: vec![plugin], upstream, callouts: Vec::new(), buffer_limit: None, kind: Kind::Http },
+        )
     };
     modules.iter().enumerate().map(chain).collect()
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use tamis_harness::envoy::bootstrap::{Chain, bootstrap, listeners};
 use tamis_harness::envoy::{EnvoyBinary, EnvoyProcess};
+use tamis_harness::scenario::model::Kind;
 use tamis_module::plugin_config::{FailurePolicy, PluginConfig};
 
 use super::{Case, Said, sorted};
@@ -41,6 +42,7 @@ pub fn run(binary: &EnvoyBinary, cases: &[Case]) -> Vec<Said> {
             upstream: *upstream,
             callouts: Vec::new(),
             buffer_limit: None,
+            kind: Kind::Http,
         }
     });
     let chains = chains.collect::<Vec<_>>();

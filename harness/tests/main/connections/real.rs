@@ -4,8 +4,9 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use tamis_harness::envoy::bootstrap::{Chain, bootstrap, tcp_listeners};
+use tamis_harness::envoy::bootstrap::{Chain, bootstrap, listeners};
 use tamis_harness::envoy::{EnvoyBinary, EnvoyProcess};
+use tamis_harness::scenario::model::Kind;
 use tamis_harness::stream::{self, End};
 use tamis_module::plugin_config::{FailurePolicy, PluginConfig};
 
@@ -28,10 +29,11 @@ pub fn run(binary: &EnvoyBinary, cases: &[Case], awaited: &[Vec<Seen>]) -> Vec<S
         upstream: upstream.local_addr().unwrap(),
         callouts: Vec::new(),
         buffer_limit: None,
+        kind: Kind::Network,
     });
     let chains = chains.collect::<Vec<_>>();
     let file = folder.path().join("listeners.json");
-    std::fs::write(&file, tcp_listeners(&chains).to_string()).unwrap();
+    std::fs::write(&file, listeners(&chains).to_string()).unwrap();
     let envoy = EnvoyProcess::start(binary, &bootstrap(&chains, &file)).unwrap();
     let addresses = envoy.listeners().unwrap();
     let all = cases.iter().zip(upstreams).zip(awaited);

@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpListener};
 use tamis_harness::envoy::bootstrap::{Chain, bootstrap, listeners};
 use tamis_harness::envoy::{EnvoyProcess, find_or_skip};
 use tamis_harness::gateway::{Echo, Limits};
+use tamis_harness::scenario::model::Kind;
 
 use super::{connect, gateway, read_until, scripted};
 
@@ -71,6 +72,7 @@ fn clients_and_upstreams_are_told_what_envoy_tells_them() {
         upstream: *upstream,
         callouts: Vec::new(),
         buffer_limit: None,
+        kind: Kind::Http,
     };
     let chains = upstreams.iter().map(chain).collect::<Vec<_>>();
     let folder = tempfile::tempdir().unwrap();
