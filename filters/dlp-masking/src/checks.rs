@@ -1,0 +1,133 @@
+//! Check digits.
+//!
+//! All of them take digits as numbers from 0 to 9.
+
+/// The formula of ISO/IEC 7812 (Luhn): payment cards.
+#[must_use]
+pub fn luhn(digits: &[u8]) -> bool {
+    let sum = digits.iter().rev().enumerate().fold(0_u32, |sum, (i, digit)| {
+        let doubled = u32::from(*digit) << (i & 1);
+        sum + if doubled > 9 { doubled - 9 } else { doubled }
+    });
+    !digits.is_empty() && sum % 10 == 0
+}
+
+/// ISO 7064 mod 97-10 over letters and digits, the first four moved to the end: IBAN.
+#[must_use]
+pub fn iban(letters: &[u8]) -> bool {
+    let (head, tail) = letters.split_at(letters.len().min(4));
+    let rest = tail.iter().chain(head).fold(0_u32, |rest, letter| match letter {
+        b'0'..=b'9' => (rest * 10 + u32::from(letter - b'0')) % 97,
+        _ => (rest * 100 + u32::from(letter.to_ascii_uppercase().saturating_sub(b'A')) + 10) % 97,
+    });
+    rest == 1
+}
+
+/// Verhoeff's scheme: Aadhaar.
+#[must_use]
+pub fn verhoeff(digits: &[u8]) -> bool {
+    /// The place of a digit moves it this way, once more for each place.
+    const PERMUTED: [u8; 10] = [1, 5, 7, 6, 2, 8, 3, 0, 9, 4];
+    let mut check = 0_u8;
+    for (place, digit) in digits.iter().rev().enumerate() {
+        let moved = (0..place % 8).fold(*digit, |digit, _| PERMUTED.get(usize::from(digit)).copied().unwrap_or(0));
+        check = dihedral(check, moved);
+    }
+    check == 0
+}
+
+/// The product in the dihedral group of ten elements.
+fn dihedral(a: u8, b: u8) -> u8 {
+    match (a < 5, b < 5) {
+        (true, true) => (a + b) % 5,
+        (true, false) => (a + b - 5) % 5 + 5,
+        (false, true) => (a - 5 + 5 - b) % 5 + 5,
+        (false, false) => (a + 5 - b) % 5,
+    }
+}
+
+/// Weights 10 to 2, modulo 11: the number of a patient of the UK's NHS.
+#[must_use]
+pub fn nhs(digits: &[u8]) -> bool {
+    let Some((check, rest)) = digits.split_last().filter(|(_, rest)| rest.len() == 9) else { return false };
+    11 - weighted(rest, &[10, 9, 8, 7, 6, 5, 4, 3, 2]) % 11 == if *check == 0 { 11 } else { u32::from(*check) }
+}
+
+/// Two check digits, each by weights modulo 11: Brazil's CPF. One digit eleven times is none.
+#[must_use]
+pub fn cpf(digits: &[u8]) -> bool {
+    let (Some(nine), Some(ten), 11) = (digits.get(..9), digits.get(..10), digits.len()) else { return false };
+    let check = |sum: u32| (sum * 10 % 11 % 10) as u8;
+    digits.windows(2).any(|pair| matches!(pair, [a, b] if a != b))
+        && digits.get(9) == Some(&check(weighted(nine, &[10, 9, 8, 7, 6, 5, 4, 3, 2])))
+        && digits.get(10) == Some(&check(weighted(ten, &[11, 10, 9, 8, 7, 6, 5, 4, 3, 2])))
+}
+
+/// Weights 2 to 9 and 2 to 5, modulo 11: Korea's resident registration number, as it was given out until October 2020.
+/// Foreigners' numbers (whose seventh digit is 5 to 8) are shifted by two.
+#[must_use]
+pub fn rrn(digits: &[u8]) -> bool {
+    let Some((check, rest)) = digits.split_last().filter(|(_, rest)| rest.len() == 12) else { return false };
+    let shift = if matches!(rest.get(6), Some(5..=8)) { 13 } else { 11 };
+    (shift - weighted(rest, &[2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4, 5]) % 11) % 10 == u32::from(*check)
+}
+
+fn weighted(digits: &[u8], weights: &[u32]) -> u32 {
+    digits.iter().zip(weights).map(|(digit, weight)| u32::from(*digit) * weight).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn digits(text: &str) -> Vec<u8> {
+        text.bytes().filter(u8::is_ascii_digit).map(|byte| byte - b'0').collect()
+    }
+
+    /// Each changes with every single digit.
+    fn only(check: fn(&[u8]) -> bool, text: &str) {
+        let good = digits(text);
+        assert!(check(&good), "{text}");
+        for at in 0..good.len() {
+            for other in 1..10 {
+                let mut bad = good.clone();
+                bad[at] = (bad[at] + other) % 10;
+                assert!(!check(&bad), "{text}: {bad:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn examples_of_their_issuers() {
+        // Test numbers of the networks; ISO 7812's own example.
+        for card in ["4111111111111111", "5555555555554444", "378282246310005", "30569309025904", "6011111111111117"] {
+            only(luhn, card);
+        }
+        // The example of the NHS data dictionary, UIDAI's test number, Receita Federal's well-known one.
+        only(nhs, "943 476 5919");
+        only(verhoeff, "2341 2341 2346");
+        assert!(cpf(&digits("111.444.777-35")) && !cpf(&digits("111.444.777-36")) && !cpf(&[1; 11]));
+        assert!(verhoeff(&digits("2363")) && !verhoeff(&digits("2364")));
+        assert!(!nhs(&digits("943476591")) && !cpf(&digits("1114447773")) && !rrn(&digits("1")));
+    }
+
+    #[test]
+    fn numbers_of_registers() {
+        // Computed by hand from the weights: 2*9+3*0+4*0+5*1+6*0+7*1+8*1+9*2+2*3+3*4+4*5+5*6 = 124; 11 - 124 % 11 = 8.
+        assert!(rrn(&digits("900101-1234568")) && !rrn(&digits("900101-1234567")));
+        // With 5 for 1 in the seventh place: 156; (13 - 156 % 11) % 10 = 1.
+        assert!(rrn(&digits("900101-5234561")));
+    }
+
+    #[test]
+    fn account_numbers() {
+        for good in
+            ["GB82WEST12345698765432", "DE89370400440532013000", "NO9386011117947", "MT84MALT011000012345MTLCAST001S"]
+        {
+            assert!(iban(good.as_bytes()), "{good}");
+            let bad = good.replacen('1', "2", 1);
+            assert!(!iban(bad.as_bytes()), "{bad}");
+        }
+        assert!(!iban(b"") && !iban(b"GB"));
+    }
+}

@@ -1,0 +1,68 @@
+//! Forms (`application/x-www-form-urlencoded`) and queries: values with their names.
+//!
+//! A name is read as a whole, so at most [`NAME`] bytes of it wait; a longer one is text. A name without `=` is text as well.
+
+use tamis::views::percent_decoded;
+
+use super::{Codec, Output, Sink, Value};
+use crate::context::Topics;
+use crate::engine::Engine;
+
+/// The longest name that is read, in bytes as it is written.
+const NAME: usize = 256;
+
+/// The machine for forms.
+#[derive(Debug, Clone, Default)]
+pub struct FormMachine {
+    /// The value that is read, behind its name.
+    value: Option<Value>,
+}
+
+impl FormMachine {
+    /// Takes a window: what was left over the last time, and what came since. Returns how many bytes of it are decided, and
+    /// what becomes of them.
+    pub fn push(&mut self, engine: &Engine, window: &[u8], last: bool) -> (usize, Output) {
+        let mut sink = Sink::default();
+        let decided = self.run(engine, window, last, &mut sink);
+        (decided, sink.finish(window, decided))
+    }
+
+    fn run(&mut self, engine: &Engine, window: &[u8], last: bool, sink: &mut Sink) -> usize {
+        let mut at = 0;
+        loop {
+            let rest = window.get(at..).unwrap_or_default();
+            let Some(value) = &mut self.value else {
+                match rest.iter().take(NAME).position(|byte| matches!(byte, b'=' | b'&')) {
+                    Some(length) if rest.get(length) == Some(&b'=') => {
+                        self.value = Some(named(engine, rest.get(..length).unwrap_or_default()));
+                        at += length + 1;
+                    }
+                    None if rest.len() < NAME && !last => return at,
+                    None if rest.is_empty() => return at,
+                    _ => self.value = Some(Value::default()),
+                }
+                continue;
+            };
+            let length = rest.iter().position(|byte| *byte == b'&');
+            let end = length.map_or(window.len(), |length| at + length);
+            let ends = length.is_some() || last;
+            let decided = value.push(engine, window, at..end, ends, Codec::Form, sink);
+            if !ends {
+                return decided;
+            }
+            self.value = None;
+            if length.is_none() {
+                return end;
+            }
+            at = end + 1;
+        }
+    }
+}
+
+fn named(engine: &Engine, name: &[u8]) -> Value {
+    let name = percent_decoded(name);
+    match engine.plan.rule_of_name(&name) {
+        Some(rule) => Value::secret(rule),
+        None => Value::about(Topics::of(&name)),
+    }
+}

@@ -1,0 +1,355 @@
+//! Messages that are JSON: strings and numbers are texts, each with the key that it belongs to.
+//!
+//! The machine knows where it is and nothing more: no value is kept. A key is read as a whole, so at most [`KEY`] bytes of it
+//! wait; a longer one is nobody's name. Numbers of more than [`NUMBER`] bytes go on as they are. Keys are not masked.
+//!
+//! Several values may follow one another. What is no JSON is text from there on.
+
+use tamis::json;
+
+use super::{Codec, Output, Sink, Value};
+use crate::context::Topics;
+use crate::engine::Engine;
+use crate::scan::HOLD_BACK;
+use crate::scope::Place;
+
+/// The longest key that is read, in bytes as it is written.
+const KEY: usize = 512;
+/// The longest number that is looked at, in bytes.
+const NUMBER: usize = 64;
+/// The most bytes of a message that wait: text that waits may be written with six bytes for each.
+pub const MAX_HELD: usize = 6 * HOLD_BACK + KEY;
+
+/// The machine for JSON.
+#[derive(Debug, Clone, Default)]
+pub struct JsonMachine {
+    at: At,
+    /// The arrays and objects around the place.
+    around: Vec<Around>,
+    /// What is known of the value that comes or is read.
+    here: Here,
+    value: Value,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum At {
+    /// Before a value; an array may end instead.
+    #[default]
+    Value,
+    /// Before a key; an object may end instead.
+    Key,
+    Colon,
+    /// Behind a value.
+    After,
+    /// In a string that is a text.
+    String,
+    /// In a string that is none.
+    Skipped,
+    /// In a key that is too long.
+    LongKey,
+    LongNumber,
+    /// Where nothing is JSON any more.
+    Text,
+}
+
+/// An array or an object.
+#[derive(Debug, Clone, Copy)]
+struct Around {
+    is_object: bool,
+    /// Its own place, and what its items inherit.
+    here: Here,
+    index: usize,
+}
+
+/// What is known of a value by the way to it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Here {
+    topics: Topics,
+    secret: Option<usize>,
+    place: Place,
+}
+
+impl JsonMachine {
+    /// Takes a window: what was left over the last time, and what came since. Returns how many bytes of it are decided, and
+    /// what becomes of them.
+    pub fn push(&mut self, engine: &Engine, window: &[u8], last: bool) -> (usize, Output) {
+        let mut sink = Sink::default();
+        let decided = self.run(engine, window, 0, window.len(), last, &mut sink);
+        (decided, sink.finish(window, decided))
+    }
+
+    /// Takes a part of a window, as the last one of a message or not; returns up to where it is decided.
+    pub(super) fn run(
+        &mut self,
+        engine: &Engine,
+        window: &[u8],
+        start: usize,
+        end: usize,
+        last: bool,
+        sink: &mut Sink,
+    ) -> usize {
+        let window = window.get(..end).unwrap_or_default();
+        let mut at = start;
+        loop {
+            // A text may still have an end to be told.
+            let untold = last && matches!(self.at, At::String | At::Text);
+            if at == end && !untold {
+                return at;
+            }
+            let step = match self.at {
+                At::Value | At::Colon | At::After => self.between(engine, window, at, last, sink),
+                At::Key => self.key(engine, window, at, last),
+                At::String => self.string(engine, window, at, last, sink),
+                At::Skipped => self.skip_string(window, at, last, At::After),
+                At::LongKey => self.skip_string(window, at, last, At::Colon),
+                At::LongNumber => self.long_number(window, at),
+                At::Text => return self.value.push(engine, window, at..end, last, Codec::Plain, sink),
+            };
+            match step {
+                Step::To(next) => at = next,
+                Step::Wait(decided) => return decided,
+            }
+        }
+    }
+
+    /// Forgets everything: the next value is the first one.
+    pub(super) fn begin_anew(&mut self) {
+        self.at = At::Value;
+        self.around.clear();
+    }
+
+    /// Goes on with what has nothing to do with the text before, where that was no JSON.
+    pub(super) fn end_line(&mut self) {
+        if self.at == At::Text {
+            self.value = Value::default();
+        }
+    }
+
+    /// Outside of strings, keys and numbers.
+    fn between(&mut self, engine: &Engine, window: &[u8], at: usize, last: bool, sink: &mut Sink) -> Step {
+        let Some(byte) = window.get(at).copied() else { return Step::Wait(at) };
+        if matches!(byte, b' ' | b'\t' | b'\n' | b'\r') {
+            return Step::To(at + 1);
+        }
+        match (self.at, byte) {
+            (At::Colon, b':') => self.at = At::Value,
+            (At::After, b',') if !self.around.is_empty() => self.next_item(engine),
+            (At::After | At::Value, b']') if self.is_in(false) => self.leave(),
+            (At::After, b'}') if self.is_in(true) => self.leave(),
+            // Several values; in a sequence (RFC 7464) each begins with a record separator. A byte order mark is no value.
+            (At::After | At::Value, 0x1e | 0xef | 0xbb | 0xbf) if self.around.is_empty() => {}
+            (At::After, _) if self.around.is_empty() => {
+                self.at = At::Value;
+                return Step::To(at);
+            }
+            (At::Value, _) => return self.value(engine, window, at, last, sink),
+            _ => return self.no_json(at),
+        }
+        Step::To(at + 1)
+    }
+
+    fn value(&mut self, engine: &Engine, window: &[u8], at: usize, last: bool, sink: &mut Sink) -> Step {
+        if self.around.is_empty() {
+            self.here = Here { place: engine.scope.root(), ..Here::default() };
+        }
+        let is_meant = engine.scope.has(self.here.place);
+        match window.get(at) {
+            Some(b'{' | b'[') if self.around.len() >= json::MAX_DEPTH as usize => return self.no_json(at),
+            Some(b'{') => {
+                self.around.push(Around { is_object: true, here: self.here, index: 0 });
+                self.at = At::Key;
+            }
+            Some(b'[') => {
+                self.around.push(Around { is_object: false, here: self.here, index: 0 });
+                self.item(engine, 0);
+                self.at = At::Value;
+            }
+            Some(b'"') => {
+                self.at = if is_meant { At::String } else { At::Skipped };
+                self.begin();
+            }
+            Some(b'-' | b'0'..=b'9') => return self.number(engine, window, at, last, is_meant, sink),
+            Some(b't' | b'f' | b'n') => return self.word(window, at, last),
+            _ => return self.no_json(at),
+        }
+        Step::To(at + 1)
+    }
+
+    /// A text begins here.
+    fn begin(&mut self) {
+        self.value = self.here.secret.map_or_else(|| Value::about(self.here.topics), Value::secret);
+    }
+
+    fn string(&mut self, engine: &Engine, window: &[u8], at: usize, last: bool, sink: &mut Sink) -> Step {
+        let (end, closed) = end_of_string(window, at);
+        let end = if closed || last { end.min(window.len()) } else { window.len() };
+        let ends = closed || last;
+        let decided = self.value.push(engine, window, at..end, ends, Codec::Json, sink);
+        if !ends {
+            return Step::Wait(decided);
+        }
+        self.at = At::After;
+        Step::To(decided + usize::from(closed))
+    }
+
+    fn skip_string(&mut self, window: &[u8], at: usize, last: bool, then: At) -> Step {
+        let (end, closed) = end_of_string(window, at);
+        if closed {
+            self.at = then;
+            return Step::To(end + 1);
+        }
+        // What a last backslash escapes has not come.
+        if last { Step::To(window.len()) } else { Step::Wait(end.min(window.len())) }
+    }
+
+    fn key(&mut self, engine: &Engine, window: &[u8], at: usize, last: bool) -> Step {
+        match window.get(at) {
+            Some(b' ' | b'\t' | b'\n' | b'\r') => return Step::To(at + 1),
+            Some(b'}') if self.around.last().is_some_and(|around| around.index == 0) => {
+                self.leave();
+                return Step::To(at + 1);
+            }
+            Some(b'"') => {}
+            _ => return self.no_json(at),
+        }
+        let here = window.get(..window.len().min(at + 1 + KEY)).unwrap_or_default();
+        let (end, closed) = end_of_string(here, at + 1);
+        if closed {
+            self.name(engine, here.get(at + 1..end).unwrap_or_default());
+            self.at = At::Colon;
+            return Step::To(end + 1);
+        }
+        if here.len() < at + 1 + KEY {
+            return if last { self.no_json(at) } else { Step::Wait(at) };
+        }
+        self.here = Here::default();
+        if let Some(around) = self.around.last() {
+            self.here.place = engine.scope.member(around.here.place, self.around.len() - 1, "\u{fffd}");
+        }
+        self.at = At::LongKey;
+        Step::To(at + 1)
+    }
+
+    /// What a key says of its value.
+    fn name(&mut self, engine: &Engine, raw: &[u8]) {
+        let key = json::decoded(raw);
+        self.here.topics = Topics::of(key.as_bytes());
+        self.here.secret = engine.plan.rule_of_name(key.as_bytes());
+        if !engine.scope.is_everything()
+            && let Some(around) = self.around.last()
+        {
+            self.here.place = engine.scope.member(around.here.place, self.around.len() - 1, &key);
+        }
+    }
+
+    /// An item of the innermost array.
+    fn item(&mut self, engine: &Engine, index: usize) {
+        let Some(around) = self.around.last_mut() else { return };
+        around.index = index;
+        self.here = around.here;
+        if !engine.scope.is_everything() {
+            self.here.place = engine.scope.item(around.here.place, self.around.len() - 1, index);
+        }
+    }
+
+    fn next_item(&mut self, engine: &Engine) {
+        let Some(around) = self.around.last_mut() else { return };
+        if around.is_object {
+            around.index = 1;
+            self.at = At::Key;
+        } else {
+            let index = around.index + 1;
+            self.item(engine, index);
+            self.at = At::Value;
+        }
+    }
+
+    fn is_in(&self, object: bool) -> bool {
+        let nothing_missing = self.at == At::After || self.around.last().is_some_and(|around| around.index == 0);
+        nothing_missing && self.around.last().is_some_and(|around| around.is_object == object)
+    }
+
+    fn leave(&mut self) {
+        self.around.pop();
+        self.at = At::After;
+    }
+
+    fn number(
+        &mut self,
+        engine: &Engine,
+        window: &[u8],
+        at: usize,
+        last: bool,
+        is_meant: bool,
+        sink: &mut Sink,
+    ) -> Step {
+        let length = numeric(window, at, NUMBER + 1);
+        if length > NUMBER {
+            self.at = At::LongNumber;
+            return Step::To(at);
+        }
+        if at + length == window.len() && !last {
+            return Step::Wait(at);
+        }
+        if is_meant {
+            self.begin();
+            self.value.push(engine, window, at..at + length, true, Codec::Number, sink);
+        }
+        self.at = At::After;
+        Step::To(at + length)
+    }
+
+    fn long_number(&mut self, window: &[u8], at: usize) -> Step {
+        let end = at + numeric(window, at, usize::MAX);
+        if end < window.len() {
+            self.at = At::After;
+        }
+        Step::To(end)
+    }
+
+    fn word(&mut self, window: &[u8], at: usize, last: bool) -> Step {
+        let rest = window.get(at..).unwrap_or_default();
+        for word in ["true", "false", "null"] {
+            if rest.starts_with(word.as_bytes()) {
+                self.at = At::After;
+                return Step::To(at + word.len());
+            }
+            if !last && word.as_bytes().starts_with(rest) {
+                return Step::Wait(at);
+            }
+        }
+        self.no_json(at)
+    }
+
+    fn no_json(&mut self, at: usize) -> Step {
+        self.at = At::Text;
+        self.value = Value::default();
+        Step::To(at)
+    }
+}
+
+enum Step {
+    /// The place is here now.
+    To(usize),
+    /// More must come; everything before this is decided.
+    Wait(usize),
+}
+
+/// Where a string ends whose text goes on at `at`, and whether its quote is here. Without it, where the first byte is that
+/// cannot be judged: a backslash at the end, or the end.
+fn end_of_string(window: &[u8], mut at: usize) -> (usize, bool) {
+    loop {
+        let rest = window.get(at..).unwrap_or_default();
+        match rest.iter().position(|byte| matches!(byte, b'"' | b'\\')) {
+            None => return (window.len(), false),
+            Some(offset) if rest.get(offset) == Some(&b'"') => return (at + offset, true),
+            Some(offset) if at + offset + 1 >= window.len() => return (at + offset, false),
+            Some(offset) => at += offset + 2,
+        }
+    }
+}
+
+fn numeric(window: &[u8], at: usize, max: usize) -> usize {
+    let is_part = |byte: &&u8| byte.is_ascii_digit() || matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E');
+    window.get(at..).unwrap_or_default().iter().take(max).take_while(is_part).count()
+}

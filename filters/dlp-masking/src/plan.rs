@@ -1,0 +1,234 @@
+//! What is looked for, compiled: where the scan stops, what is asked there, what must be reached.
+
+use crate::detect::keyed::{self, Names};
+use crate::detect::pattern::{Automaton, InvalidPattern, Pattern};
+use crate::detect::token::PREFIXES;
+use crate::detect::words::{InvalidWord, Words};
+use crate::entity::Entity;
+
+/// The score that has to be reached unless a rule says another.
+pub const THRESHOLD: i32 = 50;
+
+/// Everything that is looked for.
+#[derive(Debug, Default)]
+pub struct Plan {
+    rules: Vec<Rule>,
+    entities: [Option<usize>; Entity::ALL.len()],
+    names: Option<(Names, usize)>,
+    words: Words,
+    sources: Vec<(Pattern, usize)>,
+    patterns: Option<Automaton>,
+    stops: Stops,
+}
+
+/// What is done with what a detector finds: the part of it that the scan needs.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    /// What logs, labels and metrics call it.
+    pub name: String,
+    /// The score that a find must have.
+    pub threshold: i32,
+    /// What is never meant, whoever finds it: letters and digits only, in lower case.
+    allow: Vec<Box<[u8]>>,
+}
+
+impl Rule {
+    /// A rule with the usual threshold.
+    #[must_use]
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), threshold: THRESHOLD, allow: Vec::new() }
+    }
+
+    /// With another threshold.
+    #[must_use]
+    pub fn threshold(mut self, threshold: i32) -> Self {
+        self.threshold = threshold;
+        self
+    }
+
+    /// With exceptions. Only letters and digits of them count, and no case: `4111 1111` is `41111111`.
+    #[must_use]
+    pub fn allow<'a>(mut self, values: impl IntoIterator<Item = &'a str>) -> Self {
+        self.allow = values.into_iter().map(|value| significant(value.as_bytes()).collect()).collect();
+        self.allow.sort_unstable();
+        self
+    }
+
+    pub(crate) fn allows(&self, found: &[u8]) -> bool {
+        !self.allow.is_empty() && {
+            let found = significant(found).collect::<Vec<_>>();
+            self.allow.binary_search_by(|allowed| (**allowed).cmp(&found)).is_ok()
+        }
+    }
+}
+
+fn significant(value: &[u8]) -> impl Iterator<Item = u8> {
+    value.iter().filter(|byte| byte.is_ascii_alphanumeric() || **byte >= 0x80).map(u8::to_ascii_lowercase)
+}
+
+/// The bytes at which the scan stops, and what it asks there.
+#[derive(Debug, Clone)]
+pub(crate) struct Stops {
+    flags: [u8; 256],
+    /// The prefixes that are looked for at a byte: a range of `prefixes`.
+    buckets: [(u8, u8); 256],
+    prefixes: Vec<(u8, u8)>,
+}
+
+pub(crate) mod stop {
+    pub const DIGIT: u8 = 1;
+    pub const AT: u8 = 2;
+    pub const COLON: u8 = 4;
+    pub const NAME: u8 = 8;
+    pub const PREFIX: u8 = 16;
+    pub const WORD: u8 = 32;
+    pub const PATTERN: u8 = 64;
+    /// The letters of `eyJ` and `BEGIN`.
+    pub const FIXED: u8 = 128;
+}
+
+impl Default for Stops {
+    fn default() -> Self {
+        Self { flags: [0; 256], buckets: [(0, 0); 256], prefixes: Vec::new() }
+    }
+}
+
+impl Stops {
+    #[inline]
+    pub fn flags(&self, byte: u8) -> u8 {
+        self.flags.get(usize::from(byte)).copied().unwrap_or(0)
+    }
+
+    /// The prefixes whose rarest byte this is: their numbers, and where in them it is.
+    pub fn prefixes(&self, byte: u8) -> &[(u8, u8)] {
+        let (from, to) = self.buckets.get(usize::from(byte)).copied().unwrap_or_default();
+        self.prefixes.get(usize::from(from)..usize::from(to)).unwrap_or_default()
+    }
+
+    fn add(&mut self, bytes: impl IntoIterator<Item = u8>, flag: u8) {
+        for byte in bytes {
+            if let Some(flags) = self.flags.get_mut(usize::from(byte)) {
+                *flags |= flag;
+            }
+        }
+    }
+
+    fn add_prefixes(&mut self) {
+        let mut prefixes: Vec<(u8, u8, u8)> = Vec::new();
+        for (number, prefix) in PREFIXES.iter().enumerate() {
+            let anchor = prefix.anchor();
+            let byte = prefix.prefix.as_bytes().get(anchor).copied().unwrap_or(0);
+            prefixes.push((byte, u8::try_from(number).unwrap_or(u8::MAX), u8::try_from(anchor).unwrap_or(u8::MAX)));
+        }
+        prefixes.sort_unstable();
+        for (place, (byte, ..)) in prefixes.iter().enumerate() {
+            let place = u8::try_from(place).unwrap_or(u8::MAX);
+            if let Some(bucket) = self.buckets.get_mut(usize::from(*byte)) {
+                *bucket = (if bucket.1 == 0 { place } else { bucket.0 }, place + 1);
+            }
+        }
+        self.add(prefixes.iter().map(|(byte, ..)| *byte), stop::PREFIX);
+        self.prefixes = prefixes.into_iter().map(|(_, number, anchor)| (number, anchor)).collect();
+    }
+}
+
+impl Plan {
+    /// The rules, in the order in which they were added.
+    #[must_use]
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// Looks for an entity, with a rule of its own or one that others share. The last word counts.
+    pub fn find(&mut self, entity: Entity, rule: usize) {
+        if let Some(place) = self.entities.get_mut(entity as usize) {
+            *place = Some(rule);
+        }
+        match entity {
+            Entity::Email => self.stops.add(*b"@", stop::AT),
+            Entity::Ipv6 => self.stops.add(*b":", stop::COLON),
+            Entity::Jwt => self.stops.add(*b"J", stop::FIXED),
+            Entity::PrivateKey => self.stops.add(*b"B", stop::FIXED),
+            Entity::Token => self.stops.add_prefixes(),
+            _ => self.stops.add(b'0'..=b'9', stop::DIGIT),
+        }
+    }
+
+    /// Adds a rule; returns its number.
+    pub fn rule(&mut self, rule: Rule) -> usize {
+        self.rules.push(rule);
+        self.rules.len() - 1
+    }
+
+    /// Looks for values behind names.
+    pub fn find_named(&mut self, names: Names, rule: usize) {
+        self.names = Some((names, rule));
+        self.stops.add(*b"=:", stop::NAME);
+    }
+
+    /// Looks for a word.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidWord`] for one that is empty or too long.
+    pub fn find_word(&mut self, word: &str, rule: usize) -> Result<(), InvalidWord> {
+        self.words.add(word, rule)?;
+        self.stops.add(self.words.anchors().collect::<Vec<_>>(), stop::WORD);
+        Ok(())
+    }
+
+    /// Looks for what an expression matches.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidPattern`] when this one and those before it become too large together.
+    pub fn find_pattern(&mut self, pattern: Pattern, rule: usize) -> Result<(), InvalidPattern> {
+        self.sources.push((pattern, rule));
+        let patterns = Automaton::new(&self.sources)?;
+        self.stops.add(patterns.first().to_vec(), stop::PATTERN);
+        self.patterns = Some(patterns);
+        Ok(())
+    }
+
+    /// The rule of an entity that is looked for.
+    pub(crate) fn rule_of(&self, entity: Entity) -> Option<usize> {
+        self.entities.get(entity as usize).copied().flatten()
+    }
+
+    /// Where values behind names are looked for: the names, and the rule.
+    pub(crate) fn named(&self) -> Option<(&Names, usize)> {
+        self.names.as_ref().map(|(names, rule)| (names, *rule))
+    }
+
+    /// The rule for everything under a name, where the name says that it is secret.
+    #[must_use]
+    pub fn rule_of_name(&self, name: &[u8]) -> Option<usize> {
+        let (names, rule) = self.named()?;
+        (name.len() <= keyed::LONGEST && names.has(name)).then_some(rule)
+    }
+
+    pub(crate) fn stops(&self) -> &Stops {
+        &self.stops
+    }
+
+    pub(crate) fn words(&self) -> &Words {
+        &self.words
+    }
+
+    pub(crate) fn patterns(&self) -> Option<&Automaton> {
+        self.patterns.as_ref()
+    }
+
+    /// Everything that is built in, each with a rule of its own and the usual threshold.
+    #[must_use]
+    pub fn everything() -> Self {
+        let mut plan = Self::default();
+        for entity in Entity::ALL {
+            let rule = plan.rule(Rule::new(entity.name()));
+            plan.find(entity, rule);
+        }
+        let rule = plan.rule(Rule::new("named"));
+        plan.find_named(Names::new(keyed::NAMES), rule);
+        plan
+    }
+}

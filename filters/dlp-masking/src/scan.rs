@@ -1,0 +1,314 @@
+//! The scan: one pass over a text, whatever is looked for, in pieces of any size.
+//!
+//! # How the result comes to be the same for every cut
+//!
+//! The scan goes from stop to stop ([`Stops`](crate::plan)): bytes at which something may be. What is decided at a stop
+//! depends on bytes alone, at most [`AHEAD`] from the stop on and [`BACK`] before it, and on words further back
+//! ([`crate::context`]). If one of the bytes ahead has not come yet, the scan ends there, and the stop is looked at again
+//! when it has. What a later stop could still claim is not decided either: names and numbers that reach the end of what is
+//! here, at most `BACK` bytes. So what is reported is what would have been reported with everything at once, and at most
+//! [`HOLD_BACK`] bytes wait.
+//!
+//! What is found later takes in what was found before if it has all of it. If it has a part of it, it is left out.
+
+use crate::context::{BONUS, Context, HISTORY, MALUS, Topics};
+use crate::detect::{AHEAD, BACK, Groups, address, card, email, iban, jwt, keyed, pem, person, phone, token};
+use crate::entity::{Candidate, Entity, Finding};
+use crate::open::Open;
+use crate::plan::{Plan, stop};
+use crate::view::View;
+
+/// The most bytes of a text that wait until more has come: what a stop asks for, what a later one can claim, and a find that
+/// reaches into that.
+pub const HOLD_BACK: usize = AHEAD + BACK + (AHEAD + BACK);
+
+/// How far a text has come.
+#[derive(Debug, Clone)]
+pub struct Scan {
+    before: [u8; HISTORY],
+    length: usize,
+    /// What goes on, its rule, and whether it is still to begin.
+    open: Option<(Open, usize, bool)>,
+}
+
+impl Default for Scan {
+    fn default() -> Self {
+        Self { before: [0; HISTORY], length: 0, open: None }
+    }
+}
+
+impl Scan {
+    /// A text that is meant as a whole, whatever it says: the value of a name such as `password`.
+    #[must_use]
+    pub fn whole(rule: usize) -> Self {
+        Self { open: Some((Open::Whole, rule, true)), ..Self::default() }
+    }
+
+    fn before(&self) -> &[u8] {
+        self.before.get(HISTORY - self.length..).unwrap_or_default()
+    }
+
+    /// Remembers what was decided.
+    fn remember(&mut self, text: &[u8]) {
+        let new = text.get(text.len().saturating_sub(HISTORY)..).unwrap_or_default();
+        self.before.copy_within(new.len().., 0);
+        if let Some(end) = self.before.get_mut(HISTORY - new.len()..) {
+            end.copy_from_slice(new);
+        }
+        self.length = HISTORY.min(self.length + new.len());
+    }
+}
+
+impl Plan {
+    /// Looks at the next piece of a text: the bytes that were left over the last time, and those that came since. What is
+    /// found is added to `found`, in order. Returns how many bytes are decided; the rest has to come again, with more, or as
+    /// the `last` piece, of which everything is decided.
+    ///
+    /// `key` is what the text's name says of it, where it has one.
+    pub fn scan(&self, scan: &mut Scan, text: &[u8], last: bool, key: Topics, found: &mut Vec<Finding>) -> usize {
+        found.clear();
+        let decided = {
+            let (open, view) = (scan.open.take(), View::new(text, scan.before(), last));
+            let mut run = Run { plan: self, view: &view, key, context: None, found, floor: 0, open: None };
+            let stopped = match open {
+                Some((open, rule, begins)) => run.go_on(open, 0, 0, rule, begins),
+                None => Next::At(0),
+            };
+            let decided = run.all(stopped);
+            scan.open = run.open;
+            decided
+        };
+        scan.remember(text.get(..decided).unwrap_or_default());
+        decided
+    }
+}
+
+/// What comes after a stop.
+enum Next {
+    /// The scan goes on here.
+    At(usize),
+    /// Nothing more is here, and everything before this is decided.
+    Decided(usize),
+}
+
+struct Run<'r, 't> {
+    plan: &'r Plan,
+    view: &'r View<'t>,
+    key: Topics,
+    context: Option<Context<'t>>,
+    found: &'r mut Vec<Finding>,
+    /// What is before this byte has been given away.
+    floor: usize,
+    open: Option<(Open, usize, bool)>,
+}
+
+impl<'t> Run<'_, 't> {
+    fn all(&mut self, mut next: Next) -> usize {
+        let stops = self.plan.stops();
+        let text = self.view.slice(0..self.view.len());
+        loop {
+            let at = match next {
+                Next::At(at) => at,
+                Next::Decided(decided) => return decided,
+            };
+            let rest = text.get(at..).unwrap_or_default();
+            let Some(offset) = rest.iter().position(|byte| stops.flags(*byte) != 0) else {
+                return self.decide(text, text.len());
+            };
+            let at = at + offset;
+            next = self.look(at);
+            if self.view.starved() && matches!(next, Next::At(_)) {
+                return self.decide(text, at);
+            }
+        }
+    }
+
+    /// What of the text up to `end` no later stop can claim.
+    fn decide(&mut self, text: &[u8], end: usize) -> usize {
+        if self.view.is_last() {
+            return text.len();
+        }
+        let tail = text.get(self.floor.max(end.saturating_sub(BACK))..end).unwrap_or_default();
+        let name = tail.iter().rev().take_while(|byte| email::is_name(**byte)).count();
+        let back = name.max(self.plan.words().back());
+        let mut decided = end.saturating_sub(back).max(self.floor);
+        while let Some(last) = self.found.last().filter(|last| last.end > decided) {
+            decided = decided.min(last.start);
+            self.found.pop();
+        }
+        decided
+    }
+
+    /// Asks everybody whose stop this byte is.
+    fn look(&mut self, at: usize) -> Next {
+        let Some(byte) = self.view.slice(at..at + 1).first().copied() else { return Next::At(at + 1) };
+        let (flags, floor, view) = (self.plan.stops().flags(byte), self.floor, self.view);
+        let mut next = at + 1;
+        let mut found = None;
+        if flags & stop::DIGIT != 0 {
+            if view.before(at, 1).is_some_and(|byte| byte.is_ascii_digit()) {
+                // Within a number that was looked at.
+                if flags == stop::DIGIT {
+                    next = at + digits(view, at);
+                }
+            } else {
+                found = self.number(at);
+                if flags == stop::DIGIT && !view.starved() {
+                    next = at + digits(view, at);
+                }
+            }
+        }
+        if flags & stop::PREFIX != 0 && found.is_none() {
+            let candidate = self.plan.stops().prefixes(byte).iter().find_map(|(number, anchor)| {
+                token::PREFIXES.get(usize::from(*number))?.at(view, at, usize::from(*anchor), floor)
+            });
+            found = self.weigh(Entity::Token, candidate);
+        }
+        if flags & stop::FIXED != 0 && found.is_none() {
+            found = match byte {
+                b'J' => self.weigh(Entity::Jwt, jwt::at(view, at, floor)),
+                _ => self.weigh(Entity::PrivateKey, pem::at(view, at, floor)),
+            };
+        }
+        if flags & stop::AT != 0 && found.is_none() {
+            found = self.weigh(Entity::Email, email::at(view, at, floor));
+        }
+        if flags & stop::COLON != 0 && found.is_none() {
+            found = self.weigh(Entity::Ipv6, address::six(view, at, floor));
+        }
+        if flags & stop::NAME != 0 && found.is_none() {
+            found = self.plan.named().and_then(|(names, rule)| self.allowed(keyed::at(view, names, at)?, rule));
+        }
+        if flags & stop::WORD != 0 && found.is_none() {
+            let word = self.plan.words().at(view, at, byte, floor);
+            found = word.and_then(|(candidate, rule)| self.allowed(candidate, rule));
+        }
+        if flags & stop::PATTERN != 0 && found.is_none() {
+            let matched = self.plan.patterns().and_then(|patterns| patterns.at(view, at));
+            found = matched.and_then(|(candidate, rule)| self.allowed(candidate, rule));
+        }
+        match found {
+            Some((candidate, rule)) if !view.starved() => self.take(candidate, rule, next),
+            _ => Next::At(next),
+        }
+    }
+
+    /// The first digit of a number: what it can be, and the surest of it.
+    fn number(&mut self, at: usize) -> Option<(Candidate, usize)> {
+        let (view, floor) = (self.view, self.floor);
+        let length = view.run(at, 20, |byte| byte.is_ascii_digit());
+        let before = view.before(at, 1);
+        if before == Some(b'+') && self.plan.rule_of(Entity::Phone).is_some() {
+            return self.weigh(Entity::Phone, phone::at(view, at, floor));
+        }
+        if length >= 2
+            && before.is_some_and(|byte| byte.is_ascii_uppercase())
+            && self.plan.rule_of(Entity::Iban).is_some()
+            && let Some(found) = self.weigh(Entity::Iban, iban::at(view, at, floor))
+        {
+            return Some(found);
+        }
+        match length {
+            1..=3 if view.get(at + length) == Some(b'.') && self.plan.rule_of(Entity::Ipv4).is_some() => {
+                if let Some(found) = self.weigh(Entity::Ipv4, address::four(view, at)) {
+                    return Some(found);
+                }
+            }
+            1 | 2 | 5 | 7 | 8 | 20.. => return None,
+            _ => {}
+        }
+        if !matches!(length, 3 | 4 | 6 | 9..=19) || before.is_some_and(crate::view::is_word) {
+            return None;
+        }
+        let groups = Groups::read(view, at, length);
+        let mut best: Option<(i32, Candidate, usize)> = None;
+        for (entity, find) in NUMBERS {
+            let Some(rule) = self.plan.rule_of(entity) else { continue };
+            let Some(candidate) = find(view, &groups) else { continue };
+            let Some(score) = self.score(entity, &candidate, rule) else { continue };
+            if best.is_none_or(|(other, ..)| other < score) {
+                best = Some((score, candidate, rule));
+            }
+        }
+        let (_, candidate, rule) = best?;
+        self.allowed(candidate, rule)
+    }
+
+    fn weigh(&mut self, entity: Entity, candidate: Option<Candidate>) -> Option<(Candidate, usize)> {
+        let (candidate, rule) = (candidate?, self.plan.rule_of(entity)?);
+        self.score(entity, &candidate, rule)?;
+        self.allowed(candidate, rule)
+    }
+
+    /// The score of something, with what the words nearby say, if it is enough.
+    fn score(&mut self, entity: Entity, candidate: &Candidate, rule: usize) -> Option<i32> {
+        let threshold = self.plan.rules().get(rule)?.threshold;
+        if candidate.score - MALUS >= threshold {
+            return Some(candidate.score);
+        }
+        if candidate.score + BONUS < threshold {
+            return None;
+        }
+        let view = self.view;
+        let context = self.context.get_or_insert_with(|| {
+            let text = view.slice(0..view.len());
+            Context::new(view.history(), text, self.key)
+        });
+        let score = candidate.score + context.weigh(entity, candidate.start);
+        (score >= threshold).then_some(score)
+    }
+
+    fn allowed(&self, candidate: Candidate, rule: usize) -> Option<(Candidate, usize)> {
+        let excepted = candidate.open.is_none()
+            && self.plan.rules().get(rule)?.allows(self.view.slice(candidate.start..candidate.end));
+        (!excepted).then_some((candidate, rule))
+    }
+
+    /// Takes what was found in, and follows it to its end if that is still open.
+    fn take(&mut self, candidate: Candidate, rule: usize, next: usize) -> Next {
+        let start = candidate.start;
+        if self.found.last().is_some_and(|last| last.start < start && start < last.end) {
+            // Its beginning is masked already. What stands behind that is no such thing by itself.
+            return Next::At(next);
+        }
+        while self.found.last().is_some_and(|last| last.end > start) {
+            self.found.pop();
+        }
+        match candidate.open {
+            Some(open) => self.go_on(open, start, candidate.end, rule, true),
+            None => {
+                self.found.push(Finding { start, end: candidate.end, rule, whole: true, begins: true, ends: true });
+                Next::At(candidate.end)
+            }
+        }
+    }
+
+    /// Follows a token on from `at`.
+    fn go_on(&mut self, mut open: Open, start: usize, at: usize, rule: usize, begins: bool) -> Next {
+        let reached = open.follow(self.view, at);
+        self.found.push(Finding { start, end: reached.end, rule, whole: false, begins, ends: reached.ended });
+        self.floor = reached.end;
+        if reached.ended {
+            return Next::At(reached.end);
+        }
+        self.open = Some((open, rule, false));
+        Next::Decided(reached.end)
+    }
+}
+
+type Find = fn(&View<'_>, &Groups) -> Option<Candidate>;
+
+/// What a number in groups can be.
+const NUMBERS: [(Entity, Find); 6] = [
+    (Entity::Card, card::at),
+    (Entity::KrRrn, person::rrn),
+    (Entity::UsSsn, person::ssn),
+    (Entity::BrCpf, person::cpf),
+    (Entity::InAadhaar, person::aadhaar),
+    (Entity::UkNhs, person::nhs),
+];
+
+/// How many digits are here from a place on, however many.
+fn digits(view: &View<'_>, at: usize) -> usize {
+    view.slice(at..view.len()).iter().take_while(|byte| byte.is_ascii_digit()).count()
+}

@@ -1,0 +1,15 @@
+//! Tests of the domain from its outside.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    missing_docs,
+    reason = "tests"
+)]
+
+mod chunks;
+mod detectors;
+mod formats;
+mod support;
