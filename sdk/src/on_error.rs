@@ -118,6 +118,20 @@ impl ErrorResponse {
     }
 }
 
+impl ErrorStatus {
+    /// The status, for filters' own answers.
+    #[must_use]
+    pub const fn get(self) -> u16 {
+        self.0
+    }
+
+    /// A status from 400 to 599; nothing for another number.
+    #[must_use]
+    pub const fn new(status: u16) -> Option<Self> {
+        if status >= 400 && status < 600 { Some(Self(status)) } else { None }
+    }
+}
+
 impl<'de> Deserialize<'de> for ErrorStatus {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match u16::deserialize(deserializer)? {

@@ -38,6 +38,10 @@ pub struct SharedCells {
     count: u32,
 }
 
+/// Which state of a cell was read: what [`SharedCell::write`] compares with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Version(u32);
+
 /// What became of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Update {
@@ -123,16 +127,35 @@ impl SharedCell {
     /// [`SharedError::Busy`] when others were faster every time, [`SharedError::Host`] when the proxy refuses it.
     pub fn update(&self, mut change: impl FnMut(Option<&[u8]>) -> Option<Vec<u8>>) -> Result<Update, SharedError> {
         for _ in 0..MAX_TRIES {
-            let (old, version) = match sys::shared_data(&self.key)? {
-                Some((value, version)) => (Some(value), version),
-                None => (None, ABSENT),
-            };
+            let (old, version) = self.read()?;
             let Some(new) = change(old.as_deref()) else { return Ok(Update::Left) };
-            if self.store(&new, version)? {
+            if self.write(&new, version)? {
                 return Ok(Update::Stored);
             }
         }
         Err(SharedError::Busy)
+    }
+
+    /// The value, if there is one, and which it is: for who must look at several cells before any is changed. Else use
+    /// [`update`](Self::update).
+    ///
+    /// # Errors
+    ///
+    /// [`HostError`] when the proxy refuses it.
+    pub fn read(&self) -> Result<(Option<Vec<u8>>, Version), HostError> {
+        Ok(match sys::shared_data(&self.key)? {
+            Some((value, version)) => (Some(value), Version(version)),
+            None => (None, Version(ABSENT)),
+        })
+    }
+
+    /// Replaces the value that was read, and says whether it still was that one; else nothing is changed.
+    ///
+    /// # Errors
+    ///
+    /// [`HostError`] when the proxy refuses it.
+    pub fn write(&self, value: &[u8], version: Version) -> Result<bool, HostError> {
+        self.store(value, version.0)
     }
 
     /// Whether nobody was faster.

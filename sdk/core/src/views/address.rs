@@ -113,6 +113,12 @@ impl Cidr {
         Self { first: masked(address, bits), bits }
     }
 
+    /// Its first address.
+    #[must_use]
+    pub fn network(&self) -> IpAddr {
+        self.first
+    }
+
     /// Whether an address is in the block.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {

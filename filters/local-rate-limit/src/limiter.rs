@@ -1,0 +1,427 @@
+//! Whether a request passes: all its limits are checked, then charged, or none is.
+//!
+//! Each rule that applies costs one read and one compare-and-swap. Within a rule the limits are charged by that one swap,
+//! all or none. Across rules there is no such thing, so all are checked first, and only when all admit is the first one
+//! charged; if a later one is used up by somebody else meanwhile, what was charged is given back. So a request that is refused
+//! keeps nothing, and what other requests can lose to one that is given back is its cost, for as long as its swaps take. None is
+//! ever admitted too many.
+
+use crate::set::{Counters, MAX_WINDOWS, Place, Set};
+use crate::window::{Charge, Now, Standing, Window};
+
+/// How often a swap is tried before a request is refused because of others.
+pub const MAX_TRIES: u32 = 32;
+/// The tag of the one counter of an overflow value.
+const OVERFLOW: u64 = 0;
+
+/// The shared values of one rule.
+pub trait Cells {
+    /// Why a value cannot be had.
+    type Error;
+    /// Which state of a value was read.
+    type Version: Copy;
+
+    /// A value and its version.
+    ///
+    /// # Errors
+    ///
+    /// When the host refuses it.
+    fn read(&self, cell: Cell) -> Result<(Option<Vec<u8>>, Self::Version), Self::Error>;
+
+    /// Stores a value if nobody has since the version was read, and says whether so.
+    ///
+    /// # Errors
+    ///
+    /// When the host refuses it.
+    fn swap(&self, cell: Cell, value: &[u8], version: Self::Version) -> Result<bool, Self::Error>;
+}
+
+/// Which value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cell {
+    /// The set of this number.
+    Set(u32),
+    /// What keys share that have no place in their set.
+    Overflow,
+}
+
+/// The counters of one rule.
+#[derive(Debug)]
+pub struct Table<C> {
+    /// Where they are.
+    pub cells: C,
+    /// How many sets there are, at least 1.
+    pub sets: u32,
+    /// How many limits a slot has room for.
+    pub windows: usize,
+    /// The limits of the overflow value.
+    pub overflow: Vec<Window>,
+}
+
+/// What a request asks of a rule.
+#[derive(Debug, Clone, Copy)]
+pub struct Demand<'r, C> {
+    /// The rule's counters.
+    pub table: &'r Table<C>,
+    /// Whose counters.
+    pub tag: u64,
+    /// The limits.
+    pub limits: &'r [Window],
+    /// How many it must get.
+    pub need: u64,
+    /// How many it takes if there are as many: a lease. At least `need`.
+    pub want: u64,
+    /// Whether a refusal is only noted.
+    pub shadow: bool,
+}
+
+/// What was charged, as long as it may be given back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Receipt {
+    cell: Cell,
+    tag: u64,
+    charges: [Option<Charge>; MAX_WINDOWS],
+    /// How many were taken.
+    pub count: u64,
+}
+
+/// What a rule answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Answer {
+    /// Nothing, when it refuses, or when another rule has refused.
+    pub receipt: Option<Receipt>,
+    /// Nanoseconds until it will admit, 0 when it does.
+    pub wait: u64,
+    /// How its counters stand afterwards.
+    pub standings: Standings,
+    /// Whether the key had to share the overflow value.
+    pub overflow: bool,
+    /// Whether others changed the value at every try.
+    pub contended: bool,
+}
+
+/// What a rule would answer, and the change that admits the request.
+struct Prepared<V> {
+    /// As long as nothing is charged.
+    answer: Answer,
+    change: Option<Change<V>>,
+}
+
+/// A rule's new value, not yet stored.
+struct Change<V> {
+    value: Vec<u8>,
+    version: V,
+    receipt: Receipt,
+    standings: Standings,
+}
+
+/// One for each limit.
+pub type Standings = [Option<Standing>; MAX_WINDOWS];
+
+/// Asks all rules. The request passes if no answer of a rule that is not in shadow has a wait.
+///
+/// # Errors
+///
+/// The host's, with the number of the rule. What was charged before is given back.
+pub fn decide<C: Cells>(demands: &[Demand<'_, C>], now: Now) -> Result<Vec<Answer>, (usize, C::Error)> {
+    let mut prepared = Vec::with_capacity(demands.len());
+    for (rule, demand) in demands.iter().enumerate() {
+        prepared.push(prepare(demand, now).map_err(|error| (rule, error))?);
+    }
+    let refused =
+        |(prepared, demand): (&Prepared<C::Version>, &Demand<'_, C>)| prepared.change.is_none() && !demand.shadow;
+    if prepared.iter().zip(demands).any(refused) {
+        return Ok(prepared.into_iter().map(|prepared| prepared.answer).collect());
+    }
+    let mut answers: Vec<Answer> = Vec::with_capacity(demands.len());
+    let mut rest = prepared.into_iter();
+    for (rule, (first, demand)) in rest.by_ref().zip(demands).enumerate() {
+        let answer = commit(first, demand, now);
+        if !matches!(&answer, Ok(answer) if answer.receipt.is_some() || demand.shadow) {
+            give_back(&mut answers, demands, now);
+        }
+        let answer = answer.map_err(|error| (rule, error))?;
+        answers.push(answer);
+        if answer.receipt.is_none() && !demand.shadow {
+            break;
+        }
+    }
+    answers.extend(rest.map(|prepared| prepared.answer));
+    Ok(answers)
+}
+
+/// Gives back what was charged, and says whether it could: after [`MAX_TRIES`] it stays charged.
+///
+/// # Errors
+///
+/// The host's.
+pub fn refund<C: Cells>(table: &Table<C>, limits: &[Window], receipt: &Receipt, now: Now) -> Result<bool, C::Error> {
+    let limits = if receipt.cell == Cell::Overflow { &table.overflow } else { limits };
+    for _ in 0..MAX_TRIES {
+        let (value, version) = table.cells.read(receipt.cell)?;
+        let mut set = Set::read(value.as_deref(), table.windows);
+        // Whose slot it is now, if another key has it: there is nothing left to give back.
+        let Some(place) = set.find(receipt.tag) else { return Ok(true) };
+        let mut counters = set.counters(place, receipt.tag);
+        for ((counter, limit), charge) in counters.iter_mut().zip(limits).zip(&receipt.charges) {
+            if let Some(charge) = charge {
+                *counter = limit.refund(*counter, charge, now);
+            }
+        }
+        set.put(place, receipt.tag, counters);
+        if table.cells.swap(receipt.cell, &set.value(), version)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn give_back<C: Cells>(answers: &mut [Answer], demands: &[Demand<'_, C>], now: Now) {
+    for (answer, demand) in answers.iter_mut().zip(demands) {
+        if let Some(receipt) = answer.receipt.take() {
+            // What cannot be given back stays charged: the limit holds all the same.
+            let _ = refund(demand.table, demand.limits, &receipt, now);
+        }
+    }
+}
+
+fn commit<C: Cells>(mut prepared: Prepared<C::Version>, demand: &Demand<'_, C>, now: Now) -> Result<Answer, C::Error> {
+    for _ in 0..MAX_TRIES {
+        let Some(Change { value, version, receipt, standings }) = prepared.change else { return Ok(prepared.answer) };
+        if demand.table.cells.swap(receipt.cell, &value, version)? {
+            return Ok(Answer { receipt: Some(receipt), standings, ..prepared.answer });
+        }
+        prepared = prepare(demand, now)?;
+    }
+    Ok(Answer { wait: prepared.answer.wait.max(1), contended: true, ..prepared.answer })
+}
+
+fn prepare<C: Cells>(demand: &Demand<'_, C>, now: Now) -> Result<Prepared<C::Version>, C::Error> {
+    let table = demand.table;
+    // The upper half, so that which set it is does not follow from the lowest bits of the tag alone.
+    let number = u32::try_from((demand.tag >> 32) % u64::from(table.sets.max(1))).unwrap_or_default();
+    let cell = Cell::Set(number);
+    let (value, version) = table.cells.read(cell)?;
+    let set = Set::read(value.as_deref(), table.windows);
+    if let Some(place) = set.place(demand.tag, now) {
+        return Ok(change(demand, (cell, set, place, demand.tag), demand.limits, version, now));
+    }
+    let (value, version) = table.cells.read(Cell::Overflow)?;
+    let set = Set::read(value.as_deref(), table.windows);
+    let place = set.place(OVERFLOW, now).unwrap_or(Place::FIRST);
+    Ok(change(demand, (Cell::Overflow, set, place, OVERFLOW), &table.overflow, version, now))
+}
+
+fn change<C, V>(
+    demand: &Demand<'_, C>,
+    (cell, mut set, place, tag): (Cell, Set, Place, u64),
+    limits: &[Window],
+    version: V,
+    now: Now,
+) -> Prepared<V> {
+    let before = set.counters(place, tag);
+    let pairs = || before.iter().zip(limits);
+    let has = pairs().map(|(counter, limit)| limit.standing(*counter, now).remaining).min().unwrap_or(u64::MAX);
+    let mut answer = Answer {
+        receipt: None,
+        wait: 0,
+        standings: standings(&before, limits, now),
+        overflow: cell == Cell::Overflow,
+        contended: false,
+    };
+    if has < demand.need {
+        let wait = pairs().map(|(counter, limit)| limit.wait(*counter, demand.need, now)).max();
+        answer.wait = wait.unwrap_or_default().max(1);
+        return Prepared { answer, change: None };
+    }
+    let count = demand.want.max(demand.need).min(has);
+    let mut counters = before;
+    let mut charges = [None; MAX_WINDOWS];
+    for ((counter, charge), limit) in counters.iter_mut().zip(&mut charges).zip(limits) {
+        let (after, taken) = limit.charge(*counter, count, now);
+        (*counter, *charge) = (after, Some(taken));
+    }
+    set.put(place, tag, counters);
+    let receipt = Receipt { cell, tag, charges, count };
+    let standings = standings(&counters, limits, now);
+    Prepared { answer, change: Some(Change { value: set.value(), version, receipt, standings }) }
+}
+
+fn standings(counters: &Counters, limits: &[Window], now: Now) -> Standings {
+    let mut standings = [None; MAX_WINDOWS];
+    for ((standing, counter), limit) in standings.iter_mut().zip(counters).zip(limits) {
+        *standing = Some(limit.standing(*counter, now));
+    }
+    standings
+}
+
+impl Answer {
+    /// Whether the rule refuses by itself.
+    #[must_use]
+    pub fn refuses(&self) -> bool {
+        self.wait > 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::{Cell as Slot, RefCell};
+    use std::collections::HashMap;
+    use std::convert::Infallible;
+
+    use super::*;
+    use crate::window::SECOND;
+
+    const NOW: Now = Now(1_000_000 * SECOND);
+
+    /// Shared values in memory, of which others change one between a read and a swap, as often as is said.
+    #[derive(Default)]
+    struct Memory {
+        values: RefCell<HashMap<Option<u32>, (Vec<u8>, u32)>>,
+        others: Slot<u32>,
+        /// What the others store.
+        meanwhile: RefCell<Option<Vec<u8>>>,
+    }
+
+    impl Cells for Memory {
+        type Error = Infallible;
+        type Version = u32;
+
+        fn read(&self, cell: Cell) -> Result<(Option<Vec<u8>>, u32), Infallible> {
+            Ok(self
+                .values
+                .borrow()
+                .get(&number(cell))
+                .map_or((None, 0), |(value, version)| (Some(value.clone()), *version)))
+        }
+
+        fn swap(&self, cell: Cell, value: &[u8], version: u32) -> Result<bool, Infallible> {
+            let mut values = self.values.borrow_mut();
+            let entry = values.entry(number(cell)).or_default();
+            if self.others.get() > 0 {
+                self.others.set(self.others.get() - 1);
+                entry.1 += 1;
+                if let Some(value) = self.meanwhile.take() {
+                    entry.0 = value;
+                }
+            }
+            if entry.1 != version {
+                return Ok(false);
+            }
+            *entry = (value.to_vec(), version + 1);
+            Ok(true)
+        }
+    }
+
+    fn number(cell: Cell) -> Option<u32> {
+        match cell {
+            Cell::Set(number) => Some(number),
+            Cell::Overflow => None,
+        }
+    }
+
+    fn table(sets: u32, limits: &[Window]) -> Table<Memory> {
+        Table { cells: Memory::default(), sets, windows: limits.len(), overflow: limits.to_vec() }
+    }
+
+    fn demand<'r>(table: &'r Table<Memory>, tag: u64, limits: &'r [Window]) -> Demand<'r, Memory> {
+        Demand { table, tag, limits, need: 1, want: 1, shadow: false }
+    }
+
+    fn ask(demands: &[Demand<'_, Memory>], now: Now) -> Vec<Answer> {
+        decide(demands, now).unwrap()
+    }
+
+    fn passes(demands: &[Demand<'_, Memory>], now: Now) -> bool {
+        ask(demands, now).iter().zip(demands).all(|(answer, demand)| demand.shadow || !answer.refuses())
+    }
+
+    #[test]
+    fn limits_of_one_rule_are_charged_all_or_none() {
+        let limits = [Window::gcra(10, 1, 10).unwrap(), Window::fixed(2, 60).unwrap()];
+        let table = table(1, &limits);
+        let admitted = (0..5).filter(|_| passes(&[demand(&table, 7, &limits)], NOW)).count();
+        assert_eq!(admitted, 2);
+        let answer = ask(&[demand(&table, 7, &limits)], NOW)[0];
+        assert_eq!(answer.standings[0].unwrap().remaining, 8, "the refused ones took nothing of the first");
+    }
+
+    #[test]
+    fn what_one_rule_refuses_is_charged_to_none() {
+        let (wide, narrow) = ([Window::fixed(10, 60).unwrap()], [Window::fixed(1, 60).unwrap()]);
+        let tables = [table(1, &wide), table(1, &narrow)];
+        let demands = [demand(&tables[0], 1, &wide), demand(&tables[1], 1, &narrow)];
+        let admitted = (0..5).filter(|_| passes(&demands, NOW)).count();
+        assert_eq!(admitted, 1);
+        assert_eq!(ask(&demands[..1], NOW)[0].standings[0].unwrap().remaining, 8, "one with it, one now");
+    }
+
+    #[test]
+    fn a_rule_in_shadow_counts_and_never_refuses() {
+        let (wide, narrow) = ([Window::fixed(10, 60).unwrap()], [Window::fixed(1, 60).unwrap()]);
+        let tables = [table(1, &wide), table(1, &narrow)];
+        let shadow = Demand { shadow: true, ..demand(&tables[1], 1, &narrow) };
+        let demands = [shadow, demand(&tables[0], 1, &wide)];
+        assert!((0..5).all(|_| passes(&demands, NOW)));
+        let answers = ask(&demands, NOW);
+        assert!(answers[0].refuses() && !answers[1].refuses());
+        assert_eq!(answers[1].standings[0].unwrap().remaining, 4);
+    }
+
+    /// Between the check and the second rule's swap, somebody else takes the last of the second rule.
+    #[test]
+    fn what_was_charged_is_given_back_when_a_later_rule_is_used_up_meanwhile() {
+        let (wide, narrow) = ([Window::fixed(10, 60).unwrap()], [Window::fixed(1, 60).unwrap()]);
+        let tables = [table(1, &wide), table(1, &narrow)];
+        assert!(passes(&[demand(&tables[1], 1, &narrow)], NOW));
+        let used_up = tables[1].cells.values.borrow_mut().remove(&Some(0)).unwrap().0;
+        tables[1].cells.meanwhile.replace(Some(used_up));
+        tables[1].cells.others.set(1);
+        let demands = [demand(&tables[0], 1, &wide), demand(&tables[1], 1, &narrow)];
+        assert!(!passes(&demands, NOW));
+        assert_eq!(ask(&demands[..1], NOW)[0].standings[0].unwrap().remaining, 9, "only this one is charged");
+    }
+
+    #[test]
+    fn who_is_never_first_is_refused_and_not_let_through() {
+        let limits = [Window::fixed(10, 60).unwrap()];
+        let table = table(1, &limits);
+        table.cells.others.set(MAX_TRIES);
+        let answer = ask(&[demand(&table, 1, &limits)], NOW)[0];
+        assert!(answer.refuses() && answer.contended && answer.receipt.is_none());
+        table.cells.others.set(MAX_TRIES - 1);
+        assert!(passes(&[demand(&table, 1, &limits)], NOW));
+    }
+
+    #[test]
+    fn a_million_keys_gain_nothing_beyond_the_bound() {
+        let limits = [Window::gcra(1, 60, 2).unwrap()];
+        let table = table(16, &limits);
+        let key = tamis::hash::Key::new([3; 16]);
+        let tags = (0..1_000_000_u64).map(|key_number| key.hash(&key_number.to_le_bytes()));
+        let admitted = tags.filter(|tag| passes(&[demand(&table, *tag, &limits)], NOW)).count();
+        assert_eq!(admitted, 16 * 8 + 2, "a place for one request of each of 128 keys, and the overflow's burst");
+        assert_eq!(table.cells.values.borrow().len(), 17);
+        assert!(table.cells.values.borrow().values().all(|(value, _)| value.len() <= 256));
+    }
+
+    #[test]
+    fn a_refund_makes_room_for_as_many() {
+        let limits = [Window::gcra(1, 60, 2).unwrap(), Window::fixed(2, 60).unwrap()];
+        let table = table(1, &limits);
+        let asked = [demand(&table, 7, &limits)];
+        let receipt = ask(&asked, NOW)[0].receipt.unwrap();
+        assert!(passes(&asked, NOW) && !passes(&asked, NOW));
+        assert!(refund(&table, &limits, &receipt, NOW).unwrap());
+        assert!(passes(&asked, NOW) && !passes(&asked, NOW));
+    }
+
+    #[test]
+    fn a_lease_takes_what_there_is() {
+        let limits = [Window::fixed(5, 60).unwrap()];
+        let table = table(1, &limits);
+        let leased =
+            || ask(&[Demand { want: 3, ..demand(&table, 7, &limits) }], NOW)[0].receipt.map(|receipt| receipt.count);
+        assert_eq!((leased(), leased(), leased()), (Some(3), Some(2), None));
+    }
+}
