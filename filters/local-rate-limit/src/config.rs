@@ -336,6 +336,7 @@ impl JsonSchema for Lease {
 
 impl<'de> Deserialize<'de> for Statuses {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        const EXPECTED: &str = "expected a status from 200 to 599, or a hundred such as `5xx`";
         struct Visitor;
 
         impl de::Visitor<'_> for Visitor {
@@ -347,9 +348,16 @@ impl<'de> Deserialize<'de> for Statuses {
 
             fn visit_u64<E: de::Error>(self, status: u64) -> Result<Statuses, E> {
                 let status = u16::try_from(status).ok().filter(|status| (200..600).contains(status));
-                status
-                    .map(|status| Statuses { first: status, last: status })
-                    .ok_or_else(|| E::custom("expected a status from 200 to 599, or a hundred such as `5xx`"))
+                status.map(|status| Statuses { first: status, last: status }).ok_or_else(|| E::custom(EXPECTED))
+            }
+
+            fn visit_i64<E: de::Error>(self, status: i64) -> Result<Statuses, E> {
+                self.visit_u64(u64::try_from(status).unwrap_or_default())
+            }
+
+            /// A protobuf Struct on the way makes `401.0` of `401`.
+            fn visit_f64<E: de::Error>(self, status: f64) -> Result<Statuses, E> {
+                if status.fract() == 0.0 { self.visit_i64(status as i64) } else { Err(E::custom(EXPECTED)) }
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Statuses, E> {
@@ -358,7 +366,7 @@ impl<'de> Deserialize<'de> for Statuses {
                     "3xx" => 300,
                     "4xx" => 400,
                     "5xx" => 500,
-                    _ => return Err(E::custom("expected a status from 200 to 599, or a hundred such as `5xx`")),
+                    _ => return Err(E::custom(EXPECTED)),
                 };
                 Ok(Statuses { first, last: first + 99 })
             }
