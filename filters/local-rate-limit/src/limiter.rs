@@ -26,7 +26,7 @@ pub trait Cells {
     /// # Errors
     ///
     /// When the host refuses it.
-    fn read(&self, cell: Cell) -> Result<(Option<Vec<u8>>, Self::Version), Self::Error>;
+    fn read(&self, cell: Cell) -> Result<Read<Self::Version>, Self::Error>;
 
     /// Stores a value if nobody has since the version was read, and says whether so.
     ///
@@ -35,6 +35,9 @@ pub trait Cells {
     /// When the host refuses it.
     fn swap(&self, cell: Cell, value: &[u8], version: Self::Version) -> Result<bool, Self::Error>;
 }
+
+/// A value, if there is one, and its version.
+pub type Read<V> = (Option<Vec<u8>>, V);
 
 /// Which value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -53,7 +53,7 @@ impl Set {
         let mut set = Self { windows, slots: Default::default(), used: 0 };
         let size = WORD + WORD * windows;
         let value = value.unwrap_or_default();
-        if value.len() % size != 0 || value.len() > size * SLOTS {
+        if !value.len().is_multiple_of(size) || value.len() > size * SLOTS {
             return set;
         }
         for (slot, bytes) in set.slots.iter_mut().zip(value.chunks_exact(size)) {

@@ -170,7 +170,7 @@ impl HostCalls for Caller<'_, VmState> {
     fn enter(&mut self, function: &'static str, class: HostCall) -> wasmtime::Result<bool> {
         let state = self.data_mut();
         if let Some((baton, me)) = &state.baton {
-            baton.step(*me);
+            baton.step(*me, function);
         }
         state.cost.count(class);
         if state.faults.counts_to_trap() {

@@ -1,8 +1,9 @@
 //! Workers that run at the same time, in every order or in orders drawn by seed.
 //!
 //! In a proxy workers are threads, and between any two host calls of one the others may do anything. Here each worker gets a
-//! thread of the machine, and a baton: only who holds it runs, and at every host call the baton may go to another. Which one
-//! is decided by a [`Schedule`], so a run can be repeated, and all runs there are can be gone through ([`explore`]).
+//! thread of the machine, and a baton: only who holds it runs, and at every host call on what they share (shared data,
+//! queues, metrics) the baton may go to another; at the others it would make no difference. Which one is decided by a
+//! [`Schedule`], so a run can be repeated, and all runs there are can be gone through ([`explore`]).
 //!
 //! Without a baton, which is the ordinary case, a host call pays one look at an empty option.
 
@@ -16,7 +17,7 @@ use crate::context::{Attributes, lock};
 /// In which order workers run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Schedule {
-    /// At each host call the worker of this number among those that are not done; when the list is over, the first.
+    /// At each host call on what is shared the worker of this number among those that are not done; when the list is over, the first.
     Choices(Vec<usize>),
     /// Drawn by seed.
     Random(u64),
@@ -137,8 +138,11 @@ impl Baton {
         Self { state: Mutex::new(state), changed: Condvar::new() }
     }
 
-    /// A host call: the baton may go to another.
-    pub(crate) fn step(&self, me: usize) {
+    /// A host call: the baton may go to another, if by this call one worker can see what another does.
+    pub(crate) fn step(&self, me: usize, function: &str) {
+        if !is_shared(function) {
+            return;
+        }
         lock(&self.state).pass_on();
         self.changed.notify_all();
         self.wait(me);
@@ -161,6 +165,12 @@ impl Baton {
         drop(state);
         self.changed.notify_all();
     }
+}
+
+/// Whether a function of the host looks at what all workers have, or changes it. Before any other it makes no difference
+/// who runs: what the worker does next would have been the same a moment earlier.
+fn is_shared(function: &str) -> bool {
+    function.contains("shared") || function.contains("metric")
 }
 
 impl State {

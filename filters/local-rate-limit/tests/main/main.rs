@@ -7,8 +7,8 @@ mod interleavings;
 use std::path::Path;
 
 use local_rate_limit::LocalRateLimit;
-use tamis_harness::envoy::{disagreements, find_or_skip, run_all};
-use tamis_harness::native::{self, Native};
+use tamis_harness::envoy::{find_or_skip, run_all};
+use tamis_harness::native::Native;
 use tamis_harness::scenario::{Modules, Scenario, run};
 use tamis_harness::stream::LoadedModule;
 
