@@ -277,10 +277,12 @@ mod tests {
 
     const NOW: Now = Now(1_000_000 * SECOND);
 
+    type Versioned = (Vec<u8>, u32);
+
     /// Shared values in memory, of which others change one between a read and a swap, as often as is said.
     #[derive(Default)]
     struct Memory {
-        values: RefCell<HashMap<Option<u32>, (Vec<u8>, u32)>>,
+        values: RefCell<HashMap<Option<u32>, Versioned>>,
         others: Slot<u32>,
         /// What the others store.
         meanwhile: RefCell<Option<Vec<u8>>>,
