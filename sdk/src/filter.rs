@@ -33,6 +33,12 @@ pub trait Filter: Sized + 'static {
     /// the one it had.
     fn new(config: Self::Config, plugin: &PluginContext) -> Result<Self, ConfigError>;
 
+    /// The plugin is in its place: its configuration was accepted. In a trial VM too, which goes at once, with all that was
+    /// begun here (rule `LIFE-3`).
+    fn started(&self, plugin: &PluginContext) {
+        let _ = plugin;
+    }
+
     /// A request's headers are there; its body may follow ([`RequestHeaders::end_of_stream`]).
     fn request_headers(&self, stream: &mut Self::Stream, request: &mut RequestHeaders) -> Outcome {
         let _ = (stream, request);
@@ -97,6 +103,12 @@ pub trait Filter: Sized + 'static {
     /// `tamis manifest` knows that the field sets the proxy's flag too.
     fn held_headers(&self) -> bool {
         false
+    }
+
+    /// How many callouts may be under way for one stream, and for the plugin itself ([`callouts`](crate::callouts)). One more
+    /// is an error. 8 unless said.
+    fn max_callouts(&self) -> usize {
+        8
     }
 
     /// How many bytes the bodies of all streams of a VM may occupy together, in the module and in the proxy's buffers.

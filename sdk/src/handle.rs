@@ -40,9 +40,23 @@ pub enum StreamError {
     Host(HostError),
 }
 
+impl StreamError {
+    /// What it says, for logs.
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Self::Host(error) => error.text(),
+            other => other.to_string(),
+        }
+    }
+}
+
 impl RequestHandle {
     pub(crate) const fn new(stream: u32) -> Self {
         Self(Waiting { stream, direction: Direction::Request })
+    }
+
+    pub(crate) const fn stream(&self) -> u32 {
+        self.0.stream
     }
 
     /// Reads or changes the request's headers, where it waits at them (rule `HDR-1`).
@@ -85,6 +99,10 @@ impl RequestHandle {
 impl ResponseHandle {
     pub(crate) const fn new(stream: u32, headers_held: bool) -> Self {
         Self { waiting: Waiting { stream, direction: Direction::Response }, headers_held }
+    }
+
+    pub(crate) const fn stream(&self) -> u32 {
+        self.waiting.stream
     }
 
     /// Reads or changes the response's headers, where it waits at them (rule `HDR-1`).
@@ -146,30 +164,45 @@ impl Waiting {
         self.within(|| sys::close_stream(self.direction.stream()))?.map_err(StreamError::Host)
     }
 
-    /// Makes calls about this stream, and then again about whom they were about before.
+    /// Makes calls about this stream.
     ///
     /// Not from the stream's own phase: continuing a response there can end the whole proxy (rule `LR-12`).
     fn within<T>(&self, act: impl FnOnce() -> T) -> Result<T, StreamError> {
-        let entered = ENTERED.get();
-        if entered == self.stream {
-            return Err(StreamError::OwnPhase);
-        }
-        sys::set_effective_context(self.stream).map_err(|error| match error.status() {
-            Status::BAD_ARGUMENT => StreamError::Gone,
-            _ => StreamError::Host(error),
-        })?;
-        let result = act();
-        sys::set_effective_context(entered).map_err(StreamError::Host)?;
-        Ok(result)
+        if in_phase_of(self.stream) { Err(StreamError::OwnPhase) } else { about(self.stream, act) }
     }
 }
 
 thread_local! {
     /// The context that the host has entered the VM for.
     static ENTERED: Cell<u32> = const { Cell::new(0) };
+    /// The context that calls are about.
+    static EFFECTIVE: Cell<u32> = const { Cell::new(0) };
 }
 
 /// Notes for whom the VM is entered.
 pub(crate) fn entered(context: u32) {
     ENTERED.set(context);
+    EFFECTIVE.set(context);
+}
+
+/// Whether the host has entered the VM for this context.
+pub(crate) fn in_phase_of(context: u32) -> bool {
+    ENTERED.get() == context
+}
+
+/// Makes calls about a context, and then again about the one that they were about before.
+pub(crate) fn about<T>(context: u32, act: impl FnOnce() -> T) -> Result<T, StreamError> {
+    let before = EFFECTIVE.get();
+    if before == context {
+        return Ok(act());
+    }
+    sys::set_effective_context(context).map_err(|error| match error.status() {
+        Status::BAD_ARGUMENT => StreamError::Gone,
+        _ => StreamError::Host(error),
+    })?;
+    EFFECTIVE.set(context);
+    let result = act();
+    EFFECTIVE.set(before);
+    sys::set_effective_context(before).map_err(StreamError::Host)?;
+    Ok(result)
 }

@@ -64,6 +64,11 @@ impl Headers {
         sys::replace_header(self.map, name, value)
     }
 
+    /// Has the next read ask the proxy again.
+    pub(crate) fn forget(&mut self) {
+        self.wire.take();
+    }
+
     fn pairs(&self) -> Result<Pairs<'_>, HostError> {
         let wire = match self.wire.get() {
             Some(wire) => wire,

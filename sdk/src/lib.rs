@@ -58,6 +58,7 @@
 //! | [`RequestHandle`], [`ResponseHandle`] | messages that wait |
 //! | [`OnError`] | what a filter does about its own errors, as its user chooses |
 //! | [`TcpFilter`] | the same for TCP connections |
+//! | [`callouts`] | requests of the filter's own, and waiting for their answers |
 //! | [`config`] | from JSON to a checked type, errors with a path |
 //! | [`log`] | lines in the proxy's log |
 //! | [`attributes`] | what the proxy knows of a request, with types; filter state |
@@ -69,6 +70,7 @@
 //! | [`runtime`] | what the attribute calls; not for filters |
 
 pub mod attributes;
+pub mod callouts;
 pub mod clock;
 pub mod config;
 pub mod log;
@@ -113,5 +115,8 @@ pub use tamis_core::*;
 /// it, on wasm32 only; the others do not exist in the module and cost nothing. A block without `type Stream` gets
 /// `type Stream = ()`, and a filter whose stream state is `()` is not told when a stream ends, because there is nothing
 /// to free. One module holds one filter.
+///
+/// In parentheses stands what the module has to say or to have besides: `callouts` for a filter that asks others
+/// ([`callouts`]), `held_headers` for one that can hold headers ([`Filter::held_headers`]).
 pub use tamis_macros::filter;
 pub use tcp::{ClosedBy, TcpData, TcpFilter, TcpOutcome};

@@ -1,7 +1,8 @@
 //! What a phase can decide.
 
+use crate::callouts::HttpError;
 use crate::sys::{self, LogLevel};
-use crate::{BodyError, HostError, Response};
+use crate::{BodyError, HostError, Response, StreamError};
 
 /// A phase's decision, in a request and at the headers of a response. The SDK performs it; the phase itself calls nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +58,7 @@ pub struct Replacement(pub(crate) Response);
 /// Makes decisions of the results of host calls and of bodies.
 macro_rules! decisions {
     ($($error:ty),*) => {$(
-        /// A result as a decision: go on, or answer 500 when the proxy refused what was asked.
+        /// A result as a decision: go on, or answer 500 when what was asked could not be had.
         ///
         /// The client sees no reason; the proxy's log has the error and response code details say `tamis_host_error`.
         impl From<Result<(), $error>> for Outcome {
@@ -72,7 +73,7 @@ macro_rules! decisions {
             }
         }
 
-        /// A result as a decision: go on, or reset the stream when the proxy refused what was asked.
+        /// A result as a decision: go on, or reset the stream when what was asked could not be had.
         impl From<Result<(), $error>> for LateOutcome {
             fn from(result: Result<(), $error>) -> Self {
                 match result {
@@ -85,7 +86,7 @@ macro_rules! decisions {
             }
         }
 
-        /// A result as a decision: go on, and say in the log what the proxy refused.
+        /// A result as a decision: go on, and say in the log what could not be had.
         impl From<Result<(), $error>> for LastOutcome {
             fn from(result: Result<(), $error>) -> Self {
                 if let Err(error) = result {
@@ -97,7 +98,7 @@ macro_rules! decisions {
     )*};
 }
 
-decisions!(HostError, BodyError);
+decisions!(HostError, BodyError, StreamError, HttpError);
 
 impl From<Response> for Outcome {
     fn from(response: Response) -> Self {

@@ -21,6 +21,11 @@ pub trait TcpFilter: Sized + 'static {
     /// A [`ConfigError`] for what the types alone could not refuse.
     fn new(config: Self::Config, plugin: &PluginContext) -> Result<Self, ConfigError>;
 
+    /// The plugin is in its place: see [`Filter::started`](crate::Filter::started).
+    fn started(&self, plugin: &PluginContext) {
+        let _ = plugin;
+    }
+
     /// A client has connected.
     fn connection(&self, stream: &mut Self::Stream) -> TcpOutcome {
         let _ = stream;
@@ -63,6 +68,11 @@ pub trait TcpFilter: Sized + 'static {
     fn shutdown(&self, plugin: &PluginContext) -> Shutdown {
         let _ = plugin;
         Shutdown::Now
+    }
+
+    /// How many callouts may be under way for the plugin: see [`Filter::max_callouts`](crate::Filter::max_callouts).
+    fn max_callouts(&self) -> usize {
+        8
     }
 }
 

@@ -10,8 +10,17 @@ use tamis_module::ModuleInfo;
 use crate::repository::{self, module};
 
 /// Examples that are a crate, and so must have a scenario.
-const CRATES: [&str; 8] =
-    ["block-by-path", "counter", "edit-json", "hello", "path-echo", "plain-crate", "replace-body", "tcp-guard"];
+const CRATES: [&str; 9] = [
+    "auth-callout",
+    "block-by-path",
+    "counter",
+    "edit-json",
+    "hello",
+    "path-echo",
+    "plain-crate",
+    "replace-body",
+    "tcp-guard",
+];
 
 #[test]
 fn every_example_is_a_scenario_that_passes() {

@@ -18,6 +18,8 @@ pub(crate) struct Found<'a> {
     pub keeps: bool,
     /// It can hold headers.
     pub held_headers: bool,
+    /// It makes requests of its own.
+    pub callouts: bool,
 }
 
 impl Found<'_> {
@@ -28,19 +30,24 @@ impl Found<'_> {
     /// The names of the exports, each with the method of the runtime and its parameters.
     fn exports(&self) -> impl Iterator<Item = &'static Export> {
         EXPORTS.iter().filter(|export| export.kind.is_none_or(|kind| kind == self.kind)).filter(|export| {
-            export.methods.is_empty() && self.keeps || export.methods.iter().any(|method| self.has(method))
+            match export.needed_by {
+                NeededBy::State => self.keeps,
+                NeededBy::Callouts => self.callouts,
+                NeededBy::Methods(methods) => methods.iter().any(|method| self.has(method)),
+            }
         })
     }
 }
 
 /// The filter as the runtime sees it, and on wasm32 the exports by which a proxy enters it.
 pub(crate) fn exports(found: &Found) -> TokenStream {
-    let Found { filter, keeps, held_headers, kind, .. } = found;
+    let Found { filter, keeps, held_headers, kind, callouts, .. } = found;
     let used =
         kind.phases().iter().filter(|(method, _)| found.has(method)).map(|(_, phase)| *phase).collect::<Vec<_>>();
     let later = used.iter().any(|phase| *phase != kind.first_phase());
     let (request_body, response_body) = (found.has("request_body"), found.has("response_body"));
     let (of, name) = (kind.of(), kind.name());
+    let callouts_mark = callouts.then(|| quote!(impl ::tamis::runtime::Callouts for #filter {}));
     let callbacks = found.exports().map(Export::function);
     let functions = quote! {
         #[unsafe(no_mangle)]
@@ -74,12 +81,17 @@ pub(crate) fn exports(found: &Found) -> TokenStream {
             const KIND: ::tamis::runtime::Kind = ::tamis::runtime::Kind::#name;
             const HTTP: ::tamis::runtime::HttpBodies =
                 ::tamis::runtime::HttpBodies { request_body: #request_body, response_body: #response_body };
+            const CALLOUTS: bool = #callouts;
 
             fn make(
                 config: <#filter as #of>::Config,
                 plugin: &::tamis::PluginContext,
             ) -> ::std::result::Result<Self, ::tamis::ConfigError> {
                 <#filter as #of>::new(config, plugin)
+            }
+
+            fn started(&self, plugin: &::tamis::PluginContext) {
+                <#filter as #of>::started(self, plugin);
             }
 
             fn tick(&self, plugin: &::tamis::PluginContext) {
@@ -89,7 +101,13 @@ pub(crate) fn exports(found: &Found) -> TokenStream {
             fn shutdown(&self, plugin: &::tamis::PluginContext) -> ::tamis::Shutdown {
                 <#filter as #of>::shutdown(self, plugin)
             }
+
+            fn max_callouts(&self) -> usize {
+                <#filter as #of>::max_callouts(self)
+            }
         }
+
+        #callouts_mark
 
         #[cfg(target_arch = "wasm32")]
         const _: () = {
@@ -132,13 +150,24 @@ struct Export {
     name: &'static str,
     /// The kind of filter that it belongs to; nothing for every kind.
     kind: Option<Kind>,
-    /// The methods of a filter that need it, one of which is enough; none for what only a filter with state needs.
-    methods: &'static [&'static str],
+    /// What of a filter needs it.
+    needed_by: NeededBy,
     /// The runtime's method.
     runtime: &'static str,
     /// Its parameters besides the context's id: whether each is handed on.
     parameters: &'static [Parameter],
     returns: bool,
+}
+
+/// What of a filter needs an export.
+#[derive(Clone, Copy)]
+enum NeededBy {
+    /// That it remembers something of each stream.
+    State,
+    /// That it makes requests of its own.
+    Callouts,
+    /// Any of these methods.
+    Methods(&'static [&'static str]),
 }
 
 /// A parameter of an export besides the context's id.
@@ -152,12 +181,12 @@ impl Export {
     const fn new(
         name: &'static str,
         kind: Option<Kind>,
-        methods: &'static [&'static str],
+        needed_by: NeededBy,
         runtime: &'static str,
         parameters: &'static [Parameter],
         returns: bool,
     ) -> Self {
-        Self { name, kind, methods, runtime, parameters, returns }
+        Self { name, kind, needed_by, runtime, parameters, returns }
     }
 
     fn function(&self) -> TokenStream {
@@ -194,35 +223,99 @@ const TCP: Option<Kind> = Some(Kind::Tcp);
 /// In the order in which a module has them.
 const EXPORTS: &[Export] = &[
     // A filter with bodies remembers where each stands, so its block has a body's method or state of its own.
-    Export::new("proxy_on_delete", None, &[], "delete", &[], false),
-    Export::new("proxy_on_request_headers", HTTP, &["request_headers"], "request_headers", &[Unused, Word], true),
-    Export::new("proxy_on_request_body", HTTP, &["request_body"], "request_body", &[Word, Word], true),
+    Export::new("proxy_on_delete", None, NeededBy::State, "delete", &[], false),
+    Export::new(
+        "proxy_on_request_headers",
+        HTTP,
+        NeededBy::Methods(&["request_headers"]),
+        "request_headers",
+        &[Unused, Word],
+        true,
+    ),
+    Export::new(
+        "proxy_on_request_body",
+        HTTP,
+        NeededBy::Methods(&["request_body"]),
+        "request_body",
+        &[Word, Word],
+        true,
+    ),
     // At the trailers a body is complete too.
     Export::new(
         "proxy_on_request_trailers",
         HTTP,
-        &["request_body", "request_trailers"],
+        NeededBy::Methods(&["request_body", "request_trailers"]),
         "request_trailers",
         &[Unused],
         true,
     ),
-    Export::new("proxy_on_response_headers", HTTP, &["response_headers"], "response_headers", &[Unused, Word], true),
-    Export::new("proxy_on_response_body", HTTP, &["response_body"], "response_body", &[Word, Word], true),
+    Export::new(
+        "proxy_on_response_headers",
+        HTTP,
+        NeededBy::Methods(&["response_headers"]),
+        "response_headers",
+        &[Unused, Word],
+        true,
+    ),
+    Export::new(
+        "proxy_on_response_body",
+        HTTP,
+        NeededBy::Methods(&["response_body"]),
+        "response_body",
+        &[Word, Word],
+        true,
+    ),
     Export::new(
         "proxy_on_response_trailers",
         HTTP,
-        &["response_body", "response_trailers"],
+        NeededBy::Methods(&["response_body", "response_trailers"]),
         "response_trailers",
         &[Unused],
         true,
     ),
-    Export::new("proxy_on_log", HTTP, &["log"], "log", &[], false),
-    Export::new("proxy_on_new_connection", TCP, &["connection"], "new_connection", &[], true),
-    Export::new("proxy_on_downstream_data", TCP, &["downstream_data"], "downstream_data", &[Word, Word], true),
-    Export::new("proxy_on_upstream_data", TCP, &["upstream_data"], "upstream_data", &[Word, Word], true),
-    Export::new("proxy_on_downstream_connection_close", TCP, &["downstream_close"], "downstream_close", &[Word], false),
-    Export::new("proxy_on_upstream_connection_close", TCP, &["upstream_close"], "upstream_close", &[Word], false),
-    Export::new("proxy_on_log", TCP, &["log"], "tcp_log", &[], false),
-    Export::new("proxy_on_tick", None, &["tick"], "tick", &[], false),
-    Export::new("proxy_on_done", None, &["shutdown"], "done", &[], true),
+    Export::new("proxy_on_log", HTTP, NeededBy::Methods(&["log"]), "log", &[], false),
+    Export::new("proxy_on_new_connection", TCP, NeededBy::Methods(&["connection"]), "new_connection", &[], true),
+    Export::new(
+        "proxy_on_downstream_data",
+        TCP,
+        NeededBy::Methods(&["downstream_data"]),
+        "downstream_data",
+        &[Word, Word],
+        true,
+    ),
+    Export::new(
+        "proxy_on_upstream_data",
+        TCP,
+        NeededBy::Methods(&["upstream_data"]),
+        "upstream_data",
+        &[Word, Word],
+        true,
+    ),
+    Export::new(
+        "proxy_on_downstream_connection_close",
+        TCP,
+        NeededBy::Methods(&["downstream_close"]),
+        "downstream_close",
+        &[Word],
+        false,
+    ),
+    Export::new(
+        "proxy_on_upstream_connection_close",
+        TCP,
+        NeededBy::Methods(&["upstream_close"]),
+        "upstream_close",
+        &[Word],
+        false,
+    ),
+    Export::new("proxy_on_log", TCP, NeededBy::Methods(&["log"]), "tcp_log", &[], false),
+    Export::new(
+        "proxy_on_http_call_response",
+        None,
+        NeededBy::Callouts,
+        "http_call_response",
+        &[Word, Word, Word, Word],
+        false,
+    ),
+    Export::new("proxy_on_tick", None, NeededBy::Methods(&["tick"]), "tick", &[], false),
+    Export::new("proxy_on_done", None, NeededBy::Methods(&["shutdown"]), "done", &[], true),
 ];

@@ -12,7 +12,9 @@ use exports::Found;
 use kind::Kind;
 use proc_macro2::TokenStream;
 use quote::ToTokens;
-use syn::{ImplItem, ItemImpl, Type, parse_quote};
+use syn::parse::Parser;
+use syn::punctuated::Punctuated;
+use syn::{Ident, ImplItem, ItemImpl, Token, Type, parse_quote};
 
 /// See `tamis::filter`.
 #[proc_macro_attribute]
@@ -24,7 +26,8 @@ pub fn filter(arguments: proc_macro::TokenStream, item: proc_macro::TokenStream)
 fn expand(arguments: &TokenStream, mut block: ItemImpl) -> syn::Result<TokenStream> {
     let kind = kind(&block)?;
     let methods = methods(&block);
-    let held_headers = held_headers(arguments, &block, &methods)?;
+    let arguments = Arguments::read(arguments)?;
+    let held_headers = held_headers(&arguments, &block, &methods)?;
     for (body, headers) in [("request_body", "request_headers"), ("response_body", "response_headers")] {
         if let (Some(body), false) = (method(&block, body), methods.iter().any(|name| name == headers)) {
             return Err(syn::Error::new_spanned(
@@ -33,8 +36,10 @@ fn expand(arguments: &TokenStream, mut block: ItemImpl) -> syn::Result<TokenStre
             ));
         }
     }
-    // Where a body stands must be remembered until its stream is gone.
-    let keeps = keeps_state(&block) || methods.iter().any(|name| name == "request_body" || name == "response_body");
+    // Where a body stands must be remembered until its stream is gone; what waits must then be dropped.
+    let keeps = keeps_state(&block)
+        || arguments.callouts
+        || methods.iter().any(|name| name == "request_body" || name == "response_body");
     if associated(&block, "Config").is_none() {
         block.items.push(parse_quote!(
             type Config = ::tamis::NoConfig;
@@ -45,7 +50,9 @@ fn expand(arguments: &TokenStream, mut block: ItemImpl) -> syn::Result<TokenStre
             type Stream = ();
         ));
     }
-    let exports = exports::exports(&Found { filter: &block.self_ty, kind, methods: &methods, keeps, held_headers });
+    let callouts = arguments.callouts;
+    let exports =
+        exports::exports(&Found { filter: &block.self_ty, kind, methods: &methods, keeps, held_headers, callouts });
     Ok(quote::quote!(#block #exports))
 }
 
@@ -62,15 +69,33 @@ fn kind(block: &ItemImpl) -> syn::Result<Kind> {
     }
 }
 
-/// Whether the attribute says `held_headers`; it and the method of this name go together.
-fn held_headers(arguments: &TokenStream, block: &ItemImpl, methods: &[String]) -> syn::Result<bool> {
-    let said = match arguments.to_string().as_str() {
-        "" => false,
-        "held_headers" => true,
-        _ => {
-            return Err(syn::Error::new_spanned(arguments, "`#[tamis::filter]` takes no arguments but `held_headers`"));
+/// What stands in the attribute's parentheses.
+#[derive(Debug, Default)]
+struct Arguments {
+    callouts: bool,
+    held_headers: bool,
+}
+
+impl Arguments {
+    fn read(arguments: &TokenStream) -> syn::Result<Self> {
+        let mut read = Self::default();
+        let list = Punctuated::<Ident, Token![,]>::parse_terminated;
+        let unknown = "`#[tamis::filter]` takes no arguments but `callouts` and `held_headers`";
+        let names = list.parse2(arguments.clone()).map_err(|_| syn::Error::new_spanned(arguments, unknown))?;
+        for name in names {
+            match name.to_string().as_str() {
+                "callouts" => read.callouts = true,
+                "held_headers" => read.held_headers = true,
+                _ => return Err(syn::Error::new_spanned(name, unknown)),
+            }
         }
-    };
+        Ok(read)
+    }
+}
+
+/// Whether the attribute says `held_headers`; it and the method of this name go together.
+fn held_headers(arguments: &Arguments, block: &ItemImpl, methods: &[String]) -> syn::Result<bool> {
+    let said = arguments.held_headers;
     let method = methods.iter().any(|name| name == "held_headers");
     if said == method {
         return Ok(said);
@@ -116,7 +141,11 @@ mod tests {
 
     /// The exported functions of an expansion, in order.
     fn exported(block: ItemImpl) -> Vec<String> {
-        let text = expand(&TokenStream::new(), block).unwrap().to_string();
+        exported_with(&TokenStream::new(), block)
+    }
+
+    fn exported_with(arguments: &TokenStream, block: ItemImpl) -> Vec<String> {
+        let text = expand(arguments, block).unwrap().to_string();
         let names = text.split("extern \"C\" fn ").skip(1);
         names.map(|rest| rest.split_whitespace().next().unwrap_or_default().to_owned()).collect()
     }
@@ -149,6 +178,13 @@ mod tests {
             "proxy_on_tick",
         ];
         assert_eq!(exported(block), [ALWAYS.as_slice(), &own].concat());
+    }
+
+    #[test]
+    fn a_filter_with_callouts_gets_the_answers_and_the_ends_of_streams() {
+        let block = parse_quote! { impl Filter for F { fn request_headers() {} } };
+        let own = ["proxy_on_delete", "proxy_on_request_headers", "proxy_on_http_call_response"];
+        assert_eq!(exported_with(&parse_quote!(callouts), block), [ALWAYS.as_slice(), &own].concat());
     }
 
     #[test]
@@ -192,7 +228,7 @@ mod tests {
         assert_eq!(error(TokenStream::new(), parse_quote! { impl F {} }), place);
         assert_eq!(
             error(parse_quote!(held), parse_quote! { impl Filter for F {} }),
-            "`#[tamis::filter]` takes no arguments but `held_headers`"
+            "`#[tamis::filter]` takes no arguments but `callouts` and `held_headers`"
         );
         assert_eq!(
             error(TokenStream::new(), parse_quote! { impl Filter for F { fn response_body() {} } }),

@@ -115,6 +115,11 @@ impl<'b> RequestBody<'b> {
         self.headers.as_mut().ok_or(BodyError::HeadersGone)
     }
 
+    /// Has the next read of the headers ask the proxy again.
+    pub(crate) fn forget_headers(&mut self) {
+        self.headers.iter_mut().for_each(Headers::forget);
+    }
+
     /// Pauses the request at the end of its body: return the first as the outcome, and keep the second.
     ///
     /// # Errors

@@ -104,6 +104,11 @@ impl<'b> ResponseBody<'b> {
         }
     }
 
+    /// Has the next read of the headers ask the proxy again.
+    pub(crate) fn forget_headers(&mut self) {
+        self.headers.iter_mut().for_each(Headers::forget);
+    }
+
     /// Pauses the response at the end of its body: return the first as the outcome, and keep the second.
     ///
     /// # Errors

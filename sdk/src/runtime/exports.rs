@@ -1,6 +1,6 @@
 //! The bodies of the exports that every kind of filter has.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 
 use super::brief::Brief;
@@ -8,6 +8,7 @@ use super::plugins::Plugins;
 use super::streams::{Bodies, Kept, Unkept};
 use super::{Plugin, perform};
 use crate::body::Memory;
+use crate::callouts::{CallId, Current, Event, Executor};
 use crate::{Configuration, PluginContext, Shutdown, handle, sys};
 
 /// One filter's plugins and streams in one VM.
@@ -18,6 +19,8 @@ pub struct Runtime<F: Plugin> {
     unkept: Brief<Unkept>,
     /// What the bodies of all streams occupy, in bytes.
     body_bytes: Cell<usize>,
+    /// What waits for answers; only a filter that makes callouts has it.
+    executor: OnceCell<Rc<Executor>>,
 }
 
 impl<F: Plugin> Runtime<F> {
@@ -30,6 +33,7 @@ impl<F: Plugin> Runtime<F> {
             kept: Brief::new(Kept::new()),
             unkept: Brief::new(Unkept::new()),
             body_bytes: Cell::new(0),
+            executor: OnceCell::new(),
         }
     }
 
@@ -52,6 +56,7 @@ impl<F: Plugin> Runtime<F> {
             Ok(plugin) => {
                 let kept = self.plugins.with(|plugins| plugins.configure(root, plugin));
                 crate::log::parts(sys::LogLevel::INFO, &[F::ABOUT.name, " ", F::ABOUT.version, " configured"]);
+                self.for_plugin(root, |plugin| plugin.started(&PluginContext::new()));
                 u32::from(kept.is_some())
             }
             Err(message) => {
@@ -64,27 +69,43 @@ impl<F: Plugin> Runtime<F> {
     /// `proxy_on_tick`
     pub fn tick(&self, root: u32) {
         handle::entered(root);
-        if let Some(plugin) = self.get(Some(root)) {
-            plugin.tick(&PluginContext::new());
-        }
+        self.for_plugin(root, |plugin| plugin.tick(&PluginContext::new()));
     }
 
     /// `proxy_on_done`: a stream, whose answer does not count, or a plugin; 0 asks for time.
     pub fn done(&self, id: u32) -> u32 {
         handle::entered(id);
-        match self.get(Some(id)) {
-            Some(plugin) if plugin.shutdown(&PluginContext::new()) == Shutdown::Later => 0,
+        match self.for_plugin(id, |plugin| plugin.shutdown(&PluginContext::new())) {
+            Some(Shutdown::Later) => 0,
             _ => 1,
         }
     }
 
     /// `proxy_on_delete`: a stream, or a plugin.
     pub fn delete(&self, id: u32) {
+        if F::CALLOUTS {
+            handle::entered(id);
+            self.executor().delete(id);
+        }
         if self.plugins.with(|plugins| plugins.delete(id)) == Some(false)
             && let Some(freed) = self.kept.with(|kept| kept.delete(id))
         {
             self.body_bytes.set(self.body_bytes.get().saturating_sub(freed));
         }
+    }
+
+    /// `proxy_on_http_call_response`
+    pub fn http_call_response(&self, root: u32, token: u32, headers: u32, body: u32, trailers: u32) {
+        self.answered(root, CallId::http(token), Event::Http { headers, body, trailers });
+    }
+
+    fn answered(&self, root: u32, id: CallId, event: Event) {
+        handle::entered(root);
+        self.executor().deliver(id, event);
+    }
+
+    fn executor(&self) -> &Rc<Executor> {
+        self.executor.get_or_init(Rc::default)
     }
 
     fn plugin(size: u32) -> Result<F, String> {
@@ -124,13 +145,40 @@ impl<F: Plugin> Runtime<F> {
         handle::entered(id);
         if F::KEEPS {
             let (root, mut state, mut bodies) = self.kept.with(|kept| kept.take(id))??;
-            let result = self.get(Some(root)).map(|filter| run(&filter, &mut state, &mut bodies));
+            let result =
+                self.get(Some(root)).map(|filter| self.running(id, &filter, || run(&filter, &mut state, &mut bodies)));
             self.kept.with(|kept| kept.put(id, state, bodies));
+            self.run_ready();
             return result;
         }
         let (several, first) = self.plugins.with(|plugins| (plugins.several(), plugins.first()))?;
         let root = if several { self.unkept.with(|unkept| unkept.root(id, first))? } else { first };
         Some(run(&*self.get(root)?, &mut F::State::default(), &mut None))
+    }
+
+    /// Runs something of a plugin's own.
+    fn for_plugin<T>(&self, root: u32, run: impl FnOnce(&F) -> T) -> Option<T> {
+        let filter = self.get(Some(root))?;
+        let result = self.running(root, &filter, || run(&filter));
+        self.run_ready();
+        Some(result)
+    }
+
+    /// Runs the filter's code, for a stream or for the plugin itself, so that it can make callouts.
+    fn running<T>(&self, owner: u32, filter: &Rc<F>, run: impl FnOnce() -> T) -> T {
+        if !F::CALLOUTS {
+            return run();
+        }
+        let current =
+            Current { executor: self.executor().clone(), owner, plugin: filter.clone(), most: filter.max_callouts() };
+        current.run(run)
+    }
+
+    /// Lets go on what the filter's code has woken.
+    fn run_ready(&self) {
+        if F::CALLOUTS {
+            self.executor().run();
+        }
     }
 
     fn get(&self, root: Option<u32>) -> Option<Rc<F>> {
@@ -200,15 +248,22 @@ mod tests {
         const LATER: bool = true;
         const KIND: Kind = Kind::Http;
         const HTTP: HttpBodies = HttpBodies { request_body: false, response_body: false };
+        const CALLOUTS: bool = false;
 
         fn make(config: <Self as Filter>::Config, plugin: &PluginContext) -> Result<Self, ConfigError> {
             <Self as Filter>::new(config, plugin)
         }
 
+        fn started(&self, _: &PluginContext) {}
+
         fn tick(&self, _: &PluginContext) {}
 
         fn shutdown(&self, _: &PluginContext) -> Shutdown {
             if self.0 == 1 { Shutdown::Later } else { Shutdown::Now }
+        }
+
+        fn max_callouts(&self) -> usize {
+            0
         }
     }
 

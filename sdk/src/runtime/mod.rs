@@ -28,4 +28,5 @@ mod tcp;
 
 pub use describe::{About, describe};
 pub use exports::Runtime;
-pub use plugin::{HttpBodies, Kind, Plugin};
+pub use plugin::{Callouts, HttpBodies, Kind, Plugin};
+pub(crate) use streams::IdHasher;

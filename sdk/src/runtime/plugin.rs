@@ -20,6 +20,8 @@ pub trait Plugin: Sized + 'static {
     const KIND: Kind;
     /// Which bodies of HTTP it wants.
     const HTTP: HttpBodies;
+    /// Whether it makes requests of its own.
+    const CALLOUTS: bool;
 
     /// Makes the plugin.
     ///
@@ -28,12 +30,26 @@ pub trait Plugin: Sized + 'static {
     /// When the configuration is not accepted.
     fn make(config: Self::Config, plugin: &PluginContext) -> Result<Self, ConfigError>;
 
+    /// The plugin is in its place.
+    fn started(&self, plugin: &PluginContext);
+
     /// The plugin's timer.
     fn tick(&self, plugin: &PluginContext);
 
     /// The plugin's end.
     fn shutdown(&self, plugin: &PluginContext) -> Shutdown;
+
+    /// How many callouts may be under way for a stream, or for the plugin.
+    fn max_callouts(&self) -> usize;
 }
+
+/// A filter that makes requests of its own. [`#[tamis::filter(callouts)]`](crate::filter) implements it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` makes callouts, and its attribute does not say so",
+    label = "this filter",
+    note = "write `#[tamis::filter(callouts)]` on its impl block"
+)]
+pub trait Callouts: Plugin {}
 
 /// What a filter is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

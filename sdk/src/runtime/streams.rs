@@ -143,7 +143,7 @@ fn told(kept: Result<Option<Vec<u8>>, HostError>, refused: bool, first: Option<R
 
 /// Ids come from the host, one after the other: nobody outside chooses them, so any spread will do.
 #[derive(Debug, Default)]
-pub(super) struct IdHasher(u64);
+pub(crate) struct IdHasher(u64);
 
 impl Hasher for IdHasher {
     fn finish(&self) -> u64 {
@@ -154,6 +154,11 @@ impl Hasher for IdHasher {
         for byte in bytes {
             self.write_u32(u32::from(*byte));
         }
+    }
+
+    fn write_u64(&mut self, id: u64) {
+        self.write_u32((id >> 32) as u32);
+        self.write_u32((id & u64::from(u32::MAX)) as u32);
     }
 
     fn write_u32(&mut self, id: u32) {

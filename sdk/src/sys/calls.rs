@@ -5,6 +5,7 @@
               range against the module's memory (rule MEM-1) and writes only results"
 )]
 
+mod callouts;
 mod headers;
 mod root;
 mod shared;
@@ -13,6 +14,8 @@ mod time;
 
 use std::ptr;
 
+pub(crate) use callouts::HTTP_CALL_BODY;
+pub use callouts::{HttpCallParts, http_call};
 pub use headers::{MapType, add_header, header_map_pairs, remove_header, replace_header};
 pub use root::{LogLevel, environment, finished, log, property, random_u64, set_effective_context, set_property};
 pub(crate) use root::{PLUGIN_CONFIGURATION, VM_CONFIGURATION};

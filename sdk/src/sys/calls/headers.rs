@@ -16,6 +16,10 @@ impl MapType {
     pub const RESPONSE_HEADERS: Self = Self(2);
     /// The response's trailers.
     pub const RESPONSE_TRAILERS: Self = Self(3);
+    /// The headers of an answer to a callout, while the host tells of it.
+    pub const HTTP_CALL_HEADERS: Self = Self(6);
+    /// Its trailers.
+    pub const HTTP_CALL_TRAILERS: Self = Self(7);
 }
 
 /// A whole header map in its wire form.

@@ -10,12 +10,13 @@ const ALWAYS: [&str; 4] =
     ["proxy_abi_version_0_2_1", "proxy_on_configure", "proxy_on_context_create", "proxy_on_memory_allocate"];
 
 /// What the smallest filters do not ask the host for.
-const ABSENT: [&str; 9] = [
+const ABSENT: [&str; 10] = [
     "clock_time_get",
     "environ_get",
     "proxy_continue_stream",
     "proxy_define_metric",
     "proxy_get_shared_data",
+    "proxy_http_call",
     "proxy_set_buffer_bytes",
     "proxy_set_effective_context",
     "proxy_set_shared_data",

@@ -1,0 +1,258 @@
+//! What waits in one VM, and for which answers.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use super::Current;
+use super::task::{Boxed, Ready, TaskId, TaskWaker, Work};
+use crate::handle;
+use crate::runtime::IdHasher;
+
+type Map<K, V> = HashMap<K, V, BuildHasherDefault<IdHasher>>;
+
+/// The executor of one VM. No cell of it is borrowed while a future runs or is dropped, or while the host is called.
+#[derive(Default)]
+pub(crate) struct Executor {
+    ready: Arc<Ready>,
+    tasks: RefCell<Map<TaskId, Task>>,
+    calls: RefCell<Map<u64, Call>>,
+    /// Streams and plugins that have tasks or calls.
+    owners: RefCell<Map<u32, Owner>>,
+    created: Cell<TaskId>,
+}
+
+/// A future that waits.
+struct Task {
+    owner: u32,
+    plugin: Rc<dyn Any>,
+    most: usize,
+    waker: Arc<TaskWaker>,
+    /// It is away while it runs.
+    work: Option<Work>,
+}
+
+/// What there is of one stream or plugin.
+#[derive(Default)]
+struct Owner {
+    tasks: Vec<TaskId>,
+    calls: usize,
+}
+
+/// A request that is under way.
+struct Call {
+    owner: u32,
+    inbox: Rc<dyn Inbox>,
+}
+
+/// Where an answer goes.
+pub(crate) trait Inbox {
+    /// Takes what came, while the host can be asked for it, and wakes who waits for it. Answers whether nothing follows.
+    fn deliver(&self, event: Event) -> bool;
+}
+
+/// What the host tells of a request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Event {
+    /// An HTTP response: how many headers, bytes of the body, trailers. Without headers there is none (rule `HC-6`).
+    Http { headers: u32, body: u32, trailers: u32 },
+}
+
+/// What a request is known by: its token, beside the kind, since each kind may number its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CallId(u64);
+
+impl CallId {
+    pub(crate) const fn http(token: u32) -> Self {
+        Self(token as u64)
+    }
+}
+
+/// There are as many as there may be.
+#[derive(Debug)]
+pub(crate) struct Full;
+
+impl Executor {
+    /// Begins a future, for whom the filter's code runs at the moment. It runs here as far as it can: its output, if it
+    /// comes to one, else it waits as what `work` makes of it.
+    pub(crate) fn start<T>(
+        current: &Current,
+        mut future: Boxed<T>,
+        work: impl FnOnce(Boxed<T>) -> Work,
+    ) -> Result<Poll<T>, Full> {
+        let this = &current.executor;
+        if this.owners.borrow().get(&current.owner).is_some_and(|owner| owner.tasks.len() >= current.most) {
+            return Err(Full);
+        }
+        let id = this.number();
+        let waker = Arc::new(TaskWaker::new(id, this.ready.clone()));
+        let std_waker = Waker::from(waker.clone());
+        loop {
+            if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&std_waker)) {
+                waker.take();
+                return Ok(Poll::Ready(output));
+            }
+            if !waker.take() {
+                break;
+            }
+        }
+        let (owner, plugin, most) = (current.owner, current.plugin.clone(), current.most);
+        this.owners.borrow_mut().entry(owner).or_default().tasks.push(id);
+        this.tasks.borrow_mut().insert(id, Task { owner, plugin, most, waker, work: Some(work(future)) });
+        Ok(Poll::Pending)
+    }
+
+    /// Notes a request that `make` has made, if there may be one more.
+    pub(crate) fn call<E>(
+        current: &Current,
+        make: impl FnOnce() -> Result<CallId, E>,
+        inbox: Rc<dyn Inbox>,
+    ) -> Result<Result<CallId, E>, Full> {
+        let this = &current.executor;
+        if this.owners.borrow().get(&current.owner).is_some_and(|owner| owner.calls >= current.most) {
+            return Err(Full);
+        }
+        let id = match make() {
+            Ok(id) => id,
+            Err(error) => return Ok(Err(error)),
+        };
+        let owner = current.owner;
+        this.owners.borrow_mut().entry(owner).or_default().calls += 1;
+        let old = this.calls.borrow_mut().insert(id.0, Call { owner, inbox });
+        // A token that came twice: nobody hears of the older one any more.
+        if let Some(old) = old {
+            this.less(old.owner);
+        }
+        Ok(Ok(id))
+    }
+
+    /// Nobody waits for this answer any more. Whether it was still awaited.
+    pub(crate) fn forget(&self, id: CallId) -> bool {
+        let call = self.calls.borrow_mut().remove(&id.0);
+        if let Some(call) = &call {
+            self.less(call.owner);
+        }
+        call.is_some()
+    }
+
+    /// The host tells of a request. One that nobody waits for is passed over.
+    pub(crate) fn deliver(self: &Rc<Self>, id: CallId, event: Event) {
+        let inbox = self.calls.borrow().get(&id.0).map(|call| call.inbox.clone());
+        let Some(inbox) = inbox else { return };
+        if inbox.deliver(event) {
+            self.forget(id);
+        }
+        self.run();
+    }
+
+    /// Lets everything go on that is ready, but for what is about the stream whose own phase this is: that one is decided by
+    /// its phase's outcome, and goes on at the next chance.
+    pub(crate) fn run(self: &Rc<Self>) {
+        let mut later = Vec::new();
+        loop {
+            let ready = self.ready.take();
+            if ready.is_empty() {
+                break;
+            }
+            for id in ready {
+                if !self.go_on(id) {
+                    later.push(id);
+                }
+            }
+        }
+        for id in later {
+            if let Some(task) = self.tasks.borrow().get(&id) {
+                Waker::from(task.waker.clone()).wake();
+            }
+        }
+    }
+
+    /// A stream or plugin is gone: so is all that belongs to it.
+    pub(crate) fn delete(&self, owner: u32) {
+        let Some(gone) = self.owners.borrow_mut().remove(&owner) else { return };
+        for id in gone.tasks {
+            // Its drop takes back its calls, and may look at any cell of this.
+            let task = self.tasks.borrow_mut().remove(&id);
+            drop(task);
+        }
+        // Calls that were begun outside of a task.
+        if gone.calls > 0 {
+            self.calls.borrow_mut().retain(|_, call| call.owner != owner);
+        }
+    }
+
+    /// Whether it went on; it does not in its own stream's phase.
+    fn go_on(self: &Rc<Self>, id: TaskId) -> bool {
+        let taken = self.tasks.borrow_mut().get_mut(&id).and_then(|task| {
+            task.waker.rearm();
+            let current =
+                Current { executor: self.clone(), owner: task.owner, plugin: task.plugin.clone(), most: task.most };
+            let own_phase = task.work.as_ref()?.owner().is_some_and(handle::in_phase_of);
+            let work = if own_phase { None } else { task.work.take() };
+            Some((current, task.waker.clone(), work))
+        });
+        // One that is gone was woken by somebody who kept its waker.
+        let Some((current, waker, work)) = taken else { return true };
+        let Some(work) = work else { return false };
+        let owner = current.owner;
+        let waker = Waker::from(waker);
+        let went = handle::about(owner, || current.run(|| work.poll(&mut Context::from_waker(&waker))));
+        match went {
+            Ok(Some(work)) => {
+                if let Some(task) = self.tasks.borrow_mut().get_mut(&id) {
+                    task.work = Some(work);
+                }
+            }
+            // It is done, or its stream is gone.
+            Ok(None) | Err(_) => self.end(id, owner),
+        }
+        true
+    }
+
+    fn end(&self, id: TaskId, owner: u32) {
+        let task = self.tasks.borrow_mut().remove(&id);
+        drop(task);
+        let mut owners = self.owners.borrow_mut();
+        if let Some(of) = owners.get_mut(&owner) {
+            of.tasks.retain(|task| *task != id);
+            if of.tasks.is_empty() && of.calls == 0 {
+                owners.remove(&owner);
+            }
+        }
+    }
+
+    fn less(&self, owner: u32) {
+        let mut owners = self.owners.borrow_mut();
+        if let Some(of) = owners.get_mut(&owner) {
+            of.calls = of.calls.saturating_sub(1);
+            if of.tasks.is_empty() && of.calls == 0 {
+                owners.remove(&owner);
+            }
+        }
+    }
+
+    /// A number that no task has.
+    fn number(&self) -> TaskId {
+        loop {
+            let id = self.created.get().wrapping_add(1);
+            self.created.set(id);
+            if !self.tasks.borrow().contains_key(&id) {
+                return id;
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Executor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Executor")
+            .field("tasks", &self.tasks.borrow().len())
+            .field("calls", &self.calls.borrow().len())
+            .field("owners", &self.owners.borrow().len())
+            .finish()
+    }
+}
