@@ -54,7 +54,7 @@ impl Headers {
     ///
     /// [`HostError`] when the proxy does not hand the map over.
     pub fn pseudo(&self, name: &str) -> Result<Option<&[u8]>, HostError> {
-        Ok(self.iter()?.find_map(|(key, value)| (key == name.as_bytes()).then_some(value)))
+        Ok(self.pairs()?.values(name.as_bytes()).next())
     }
 
     /// Sets any header, a pseudo header as well.
@@ -87,7 +87,7 @@ impl HeaderMap for Headers {
     type Error = HostError;
 
     fn get_all(&self, name: &HeaderName) -> Result<impl Iterator<Item = &[u8]>, HostError> {
-        Ok(self.iter()?.filter_map(|(key, value)| (key == name.as_bytes()).then_some(value)))
+        Ok(self.pairs()?.values(name.as_bytes()))
     }
 
     fn set(&mut self, name: &HeaderName, value: &[u8]) -> Result<(), HostError> {

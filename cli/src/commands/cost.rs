@@ -71,7 +71,7 @@ impl Cost {
 /// The folders with budgets, each with its scenarios.
 fn folders() -> Result<Vec<(PathBuf, Vec<PathBuf>)>, Failure> {
     let mut found = Vec::new();
-    for filter in entries(Path::new("filters"))? {
+    for filter in entries(Path::new("filters"))?.into_iter().chain([PathBuf::from("sdk/guests")]) {
         let scenarios = filter.join("scenarios");
         if scenarios.is_dir() {
             let files = entries(&scenarios)?.into_iter().filter(|file| file.extension().is_some_and(|it| it == "yaml"));

@@ -31,7 +31,12 @@ impl<'a> Pairs<'a> {
         let (sizes, data) = rest.split_at_checked(table).ok_or(InvalidPairs)?;
         let pairs = Self { sizes, data };
         let mut walk = pairs.iter();
-        if walk.by_ref().count() == count && walk.data.is_empty() { Ok(pairs) } else { Err(InvalidPairs) }
+        while let Some((name, entry)) = walk.entry() {
+            if entry.get(name) != Some(&0) || entry.last() != Some(&0) {
+                return Err(InvalidPairs);
+            }
+        }
+        if walk.sizes.is_empty() && walk.data.is_empty() { Ok(pairs) } else { Err(InvalidPairs) }
     }
 
     /// The same for bytes that [`parse`](Self::parse) has accepted before, without reading them all again. Other bytes give some
@@ -50,6 +55,12 @@ impl<'a> Pairs<'a> {
     #[must_use]
     pub fn iter(&self) -> Iter<'a> {
         Iter { sizes: self.sizes, data: self.data }
+    }
+
+    /// Every value of `name`, in order.
+    #[must_use]
+    pub fn values<'n>(&self, name: &'n [u8]) -> Values<'a, 'n> {
+        Values { walk: self.iter(), name }
     }
 
     /// Writes the wire form.
@@ -95,28 +106,59 @@ impl<'a> Iterator for Iter<'a> {
     type Item = (&'a [u8], &'a [u8]);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let (name, sizes) = self.sizes.split_first_chunk::<4>()?;
-        let (value, sizes) = sizes.split_first_chunk::<4>()?;
-        let name = take(&mut self.data, *name)?;
-        let value = take(&mut self.data, *value)?;
-        self.sizes = sizes;
-        Some((name, value))
+        let (name, entry) = self.entry()?;
+        let (name, value) = entry.split_at_checked(name)?;
+        Some((name, between(value)?))
     }
+}
+
+impl<'a> Iter<'a> {
+    /// A name and a value, each with the byte that closes it, in one piece; and how long the name is.
+    #[inline]
+    fn entry(&mut self) -> Option<(usize, &'a [u8])> {
+        let (sizes, rest) = self.sizes.split_first_chunk::<8>()?;
+        let sizes = u64::from_le_bytes(*sizes);
+        let (name, value) = (sizes as u32 as usize, (sizes >> 32) as usize);
+        let (entry, data) = self.data.split_at_checked(name.checked_add(value)?.checked_add(2)?)?;
+        (self.sizes, self.data) = (rest, data);
+        Some((name, entry))
+    }
+}
+
+/// Walks over the values of one name.
+#[derive(Debug, Clone)]
+pub struct Values<'a, 'n> {
+    walk: Iter<'a>,
+    name: &'n [u8],
+}
+
+impl<'a> Iterator for Values<'a, '_> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        loop {
+            let (name, entry) = self.walk.entry()?;
+            // Most names have another length or another end, and need no call to be told apart.
+            if name == self.name.len()
+                && let Some((name, value)) = entry.split_at_checked(name)
+                && name.last() == self.name.last()
+                && name == self.name
+            {
+                return between(value);
+            }
+        }
+    }
+}
+
+/// A value without the NUL in front, which closes its name, and its own.
+fn between(value: &[u8]) -> Option<&[u8]> {
+    value.split_first()?.1.split_last().map(|(_, value)| value)
 }
 
 /// The bytes are not a header map in its wire form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the bytes are not a header map in its wire form")]
 pub struct InvalidPairs;
-
-/// Takes `size` bytes and the NUL behind them.
-fn take<'a>(data: &mut &'a [u8], size: [u8; 4]) -> Option<&'a [u8]> {
-    let size = usize::try_from(u32::from_le_bytes(size)).ok()?;
-    let (bytes, rest) = data.split_at_checked(size)?;
-    let (nul, rest) = rest.split_first()?;
-    *data = rest;
-    (*nul == 0).then_some(bytes)
-}
 
 /// A size as the wire has it. Nothing in a wasm32 guest is longer than a `u32` counts; a longer one elsewhere would be
 /// refused by the reader, because the sizes would not add up.
@@ -162,13 +204,18 @@ mod tests {
         fn any_map_comes_back(map in any::<Map>()) {
             let wire = Pairs::encode(map.iter().map(|(n, v)| (n.as_slice(), v.as_slice())));
             prop_assert!(Pairs::accepted(&wire).iter().eq(Pairs::parse(&wire).unwrap()));
+            for (name, _) in &map {
+                let all = map.iter().filter(|(other, _)| other == name).map(|(_, value)| value.as_slice());
+                prop_assert!(Pairs::accepted(&wire).values(name).eq(all));
+            }
             prop_assert_eq!(read(&wire), Ok(map));
         }
 
         #[test]
         fn no_bytes_panic(wire in any::<Vec<u8>>()) {
             let _ = read(&wire);
-            let _ = Pairs::accepted(&wire).iter().count();
+            let pairs = Pairs::accepted(&wire);
+            prop_assert!(pairs.iter().count() >= pairs.values(b"").count());
         }
     }
 }

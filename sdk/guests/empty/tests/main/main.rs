@@ -1,6 +1,8 @@
 //! What the SDK puts into a module: exports, imports, bytes.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod costs;
+
 use std::path::Path;
 
 use tamis_module::ModuleInfo;
