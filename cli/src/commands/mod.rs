@@ -10,6 +10,7 @@ mod figures;
 mod inspect;
 mod load;
 mod manifest;
+mod new;
 mod pull;
 mod push;
 mod rules;
@@ -24,6 +25,8 @@ use crate::failure::Failure;
 pub enum Command {
     /// Install what building and testing need: the wasm32 target, Envoy, a registry
     Setup(setup::Setup),
+    /// Begin a filter of your own: a project with a scenario to make pass
+    New(new::New),
     /// Build a filter: from source to a checked module that describes itself
     Build(build::Build),
     /// Ask a module whether it accepts a configuration, and where it is wrong
@@ -68,6 +71,7 @@ impl Command {
     pub fn run(self) -> Result<(), Failure> {
         match self {
             Self::Setup(command) => command.run(),
+            Self::New(command) => command.run(),
             Self::Build(command) => command.run(),
             Self::Check(command) => command.run(),
             Self::Test(command) => command.run(),

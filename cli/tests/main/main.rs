@@ -21,6 +21,7 @@ mod interrupt;
 mod life;
 mod load;
 mod native;
+mod new;
 mod process;
 mod repository;
 mod transcript;

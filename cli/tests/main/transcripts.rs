@@ -13,8 +13,8 @@ use crate::transcript::{Placeholder, replay};
 /// A user whom no test knows the password of.
 const HTPASSWD: &str = "tamis:$2b$04$OC2sBG9jsea1CRXFwtm3A.ZvS6DPH19zA3yN/cUz1L2OnT3IiEXUq\n";
 
-const NAMES: [&str; 9] =
-    ["build", "configurations", "help", "images", "manifest", "modules", "registries", "scenarios", "serve"];
+const NAMES: [&str; 10] =
+    ["build", "configurations", "help", "images", "manifest", "modules", "new", "registries", "scenarios", "serve"];
 
 #[test]
 fn build() {
@@ -44,6 +44,11 @@ fn manifest() {
 #[test]
 fn modules() {
     play("modules", &[]);
+}
+
+#[test]
+fn new() {
+    play("new", &[]);
 }
 
 #[test]
