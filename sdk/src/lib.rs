@@ -59,6 +59,7 @@
 //! | [`OnError`] | what a filter does about its own errors, as its user chooses |
 //! | [`TcpFilter`] | the same for TCP connections |
 //! | [`callouts`] | requests of the filter's own, and waiting for their answers |
+//! | [`grpc`] | the same over gRPC: calls and streams, of bytes and of messages |
 //! | [`config`] | from JSON to a checked type, errors with a path |
 //! | [`log`] | lines in the proxy's log |
 //! | [`attributes`] | what the proxy knows of a request, with types; filter state |
@@ -73,6 +74,7 @@ pub mod attributes;
 pub mod callouts;
 pub mod clock;
 pub mod config;
+pub mod grpc;
 pub mod log;
 pub mod metrics;
 #[cfg(not(target_arch = "wasm32"))]

@@ -1,6 +1,7 @@
 //! What a phase can decide.
 
 use crate::callouts::HttpError;
+use crate::grpc::GrpcError;
 use crate::sys::{self, LogLevel};
 use crate::{BodyError, HostError, Response, StreamError};
 
@@ -98,7 +99,7 @@ macro_rules! decisions {
     )*};
 }
 
-decisions!(HostError, BodyError, StreamError, HttpError);
+decisions!(HostError, BodyError, StreamError, HttpError, GrpcError);
 
 impl From<Response> for Outcome {
     fn from(response: Response) -> Self {

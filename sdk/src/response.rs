@@ -76,16 +76,38 @@ impl Response {
 }
 
 impl GrpcStatus {
+    /// `OK`
+    pub const OK: Self = Self(0);
+    /// `CANCELLED`
+    pub const CANCELLED: Self = Self(1);
+    /// `UNKNOWN`
+    pub const UNKNOWN: Self = Self(2);
     /// `INVALID_ARGUMENT`
     pub const INVALID_ARGUMENT: Self = Self(3);
+    /// `DEADLINE_EXCEEDED`
+    pub const DEADLINE_EXCEEDED: Self = Self(4);
+    /// `NOT_FOUND`
+    pub const NOT_FOUND: Self = Self(5);
+    /// `ALREADY_EXISTS`
+    pub const ALREADY_EXISTS: Self = Self(6);
     /// `PERMISSION_DENIED`
     pub const PERMISSION_DENIED: Self = Self(7);
     /// `RESOURCE_EXHAUSTED`
     pub const RESOURCE_EXHAUSTED: Self = Self(8);
+    /// `FAILED_PRECONDITION`
+    pub const FAILED_PRECONDITION: Self = Self(9);
+    /// `ABORTED`
+    pub const ABORTED: Self = Self(10);
+    /// `OUT_OF_RANGE`
+    pub const OUT_OF_RANGE: Self = Self(11);
+    /// `UNIMPLEMENTED`
+    pub const UNIMPLEMENTED: Self = Self(12);
     /// `INTERNAL`
     pub const INTERNAL: Self = Self(13);
     /// `UNAVAILABLE`
     pub const UNAVAILABLE: Self = Self(14);
+    /// `DATA_LOSS`
+    pub const DATA_LOSS: Self = Self(15);
     /// `UNAUTHENTICATED`
     pub const UNAUTHENTICATED: Self = Self(16);
 
@@ -93,5 +115,16 @@ impl GrpcStatus {
     #[must_use]
     pub const fn new(number: u8) -> Option<Self> {
         if number <= 16 { Some(Self(number)) } else { None }
+    }
+
+    /// The status that the proxy tells of; a number that gRPC does not have is [`UNKNOWN`](Self::UNKNOWN).
+    pub(crate) fn from_word(word: u32) -> Self {
+        u8::try_from(word).ok().and_then(Self::new).unwrap_or(Self::UNKNOWN)
+    }
+
+    /// Its number.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        self.0
     }
 }

@@ -10,11 +10,12 @@ use tamis_module::ModuleInfo;
 use crate::repository::{self, module};
 
 /// Examples that are a crate, and so must have a scenario.
-const CRATES: [&str; 9] = [
+const CRATES: [&str; 10] = [
     "auth-callout",
     "block-by-path",
     "counter",
     "edit-json",
+    "grpc-callout",
     "hello",
     "path-echo",
     "plain-crate",

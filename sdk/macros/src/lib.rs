@@ -183,7 +183,15 @@ mod tests {
     #[test]
     fn a_filter_with_callouts_gets_the_answers_and_the_ends_of_streams() {
         let block = parse_quote! { impl Filter for F { fn request_headers() {} } };
-        let own = ["proxy_on_delete", "proxy_on_request_headers", "proxy_on_http_call_response"];
+        let own = [
+            "proxy_on_delete",
+            "proxy_on_request_headers",
+            "proxy_on_http_call_response",
+            "proxy_on_grpc_receive_initial_metadata",
+            "proxy_on_grpc_receive",
+            "proxy_on_grpc_receive_trailing_metadata",
+            "proxy_on_grpc_close",
+        ];
         assert_eq!(exported_with(&parse_quote!(callouts), block), [ALWAYS.as_slice(), &own].concat());
     }
 

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -60,6 +60,14 @@ pub(crate) trait Inbox {
 pub(crate) enum Event {
     /// An HTTP response: how many headers, bytes of the body, trailers. Without headers there is none (rule `HC-6`).
     Http { headers: u32, body: u32, trailers: u32 },
+    /// The metadata that a gRPC stream begins with: how many entries.
+    GrpcInitialMetadata(u32),
+    /// A gRPC message: how many bytes.
+    GrpcMessage(u32),
+    /// The metadata that a gRPC stream ends with: how many entries.
+    GrpcTrailingMetadata(u32),
+    /// A gRPC call has failed, or a stream has ended, with this status.
+    GrpcClose(u32),
 }
 
 /// What a request is known by: its token, beside the kind, since each kind may number its own.
@@ -69,6 +77,38 @@ pub(crate) struct CallId(u64);
 impl CallId {
     pub(crate) const fn http(token: u32) -> Self {
         Self(token as u64)
+    }
+
+    pub(crate) const fn grpc(token: u32) -> Self {
+        Self((1 << 32) | token as u64)
+    }
+
+    pub(crate) const fn token(self) -> u32 {
+        (self.0 & u32::MAX as u64) as u32
+    }
+}
+
+/// A request that somebody waits for. Dropped, nobody does any more.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    executor: Weak<Executor>,
+    id: CallId,
+}
+
+impl Ticket {
+    pub(crate) const fn token(&self) -> u32 {
+        self.id.token()
+    }
+
+    /// Whether something may still come; nobody waits for it any more.
+    pub(crate) fn forget(&self) -> bool {
+        self.executor.upgrade().is_some_and(|executor| executor.forget(self.id))
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.forget();
     }
 }
 
@@ -111,7 +151,7 @@ impl Executor {
         current: &Current,
         make: impl FnOnce() -> Result<CallId, E>,
         inbox: Rc<dyn Inbox>,
-    ) -> Result<Result<CallId, E>, Full> {
+    ) -> Result<Result<Ticket, E>, Full> {
         let this = &current.executor;
         if this.owners.borrow().get(&current.owner).is_some_and(|owner| owner.calls >= current.most) {
             return Err(Full);
@@ -127,11 +167,11 @@ impl Executor {
         if let Some(old) = old {
             this.less(old.owner);
         }
-        Ok(Ok(id))
+        Ok(Ok(Ticket { executor: Rc::downgrade(this), id }))
     }
 
-    /// Nobody waits for this answer any more. Whether it was still awaited.
-    pub(crate) fn forget(&self, id: CallId) -> bool {
+    /// Nobody waits for this answer any more. Whether it was still to come.
+    fn forget(&self, id: CallId) -> bool {
         let call = self.calls.borrow_mut().remove(&id.0);
         if let Some(call) = &call {
             self.less(call.owner);

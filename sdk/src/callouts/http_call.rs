@@ -4,11 +4,10 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use super::executor::Inbox;
-use super::{CallId, Current, Event, Executor, HttpRequest, Received, milliseconds};
+use super::{CallId, Current, Event, Executor, HttpRequest, Inbox, Received, Ticket, milliseconds};
 use crate::Pairs;
 use crate::headers::is_sendable;
 use crate::sys::{self, HostError, HttpCallParts, MapType, Status};
@@ -28,8 +27,7 @@ enum State {
     /// It was never on its way.
     Refused(Cell<Option<HttpError>>),
     UnderWay {
-        executor: Weak<Executor>,
-        id: CallId,
+        _ticket: Ticket,
         inbox: Rc<HttpInbox>,
     },
 }
@@ -108,12 +106,12 @@ fn under_way(request: &HttpRequest) -> Result<State, HttpError> {
     let current = Current::get().ok_or(HttpError::Undeclared)?;
     let inbox = Rc::new(HttpInbox { max_body: request.max_body, answer: Cell::new(None), waker: RefCell::default() });
     let made = Executor::call(&current, || call(request), inbox.clone()).map_err(|_| HttpError::TooMany)?;
-    let id = made.map_err(|error| match error.status() {
+    let ticket = made.map_err(|error| match error.status() {
         Status::BAD_ARGUMENT => HttpError::UnknownCluster,
         Status::INTERNAL_FAILURE => HttpError::Unavailable,
         _ => HttpError::Host(error),
     })?;
-    Ok(State::UnderWay { executor: Rc::downgrade(&current.executor), id, inbox })
+    Ok(State::UnderWay { _ticket: ticket, inbox })
 }
 
 fn call(request: &HttpRequest) -> Result<CallId, HostError> {
@@ -147,16 +145,6 @@ impl Future for HttpCall {
     }
 }
 
-impl Drop for HttpCall {
-    fn drop(&mut self) {
-        if let State::UnderWay { executor, id, .. } = &self.0
-            && let Some(executor) = executor.upgrade()
-        {
-            executor.forget(*id);
-        }
-    }
-}
-
 impl fmt::Debug for HttpCall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpCall").finish_non_exhaustive()
@@ -172,7 +160,7 @@ struct HttpInbox {
 
 impl Inbox for HttpInbox {
     fn deliver(&self, event: Event) -> bool {
-        let Event::Http { headers, body, trailers } = event;
+        let Event::Http { headers, body, trailers } = event else { return false };
         self.answer.set(Some(HttpResponse::take(headers, body, trailers, self.max_body)));
         if let Some(waker) = self.waker.take() {
             waker.wake();

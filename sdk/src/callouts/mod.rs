@@ -61,7 +61,7 @@ use std::time::Duration;
 
 pub use combine::{join, join_all, race};
 pub(crate) use current::Current;
-pub(crate) use executor::{CallId, Event, Executor};
+pub(crate) use executor::{CallId, Event, Executor, Inbox, Ticket};
 pub use http::HttpRequest;
 pub use http_call::{BodyTooLong, HttpCall, HttpError, HttpResponse};
 pub use received::Received;

@@ -99,6 +99,26 @@ impl<F: Plugin> Runtime<F> {
         self.answered(root, CallId::http(token), Event::Http { headers, body, trailers });
     }
 
+    /// `proxy_on_grpc_receive_initial_metadata`
+    pub fn grpc_initial_metadata(&self, root: u32, token: u32, entries: u32) {
+        self.answered(root, CallId::grpc(token), Event::GrpcInitialMetadata(entries));
+    }
+
+    /// `proxy_on_grpc_receive`
+    pub fn grpc_message(&self, root: u32, token: u32, bytes: u32) {
+        self.answered(root, CallId::grpc(token), Event::GrpcMessage(bytes));
+    }
+
+    /// `proxy_on_grpc_receive_trailing_metadata`
+    pub fn grpc_trailing_metadata(&self, root: u32, token: u32, entries: u32) {
+        self.answered(root, CallId::grpc(token), Event::GrpcTrailingMetadata(entries));
+    }
+
+    /// `proxy_on_grpc_close`
+    pub fn grpc_close(&self, root: u32, token: u32, status: u32) {
+        self.answered(root, CallId::grpc(token), Event::GrpcClose(status));
+    }
+
     fn answered(&self, root: u32, id: CallId, event: Event) {
         handle::entered(root);
         self.executor().deliver(id, event);

@@ -14,8 +14,10 @@ mod time;
 
 use std::ptr;
 
-pub(crate) use callouts::HTTP_CALL_BODY;
-pub use callouts::{HttpCallParts, http_call};
+pub(crate) use callouts::{GRPC_MESSAGE, HTTP_CALL_BODY};
+pub use callouts::{
+    GrpcParts, HttpCallParts, call_status, grpc_call, grpc_cancel, grpc_close, grpc_send, grpc_stream, http_call,
+};
 pub use headers::{MapType, add_header, header_map_pairs, remove_header, replace_header};
 pub use root::{LogLevel, environment, finished, log, property, random_u64, set_effective_context, set_property};
 pub(crate) use root::{PLUGIN_CONFIGURATION, VM_CONFIGURATION};

@@ -11,6 +11,12 @@
 //! | `/forget/CLUSTER` | one, whose answer nobody waits for |
 //! | `/malformed` | one that cannot be sent |
 //! | `/body` | at the end of the request's body, with the body |
+//! | `/grpc/CLUSTER/MS` | one over gRPC, of whose answer 4 bytes are taken |
+//! | `/grpc-gives-up` | one over gRPC, and one over HTTP; whichever is first |
+//! | `/stream/N` | a stream: N messages are sent, all that come are read |
+//! | `/stream-gives-up/N` | a stream, of which N messages are read |
+//! | `/stream-long` | a stream with a message that is too long |
+//! | `/stream-unread` | a stream that has too much unread |
 //! | `/late`, `/late-body`, `/late-trailers` | when the response is there |
 //!
 //! The plugin asks the cluster `start`, where there is one, when it starts.
@@ -18,11 +24,13 @@
 use std::time::Duration;
 
 use tamis::callouts::{HttpError, HttpRequest, HttpResponse, WaitingRequest, join, join_all, race};
+use tamis::grpc::{GrpcError, GrpcRequest};
 use tamis::{
     BodyMode, ConfigError, Filter, HeaderMap, HeaderName, LastOutcome, LateOutcome, NoConfig, Outcome, PluginContext,
     RequestBody, RequestHeaders, Response, ResponseBody, ResponseHeaders, ResponseTrailers,
 };
 
+const X_A: HeaderName = HeaderName::from_static("x-a");
 const X_ANSWER: HeaderName = HeaderName::from_static("x-answer");
 const X_WHY: HeaderName = HeaderName::from_static("x-why");
 
@@ -110,6 +118,30 @@ impl Filter for Asks {
                 let path = get("a", "/ a").send().await;
                 answered(&request, &format!("{} and {}", told(&value), told(&path)))
             }),
+            "grpc" => request.wait(self, async move |_, request| {
+                let call = grpc(&cluster).metadata(X_WHY, "because").timeout(Duration::from_millis(number));
+                answered(&request, &said(&call.call(b"what").await))
+            }),
+            "grpc-gives-up" => request.wait(self, async |_, request| {
+                let slow = async { said(&grpc("a").call(b"what").await) };
+                let fast = async { told(&get("b", "/").send().await) };
+                answered(&request, &race(slow, fast).await)
+            }),
+            "stream" => request.wait(self, async move |_, request| {
+                let read = stream(cluster.parse().unwrap_or(0), usize::MAX, &grpc("a")).await;
+                answered(&request, &read)
+            }),
+            "stream-gives-up" => request.wait(self, async move |_, request| {
+                let read = stream(1, cluster.parse().unwrap_or(0), &grpc("a")).await;
+                answered(&request, &read)
+            }),
+            "stream-long" => request.wait(self, async |_, request| {
+                answered(&request, &stream(1, usize::MAX, &grpc("a").max_message(3)).await)
+            }),
+            "stream-unread" => request.wait(self, async |_, request| {
+                let stream = stream(1, usize::MAX, &grpc("a").max_unread(80)).await;
+                answered(&request, &stream)
+            }),
             _ => Outcome::Continue,
         }
     }
@@ -171,6 +203,55 @@ impl Filter for Asks {
 
 fn get(cluster: &str, path: &str) -> HttpRequest {
     HttpRequest::get(cluster, format!("{cluster}.internal"), path)
+}
+
+fn grpc(cluster: &str) -> GrpcRequest {
+    GrpcRequest::new(cluster, "test.Service", "Method").max_message(4)
+}
+
+/// Sends so many messages, and reads at most so many: what they say, and how it ends.
+async fn stream(send: usize, read: usize, request: &GrpcRequest) -> String {
+    let mut words = Vec::new();
+    match talk(send, read, request, &mut words).await {
+        Ok(()) => {}
+        Err(error) => words.push(failed(&error)),
+    }
+    words.join(" ")
+}
+
+async fn talk(send: usize, read: usize, request: &GrpcRequest, words: &mut Vec<String>) -> Result<(), GrpcError> {
+    let mut stream = request.open()?;
+    for i in 0..send {
+        stream.send(format!("m{i}"))?;
+    }
+    stream.finish()?;
+    words.push(stream.send("no").map_or_else(|error| error.to_string(), |()| "sent".to_owned()));
+    // What comes meanwhile waits to be read.
+    let _ = get("b", "/").send().await;
+    for _ in 0..read {
+        let Some(message) = stream.next().await? else {
+            let (first, last) = (stream.initial_metadata(), stream.trailing_metadata());
+            let texts = [first.get(&X_A), last.get(&X_WHY)].map(Option::unwrap_or_default).map(String::from_utf8_lossy);
+            words.push(texts.join(" why "));
+            break;
+        };
+        words.push(String::from_utf8_lossy(&message).into_owned());
+    }
+    Ok(())
+}
+
+fn said(answer: &Result<Vec<u8>, GrpcError>) -> String {
+    match answer {
+        Ok(message) => format!("{:?}", String::from_utf8_lossy(message)),
+        Err(error) => failed(error),
+    }
+}
+
+fn failed(error: &GrpcError) -> String {
+    match error {
+        GrpcError::Status(failure) => format!("{error}: {}", String::from_utf8_lossy(&failure.message)),
+        error => error.to_string(),
+    }
 }
 
 /// An answer in words.

@@ -16,6 +16,10 @@ impl MapType {
     pub const RESPONSE_HEADERS: Self = Self(2);
     /// The response's trailers.
     pub const RESPONSE_TRAILERS: Self = Self(3);
+    /// The metadata that a gRPC stream begins with, while the host tells of it.
+    pub const GRPC_INITIAL_METADATA: Self = Self(4);
+    /// The metadata that it ends with.
+    pub const GRPC_TRAILING_METADATA: Self = Self(5);
     /// The headers of an answer to a callout, while the host tells of it.
     pub const HTTP_CALL_HEADERS: Self = Self(6);
     /// Its trailers.
