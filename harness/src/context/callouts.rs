@@ -1,6 +1,6 @@
 //! Requests of a guest's own, and what comes back.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{ClusterState, HeaderMap, VmContext, maps};
@@ -28,8 +28,8 @@ pub(super) struct Callouts {
     http: u32,
     pub(super) grpc_calls: u32,
     pub(super) grpc_streams: u32,
-    /// The gRPC calls and streams that are open.
-    pub(super) open: BTreeSet<u32>,
+    /// The gRPC calls and streams that are open, with their root contexts.
+    pub(super) open: BTreeMap<u32, u32>,
 }
 
 /// What comes back to a guest for a request of its own, while the callback runs that tells it.

@@ -82,7 +82,7 @@ impl VmContext {
         self.refuse(&to)?;
         let timeout = Duration::from_millis(u64::from(timeout_milliseconds));
         let timeout = (!timeout.is_zero()).then_some(timeout);
-        self.callouts.open.insert(token);
+        self.callouts.open.insert(token, self.root());
         self.wish_grpc(token, GrpcWhat::Call { to, message: message.to_vec(), timeout });
         Ok(token)
     }
@@ -93,7 +93,7 @@ impl VmContext {
         self.callouts.grpc_streams += 1;
         let token = self.callouts.grpc_streams * 4 + 2;
         self.refuse(&to)?;
-        self.callouts.open.insert(token);
+        self.callouts.open.insert(token, self.root());
         self.wish_grpc(token, GrpcWhat::Stream { to });
         Ok(token)
     }
@@ -130,12 +130,18 @@ impl VmContext {
     /// Whether a call or stream is still open.
     #[must_use]
     pub fn is_grpc_open(&self, token: u32) -> bool {
-        self.callouts.open.contains(&token)
+        self.callouts.open.contains_key(&token)
     }
 
     /// A call or stream has ended.
     pub fn end_grpc(&mut self, token: u32) {
         self.callouts.open.remove(&token);
+    }
+
+    /// Gives up what a root context has open; what is to be told of it (rule `GRPC-5`).
+    pub(crate) fn reset_grpc(&mut self, root: u32) -> Vec<GrpcRequest> {
+        let gone = self.callouts.open.extract_if(.., |_, owner| *owner == root);
+        gone.map(|(token, _)| GrpcRequest { token, root, what: GrpcWhat::Cancel }).collect()
     }
 
     fn wish_grpc(&mut self, token: u32, what: GrpcWhat) {
@@ -145,7 +151,7 @@ impl VmContext {
 
     fn open_grpc(&self, token: u32) -> Result<(), Status> {
         match token % 4 {
-            1 | 2 if self.callouts.open.contains(&token) => Ok(()),
+            1 | 2 if self.callouts.open.contains_key(&token) => Ok(()),
             1 | 2 => Err(Status::NotFound),
             _ => Err(Status::BadArgument),
         }

@@ -70,6 +70,13 @@ pub struct LogLine {
     pub message: String,
 }
 
+impl LogLine {
+    /// How many bytes its texts have.
+    pub(super) fn size(&self) -> usize {
+        self.from.len() + self.message.len()
+    }
+}
+
 /// As Envoy prints it.
 impl fmt::Display for LogLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

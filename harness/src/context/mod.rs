@@ -39,6 +39,7 @@ pub use maps::{decode as decode_pairs, encode as encode_pairs};
 pub use messages::{Locality, Metadata, Node};
 pub(crate) use process::next_random;
 pub use process::{ClusterState, Process};
+pub(crate) use shared::VmIdHandle;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -70,12 +71,22 @@ pub struct Plugin {
     pub allow_on_headers_stop_iteration: bool,
 }
 
+impl Plugin {
+    /// Whether both are one plugin where they share a VM (rule `LIFE-1`).
+    #[must_use]
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        (&self.name, &self.root_id, &self.configuration) == (&other.name, &other.root_id, &other.configuration)
+    }
+}
+
 /// What Envoy knows of one VM on one thread.
 #[derive(Debug)]
 pub struct VmContext {
     process: Arc<Process>,
     envoy: EnvoyVersion,
     vm_id: String,
+    /// What its VM id has stored stays as long as it lives.
+    _holds: VmIdHandle,
     vm_configuration: Vec<u8>,
     environment: Vec<(String, String)>,
     allowed: BTreeSet<String>,
@@ -134,6 +145,7 @@ impl VmContext {
     #[must_use]
     pub fn new(process: Arc<Process>, plugin: &Plugin, place: (usize, usize), envoy: EnvoyVersion) -> Self {
         Self {
+            _holds: VmIdHandle::new(process.clone(), &plugin.vm_id),
             process,
             envoy,
             vm_id: plugin.vm_id.clone(),
@@ -166,7 +178,7 @@ impl VmContext {
     /// The root context of a plugin that this VM has already.
     #[must_use]
     pub fn find_root(&self, plugin: &Plugin) -> Option<u32> {
-        self.roots.iter().find_map(|(id, other)| (**other == *plugin).then_some(*id))
+        self.roots.iter().find_map(|(id, other)| other.is_same(plugin).then_some(*id))
     }
 
     /// A new stream context's id.

@@ -9,6 +9,8 @@ use super::{Clock, LogLevel, LogLine, Node, lock, metrics, shared};
 
 /// The newest lines are kept, older ones go: a gateway that runs for weeks must not remember them all.
 const LOG_LINES: usize = 10_000;
+/// And the newest bytes: a line alone may have 64 KiB.
+const LOG_BYTES: usize = 16 << 20;
 
 /// What becomes of a callout to a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +25,7 @@ pub enum ClusterState {
 #[derive(Debug, Default)]
 struct Log {
     lines: VecDeque<LogLine>,
+    bytes: usize,
     written: usize,
 }
 
@@ -106,7 +109,7 @@ impl Process {
         lock(&self.shared).next_event()
     }
 
-    /// The log so far, its newest 10,000 lines.
+    /// The log so far: its newest lines, at most 10,000 and 16 MiB of them.
     #[must_use]
     pub fn log_lines(&self) -> Vec<LogLine> {
         lock(&self.log).lines.iter().cloned().collect()
@@ -153,11 +156,13 @@ impl Process {
             eprintln!("{line}");
         }
         let mut log = lock(&self.log);
-        if log.lines.len() == LOG_LINES {
-            log.lines.pop_front();
-        }
-        log.lines.push_back(line);
+        log.bytes += line.size();
         log.written += 1;
+        log.lines.push_back(line);
+        while log.lines.len() > LOG_LINES || log.bytes > LOG_BYTES {
+            let Some(oldest) = log.lines.pop_front() else { break };
+            log.bytes -= oldest.size();
+        }
     }
 
     /// The next eight random bytes.
@@ -200,6 +205,22 @@ mod tests {
         process.log(LogLine { level: LogLevel::Debug, ..line(8) });
         assert_eq!(process.log_since(mark), [line(7)]);
         assert_eq!(process.log_since(0).len(), LOG_LINES);
+    }
+
+    #[test]
+    fn long_lines_leave_room_for_fewer() {
+        let process = Process::deterministic(0);
+        let line = |i: usize, size| LogLine { level: LogLevel::Info, from: i.to_string(), message: "x".repeat(size) };
+        let size = 64 << 10;
+        for i in 0..1000 {
+            process.log(line(i, size));
+        }
+        let lines = process.log_lines();
+        assert!((LOG_BYTES / size - 1..=LOG_BYTES / size).contains(&lines.len()), "{}", lines.len());
+        assert_eq!((lines[lines.len() - 1].from.as_str(), process.log_written()), ("999", 1000));
+        // Short lines have their room again.
+        (0..LOG_LINES).for_each(|i| process.log(line(i, 1)));
+        assert_eq!(process.log_lines().len(), LOG_LINES);
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Shared data and queues: one store for all VMs of a process.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
-use super::{VmContext, lock};
+use super::{Process, VmContext, lock};
 use crate::abi::Status;
 
 /// The most bytes that guests may keep in a process, in shared data and queues together. Envoy has no such bound; a guest
@@ -15,10 +16,33 @@ pub(super) struct Shared {
     data: BTreeMap<(String, Vec<u8>), (Vec<u8>, u32)>,
     last_cas: u32,
     tokens: BTreeMap<(String, Vec<u8>), u32>,
+    last_token: u32,
     queues: BTreeMap<u32, VecDeque<Vec<u8>>>,
     consumers: BTreeMap<u32, QueueEvent>,
     events: VecDeque<QueueEvent>,
     bytes: usize,
+    /// How many VMs there are of a VM id.
+    holders: BTreeMap<String, usize>,
+}
+
+/// Keeps the data and queues of a VM id as long as it lives: every VM has one, and so does a configuration (rule `SD-3`).
+#[derive(Debug)]
+pub(crate) struct VmIdHandle {
+    process: Arc<Process>,
+    vm_id: String,
+}
+
+impl VmIdHandle {
+    pub(crate) fn new(process: Arc<Process>, vm_id: &str) -> Self {
+        *lock(&process.shared).holders.entry(vm_id.to_owned()).or_default() += 1;
+        Self { process, vm_id: vm_id.to_owned() }
+    }
+}
+
+impl Drop for VmIdHandle {
+    fn drop(&mut self) {
+        lock(&self.process.shared).release(&self.vm_id);
+    }
 }
 
 /// A queue's consumer that is to be told: on which thread, in which VM, which root context (rule `SQ-3`).
@@ -36,6 +60,34 @@ impl Shared {
 
     pub(super) fn next_event(&mut self) -> Option<QueueEvent> {
         self.events.pop_front()
+    }
+
+    /// One holder of a VM id is gone; with the last one its data and queues go.
+    fn release(&mut self, vm_id: &str) {
+        if let Some(left) = self.holders.get_mut(vm_id) {
+            *left = left.saturating_sub(1);
+            if *left > 0 {
+                return;
+            }
+        }
+        self.holders.remove(vm_id);
+        let mut freed = 0;
+        self.data.retain(|(owner, key), (value, _)| {
+            let stays = owner != vm_id;
+            freed += if stays { 0 } else { key.len() + value.len() };
+            stays
+        });
+        let (queues, consumers) = (&mut self.queues, &mut self.consumers);
+        self.tokens.retain(|(owner, name), token| {
+            let stays = owner != vm_id;
+            if !stays {
+                let items = queues.remove(token).unwrap_or_default();
+                freed += name.len() + 1 + items.iter().map(Vec::len).sum::<usize>();
+                consumers.remove(token);
+            }
+            stays
+        });
+        self.bytes = self.bytes.saturating_sub(freed);
     }
 
     /// Room for `new` bytes in place of `old` ones.
@@ -77,8 +129,9 @@ impl VmContext {
         if !shared.tokens.contains_key(&(self.vm_id.clone(), name.to_vec())) {
             shared.replace(0, name.len() + 1)?;
         }
-        let next = u32::try_from(shared.tokens.len()).unwrap_or(u32::MAX).saturating_add(1);
+        let next = shared.last_token.saturating_add(1);
         let token = *shared.tokens.entry((self.vm_id.clone(), name.to_vec())).or_insert(next);
+        shared.last_token = shared.last_token.max(token);
         shared.queues.entry(token).or_default();
         // Whoever registers last is told from now on.
         let root = self.root();

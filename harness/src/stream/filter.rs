@@ -53,7 +53,10 @@ impl Run<'_> {
             return DataStatus::Continue;
         }
         let Some(side) = self.state.side(direction, index) else { return DataStatus::Continue };
-        if side.keeps {
+        let keeps = side.keeps;
+        // Before 1.32 what is kept is shown without the piece that has just come (rule BODY-4).
+        let behind = keeps && !self.vms.is_since(32);
+        if keeps && !behind {
             self.state.lane(direction).streaming = false;
             self.buffer(direction, piece);
             // Too much ends a response at once. A request's answer waits until this callback has seen it all (rule BODY-12).
@@ -61,11 +64,12 @@ impl Run<'_> {
                 return DataStatus::Drop;
             }
         }
-        let keeps = self.state.side(direction, index).is_some_and(|side| side.keeps);
         let size = {
             let mut exchange = lock(&self.state.exchange);
             let message = message_of(&mut exchange, direction);
-            if let Piece::Fresh(data) = piece {
+            if let Piece::Fresh(data) = piece
+                && !behind
+            {
                 message.body = std::mem::take(data);
             }
             let seen = match piece {
@@ -84,6 +88,7 @@ impl Run<'_> {
         self.see(direction, index, |sight| *sight.end = false);
         // Where the stream ends here, the piece stays where it is, and can be read to the end.
         if let Piece::Fresh(data) = piece
+            && !behind
             && !matches!(called, Called::Stop)
         {
             *data = std::mem::take(&mut message_of(&mut lock(&self.state.exchange), direction).body);
@@ -163,11 +168,11 @@ impl Run<'_> {
     }
 
     /// Calls a filter, and does what it asked for before its result counts (rule `LIFE-12`). A response passes a filter that
-    /// never saw the request, and one whose VM has died (rules `LIFE-8`, `FAIL-4`).
+    /// never saw the request, and one whose VM has died; before 1.35 that one holds it (rules `LIFE-8`, `FAIL-4`).
     fn call(&mut self, direction: Direction, index: usize, callback: Callback) -> Called {
         let Some(filter) = self.state.filters.get(index) else { return Called::Word(None) };
         let failed = self.vms.failed(filter.handle.vm);
-        if direction == Direction::Response && (!filter.created || failed) {
+        if direction == Direction::Response && (!filter.created || failed && self.vms.is_since(35)) {
             return Called::Word(None);
         }
         let returned = if failed { None } else { self.vms.call(filter.handle.vm, filter.id, callback).ok() };

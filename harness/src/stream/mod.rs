@@ -21,6 +21,7 @@
 
 mod bytes;
 mod callout;
+mod canary;
 mod connection;
 mod filter;
 mod interleave;

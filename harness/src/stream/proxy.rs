@@ -9,13 +9,13 @@ use tamis_module::gate::{self, EnvoyVersion};
 use wasmtime::Module;
 
 use super::callout::{Callout, CalloutAnswer, CalloutId, GrpcAnswer, GrpcEvent, GrpcId};
+use super::canary::{canaries, holds};
 use super::side::Direction;
 use super::state::Out;
 use super::thread::Thread;
-use super::vms::same_vm;
 use super::{Frame, Stream};
 use crate::abi::{Faults, Trap, Vm};
-use crate::context::{Attributes, LocalReply, LogLine, Plugin, Process, VmContext, lock};
+use crate::context::{Attributes, LocalReply, LogLine, Plugin, Process, VmContext, VmIdHandle, lock};
 use crate::cost::Cost;
 use crate::engine;
 use crate::native::Native;
@@ -70,6 +70,8 @@ pub struct Proxy {
     /// The main thread first, then the workers.
     pub(super) threads: Vec<Thread>,
     options: Options,
+    /// What is stored under the chain's VM ids does not go while the chain is there, though no thread runs a VM.
+    holds: Vec<VmIdHandle>,
 }
 
 /// How a proxy is set up.
@@ -103,6 +105,14 @@ pub enum LoadError {
     /// It died while it was started.
     #[error("{0}")]
     Trapped(#[from] Trap),
+    /// A variable of its environment is named twice (rule `CFG-4`).
+    #[error("filter `{filter}` sets the environment variable `{name}` twice; name it once")]
+    Environment {
+        /// The filter's name.
+        filter: String,
+        /// The variable's.
+        name: String,
+    },
     /// It said no to its configuration.
     #[error("filter `{filter}` rejects its configuration{}", quoted(.log))]
     Rejected {
@@ -203,10 +213,11 @@ impl Proxy {
     /// [`LoadError`] of the first filter that cannot be loaded; nothing runs then.
     pub fn load_with(filters: &[FilterSpec], process: Arc<Process>, options: Options) -> Result<Self, LoadError> {
         let filters = filters.iter().cloned().map(Arc::new).collect::<Vec<_>>();
+        let holds = holds(&filters, &process);
         canaries(&filters, &process, options, None)?;
         let threads =
             (0..=options.workers.max(1)).map(|index| Thread::start(&filters, &process, index, options)).collect();
-        let mut proxy = Self { process, threads, options };
+        let mut proxy = Self { process, threads, options, holds };
         proxy.settle();
         Ok(proxy)
     }
@@ -219,10 +230,12 @@ impl Proxy {
     /// [`LoadError`] of the first filter that cannot be loaded; the old chain goes on then.
     pub fn reload(&mut self, filters: &[FilterSpec]) -> Result<(), LoadError> {
         let filters = filters.iter().cloned().map(Arc::new).collect::<Vec<_>>();
+        let holds = holds(&filters, &self.process);
         canaries(&filters, &self.process, self.options, self.threads.first())?;
         for thread in &mut self.threads {
             thread.reload(&filters);
         }
+        self.holds = holds;
         self.settle();
         Ok(())
     }
@@ -450,25 +463,6 @@ impl Proxy {
             }
         }
     }
-}
-
-/// Tries every filter out (rule `LIFE-3`). What a canary has registered is gone with it, its timers and callouts too.
-fn canaries(
-    filters: &[Arc<FilterSpec>],
-    process: &Arc<Process>,
-    options: Options,
-    running: Option<&Thread>,
-) -> Result<(), LoadError> {
-    for (index, filter) in filters.iter().enumerate() {
-        // The base of all VMs of its key is started and never called (rule LIFE-2).
-        let mut earlier = filters.iter().take(index);
-        let is_new = !earlier.any(|other| same_vm(other, filter, options.envoy));
-        if is_new && !running.is_some_and(|thread| thread.vms.has(filter)) {
-            filter.module.start(VmContext::new(process.clone(), &filter.plugin, (usize::MAX, 0), options.envoy))?;
-        }
-        Thread::canary(filter, process, options)?;
-    }
-    Ok(())
 }
 
 impl fmt::Debug for LoadedModule {

@@ -12,7 +12,7 @@ use super::proxy::{FailurePolicy, FilterSpec, LoadError, Options};
 use super::run::Run;
 use super::side::Direction;
 use super::state::{FilterState, StreamState};
-use super::vms::Vms;
+use super::vms::{Vms, same_vm};
 use super::whole::Collector;
 use super::{End, Frame, Passed};
 use crate::abi::Callback;
@@ -51,10 +51,17 @@ impl Thread {
     pub(super) fn start(filters: &[Arc<FilterSpec>], process: &Arc<Process>, index: usize, options: Options) -> Self {
         let mut vms = Vms::new(process.clone(), index, options.envoy);
         let chain = filters.iter().filter_map(|filter| vms.load(filter).ok()).collect();
+        vms.drop_empty();
         let (streams, connections) = Default::default();
         let mut thread = Self { vms, chain, streams, connections, next_stream: 1, options, retiring: false };
         thread.settle();
         thread
+    }
+
+    /// The filters of the chain that share a filter's VM.
+    pub(super) fn filters_of(&self, filter: &FilterSpec) -> impl Iterator<Item = &Arc<FilterSpec>> {
+        let envoy = self.options.envoy;
+        self.chain.iter().map(|handle| &handle.filter).filter(move |other| same_vm(other, filter, envoy))
     }
 
     /// Takes over a new chain; streams that are under way keep the old one. Plugins that no stream needs any more are shut
@@ -323,6 +330,7 @@ impl Thread {
         }
         let left = self.vms.roots();
         self.retiring = old.iter().any(|root| left.contains(root));
+        self.vms.drop_empty();
     }
 }
 

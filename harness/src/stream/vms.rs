@@ -1,6 +1,6 @@
 //! The VMs of a thread: which plugins live in them, and what their guests wait for.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -25,7 +25,9 @@ const RELOAD_BACKOFF: Duration = Duration::from_millis(1000);
 pub(super) struct Vms {
     process: Arc<Process>,
     envoy: EnvoyVersion,
-    slots: Vec<Slot>,
+    /// By number; one that is gone leaves its number to nobody.
+    slots: BTreeMap<usize, Slot>,
+    next_vm: usize,
     ticks: Vec<Tick>,
     pub callouts: Vec<Waiting>,
     /// What was asked of gRPC and not yet fetched, by VM.
@@ -81,7 +83,8 @@ impl Vms {
         Self {
             process,
             envoy,
-            slots: Vec::new(),
+            slots: BTreeMap::new(),
+            next_vm: 0,
             ticks: Vec::new(),
             callouts: Vec::new(),
             grpc: Vec::new(),
@@ -94,7 +97,12 @@ impl Vms {
 
     /// Whether there is a VM of a filter's key.
     pub(super) fn has(&self, filter: &FilterSpec) -> bool {
-        self.slots.iter().any(|slot| same_vm(&slot.filter, filter, self.envoy))
+        self.slots.values().any(|slot| same_vm(&slot.filter, filter, self.envoy))
+    }
+
+    /// Whether the Envoy is that of a release, or a later one.
+    pub(super) fn is_since(&self, minor: u8) -> bool {
+        self.envoy >= EnvoyVersion::minor(minor)
     }
 
     /// Which Envoy the harness behaves like.
@@ -110,14 +118,14 @@ impl Vms {
     /// What the VMs have cost so far.
     pub(super) fn cost(&self) -> Cost {
         let mut sum = self.cost_before;
-        for slot in &self.slots {
+        for slot in self.slots.values() {
             sum += slot.vm.cost();
         }
         sum
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.slots.iter().map(|slot| slot.vm.memory_bytes()).sum()
+        self.slots.values().map(|slot| slot.vm.memory_bytes()).sum()
     }
 
     pub(super) fn count(&self) -> usize {
@@ -182,14 +190,16 @@ impl Vms {
 
     /// A plugin in the VM that it shares with others of its key, or in one of its own (rules `LIFE-1`, `LIFE-5`, `LIFE-15`).
     pub(super) fn load(&mut self, filter: &Arc<FilterSpec>) -> Result<Handle, LoadError> {
-        let found = self.slots.iter().position(|slot| same_vm(&slot.filter, filter, self.envoy));
+        let found = self.slots.iter().find(|(_, slot)| same_vm(&slot.filter, filter, self.envoy));
         let vm = match found {
-            Some(vm) => vm,
+            Some((vm, _)) => *vm,
             None => {
-                let vm = self.start(filter, self.slots.len())?;
+                let number = self.next_vm;
+                let vm = self.start(filter, number)?;
                 let loaded = self.process.clock().elapsed();
-                self.slots.push(Slot { vm, filter: filter.clone(), loaded });
-                self.slots.len() - 1
+                self.slots.insert(number, Slot { vm, filter: filter.clone(), loaded });
+                self.next_vm += 1;
+                number
             }
         };
         let root = self.configure(vm, &filter.plugin)?;
@@ -206,7 +216,7 @@ impl Vms {
         let before = self.process.log_written();
         let process = self.process.clone();
         let rejected = || LoadError::Rejected { filter: plugin.name.clone(), log: process.log_since(before) };
-        let Some(slot) = self.slots.get_mut(vm) else { return Err(rejected()) };
+        let Some(slot) = self.slots.get_mut(&vm) else { return Err(rejected()) };
         if let Some(root) = slot.vm.context().find_root(plugin) {
             return Ok(root);
         }
@@ -219,7 +229,7 @@ impl Vms {
             return Ok(root);
         }
         self.ticks.retain(|tick| (tick.vm, tick.root) != (vm, root));
-        if let Some(slot) = self.slots.get_mut(vm) {
+        if let Some(slot) = self.slots.get_mut(&vm) {
             slot.vm.context().remove_root(root);
         }
         Err(rejected())
@@ -231,7 +241,7 @@ impl Vms {
     }
 
     fn call_with(&mut self, vm: usize, context: u32, callback: Callback, incoming: Incoming) -> Result<Returned, Trap> {
-        let Some(slot) = self.slots.get_mut(vm) else {
+        let Some(slot) = self.slots.get_mut(&vm) else {
             return Ok(Returned { word: None, actions: Vec::new(), stops: false });
         };
         let result = slot.vm.call_with(context, callback, incoming);
@@ -282,7 +292,7 @@ impl Vms {
     }
 
     pub(super) fn grpc_answer(&mut self, vm: usize, root: u32, token: u32, answer: GrpcAnswer) -> bool {
-        let Some(slot) = self.slots.get_mut(vm) else { return false };
+        let Some(slot) = self.slots.get_mut(&vm) else { return false };
         if !slot.vm.context().is_grpc_open(token) {
             return false;
         }
@@ -315,34 +325,34 @@ impl Vms {
 
     /// Lets the guests' host calls wait for a baton, or no longer.
     pub(super) fn set_baton(&mut self, baton: Option<(Arc<Baton>, usize)>) {
-        for slot in &mut self.slots {
+        for slot in self.slots.values_mut() {
             slot.vm.set_baton(baton.clone());
         }
     }
 
     /// Lets things go wrong in a VM, or no longer.
     pub(super) fn set_faults(&mut self, vm: usize, faults: Faults) {
-        if let Some(slot) = self.slots.get_mut(vm) {
+        if let Some(slot) = self.slots.get_mut(&vm) {
             slot.vm.set_faults(faults);
         }
     }
 
     pub(super) fn failed(&self, vm: usize) -> bool {
-        self.slots.get(vm).is_none_or(|slot| slot.vm.failed())
+        self.slots.get(&vm).is_none_or(|slot| slot.vm.failed())
     }
 
     pub(super) fn see(&mut self, vm: usize, stream: u32, change: impl FnOnce(&mut Visible)) {
-        if let Some(visible) = self.slots.get_mut(vm).and_then(|slot| slot.vm.context().visible_mut(stream)) {
+        if let Some(visible) = self.slots.get_mut(&vm).and_then(|slot| slot.vm.context().visible_mut(stream)) {
             change(visible);
         }
     }
 
     pub(super) fn add_stream(&mut self, vm: usize, root: u32, exchange: &Arc<Mutex<Exchange>>) -> Option<u32> {
-        Some(self.slots.get_mut(vm)?.vm.context().add_stream(root, exchange.clone()))
+        Some(self.slots.get_mut(&vm)?.vm.context().add_stream(root, exchange.clone()))
     }
 
     pub(super) fn remove_stream(&mut self, vm: usize, stream: u32) {
-        if let Some(slot) = self.slots.get_mut(vm) {
+        if let Some(slot) = self.slots.get_mut(&vm) {
             slot.vm.context().remove_stream(stream);
         }
     }
@@ -350,13 +360,13 @@ impl Vms {
     /// A fresh VM in the place of a failed one, with all of its plugins that the chain has.
     pub(super) fn revive(&mut self, vm: usize, chain: &mut [Handle]) {
         let now = self.process.clock().elapsed();
-        let Some(slot) = self.slots.get(vm) else { return };
+        let Some(slot) = self.slots.get(&vm) else { return };
         if now < slot.loaded + RELOAD_BACKOFF {
             return;
         }
         let filter = slot.filter.clone();
         let Ok(fresh) = self.start(&filter, vm) else { return };
-        if let Some(slot) = self.slots.get_mut(vm) {
+        if let Some(slot) = self.slots.get_mut(&vm) {
             self.cost_before += slot.vm.cost();
             (slot.vm, slot.loaded) = (fresh, now);
         }
@@ -368,27 +378,46 @@ impl Vms {
     }
 
     pub(super) fn roots(&mut self) -> Vec<(usize, u32)> {
-        let slots = self.slots.iter_mut().enumerate();
-        slots.flat_map(|(vm, slot)| slot.vm.context().roots().map(move |root| (vm, root)).collect::<Vec<_>>()).collect()
+        let slots = self.slots.iter_mut();
+        slots.flat_map(|(vm, slot)| slot.vm.context().roots().map(|root| (*vm, root)).collect::<Vec<_>>()).collect()
+    }
+
+    /// Lets go of the VMs in which no plugin is left, and of all that waits for them: who comes back starts afresh (rule
+    /// `SD-3`).
+    pub(super) fn drop_empty(&mut self) {
+        let empty = |(vm, slot): (&usize, &mut Slot)| slot.vm.context().roots().next().is_none().then_some(*vm);
+        for vm in self.slots.iter_mut().filter_map(empty).collect::<Vec<_>>() {
+            if let Some(slot) = self.slots.remove(&vm) {
+                self.cost_before += slot.vm.cost();
+            }
+            self.ticks.retain(|tick| tick.vm != vm);
+            self.callouts.retain(|callout| callout.vm != vm);
+            self.grpc_deadlines.retain(|deadline| deadline.vm != vm);
+            self.pending.retain(|(other, _)| *other != vm);
+        }
     }
 
     /// Done, and delete unless the plugin wants to finish something first (rule `LIFE-11`).
     pub(super) fn shut_down(&mut self, vm: usize, root: u32) {
-        let waits = self.slots.get_mut(vm).is_some_and(|slot| slot.vm.context().waits_for_done(root));
+        let waits = self.slots.get_mut(&vm).is_some_and(|slot| slot.vm.context().waits_for_done(root));
         if !waits {
             let done = self.call(vm, root, Callback::Done);
             let stays = matches!(&done, Ok(Returned { word: Some(0), .. }));
-            if let Some(slot) = self.slots.get_mut(vm).filter(|_| stays) {
+            if let Some(slot) = self.slots.get_mut(&vm).filter(|_| stays) {
                 slot.vm.context().wait_for_done(root);
                 return;
             }
-        } else if !self.slots.get_mut(vm).is_some_and(|slot| slot.vm.context().is_done(root)) {
+        } else if !self.slots.get_mut(&vm).is_some_and(|slot| slot.vm.context().is_done(root)) {
             return;
         }
         let _ = self.call(vm, root, Callback::Delete);
         self.ticks.retain(|tick| (tick.vm, tick.root) != (vm, root));
         self.callouts.retain(|callout| (callout.vm, callout.request.root) != (vm, root));
-        if let Some(slot) = self.slots.get_mut(vm) {
+        self.grpc_deadlines.retain(|deadline| (deadline.vm, deadline.root) != (vm, root));
+        if let Some(slot) = self.slots.get_mut(&vm) {
+            // Its calls and streams of gRPC are reset (rule GRPC-5).
+            let reset = slot.vm.context().reset_grpc(root);
+            self.grpc.extend(reset.into_iter().map(|request| (vm, request)));
             slot.vm.context().remove_root(root);
         }
     }

@@ -2,6 +2,7 @@
 
 mod grpc;
 mod together;
+mod versions;
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -50,6 +51,10 @@ fn module(words: &[&str], parts: &str) -> LoadedModule {
             (import "env" "proxy_grpc_send" (func $grpc_send (param i32 i32 i32 i32) (result i32)))
             (import "env" "proxy_grpc_close" (func $grpc_close (param i32) (result i32)))
             (import "env" "proxy_grpc_cancel" (func $grpc_cancel (param i32) (result i32)))
+            (import "env" "proxy_set_buffer_bytes" (func $write (param i32 i32 i32 i32 i32) (result i32)))
+            (import "env" "proxy_send_local_response" (func $reply (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
+            (import "env" "proxy_get_shared_data" (func $load (param i32 i32 i32 i32 i32) (result i32)))
+            (import "env" "proxy_set_shared_data" (func $store (param i32 i32 i32 i32 i32) (result i32)))
             (import "wasi_snapshot_preview1" "environ_sizes_get" (func $sizes (param i32 i32) (result i32)))
             (import "wasi_snapshot_preview1" "environ_get" (func $environ (param i32 i32) (result i32)))
             (memory (export "memory") 1)
@@ -498,4 +503,49 @@ fn streams_of_one_worker_are_under_way_together() {
         assert_eq!(proxy.take_out(stream).len(), 2);
         assert!(proxy.close(stream).vm_entries > 0);
     }
+}
+
+/// Stores a value under a key when it starts, and says whether there was one; counts requests.
+fn remembering() -> LoadedModule {
+    module(
+        &["new", "old", "first", "next"],
+        r#"(data (i32.const 0) "k")
+           (global $count (mut i32) (i32.const 0))
+           (func (export "proxy_on_vm_start") (param i32 i32) (result i32)
+               (if (call $load (i32.const 0) (i32.const 1) (i32.const 16) (i32.const 20) (i32.const 24))
+                   (then (call $say_new)) (else (call $say_old)))
+               (call $check (call $store (i32.const 0) (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 0)) (i32.const 0))
+               (call $check (call $register (i32.const 0) (i32.const 1) (i32.const 32)) (i32.const 0))
+               (i32.const 1))
+           (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+               (if (global.get $count) (then (call $say_next)) (else (call $say_first)))
+               (global.set $count (i32.const 1)) (i32.const 0))"#,
+    )
+}
+
+#[test]
+fn sd_3_what_a_vm_id_has_stored_goes_with_its_last_vm() {
+    let with = |vm_id: &str| Plugin { vm_id: vm_id.to_owned(), ..named("{}") };
+    let (module, process) = (remembering(), process());
+    let mut proxy = Proxy::load(&[spec(&module, with("one"))], process.clone()).unwrap();
+    let mut mark = 0;
+    // The canary's value is there for the threads: the configuration keeps what its VM id has stored.
+    assert_eq!(said(&proxy, &mut mark), "new old old");
+    assert_eq!(process.shared_data("one", b"k"), Some(b"k".to_vec()));
+    // A stream keeps its VM, and the VM keeps what is stored, while the chain is another.
+    let (stream, other) = (get(&mut proxy), get(&mut proxy));
+    proxy.close(other);
+    assert_eq!(said(&proxy, &mut mark), "first next");
+    proxy.reload(&[spec(&module, with("two"))]).unwrap();
+    assert_eq!(said(&proxy, &mut mark), "new old old");
+    assert_eq!((proxy.vm_count(), process.shared_data("one", b"k").is_some()), (1, true));
+    proxy.close(stream);
+    assert_eq!(process.shared_data("one", b"k"), None);
+    // Who comes back starts afresh, its globals too.
+    proxy.reload(&[spec(&module, with("one"))]).unwrap();
+    assert_eq!(said(&proxy, &mut mark), "new old old");
+    get(&mut proxy);
+    assert_eq!(said(&proxy, &mut mark), "first");
+    drop(proxy);
+    assert_eq!(process.shared_data("one", b"k"), None);
 }

@@ -1,5 +1,6 @@
 //! What is done to streams: replies, resumption, closing; timers and the end of a plugin.
 
+use tamis_module::gate::EnvoyVersion;
 use wasmtime::{Linker, Result};
 
 use super::{DENIED, Guest, word};
@@ -34,7 +35,9 @@ pub(super) fn link_streams(linker: &mut Linker<VmState>) -> Result<()> {
                     details: String::from_utf8_lossy(details).replace(|c: char| c.is_ascii_whitespace(), "_"),
                     headers,
                     body: body.to_vec(),
-                    grpc_status: (grpc_status <= 16).then_some(grpc_status),
+                    // Before 1.32 every number counts, also the one that stands for none (rule LR-3).
+                    grpc_status: (grpc_status <= 16 || context.envoy() < EnvoyVersion::minor(32))
+                        .then_some(grpc_status),
                 };
                 context.defer(|stream| Action::Reply(stream, reply));
             })))

@@ -136,3 +136,26 @@ fn grpc_4_a_call_whose_time_is_up_is_closed() {
     proxy.advance(MILLISECOND);
     assert_eq!(said(&proxy, &mut 0), "end close");
 }
+
+#[test]
+fn grpc_5_what_a_root_context_has_open_is_reset_when_it_goes() {
+    let parts = format!(
+        r#"(data (i32.const 0) "up") (data (i32.const 8) "a")
+           (func (export "proxy_on_configure") (param i32 i32) (result i32) {} {} (i32.const 1))
+           {CALLBACKS}"#,
+        call(0, 0, 0),
+        stream(0)
+    );
+    let module = module(&WORDS, &parts);
+    let mut proxy = load(&module, 1);
+    // The canary's are gone with it; the main thread's and the worker's are here.
+    let open = proxy.take_grpc().into_iter().map(|event| event.id).collect::<Vec<_>>();
+    assert_eq!(open.len(), 4);
+    proxy.reload(&[spec(&module, named("other"))]).unwrap();
+    let events = proxy.take_grpc();
+    let reset = events.iter().filter(|event| event.what == GrpcWhat::Cancel).map(|event| event.id).collect::<Vec<_>>();
+    assert_eq!(reset, open);
+    for id in open {
+        assert!(!proxy.answer_grpc(id, GrpcAnswer::Message(Vec::new())));
+    }
+}
