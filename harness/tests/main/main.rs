@@ -17,6 +17,7 @@ mod fuzz;
 mod gate;
 mod gateway;
 mod guests;
+mod loading;
 mod native;
 mod scenario;
 mod threads;

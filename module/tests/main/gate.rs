@@ -1,6 +1,6 @@
 //! One module per reason for which Envoy would refuse it.
 
-use tamis_module::abi::AbiVersion;
+use tamis_module::abi::{ALLOCATORS, AbiVersion, ValueType, callbacks};
 use tamis_module::gate::{Reason, check};
 use tamis_module::info::{Item, ModuleInfo, ParseError};
 use tamis_module::phase::Phase;
@@ -269,4 +269,29 @@ fn names_from_the_module_cannot_drive_the_terminal() {
     let (_, text) = only_reason(&wasm);
     assert!(!text.contains('\u{1b}') && text.contains("\\u{1b}[2J"), "{text}");
     assert!(text.len() < 600, "{}", text.len());
+}
+
+#[test]
+fn mem_9_a_callback_takes_and_returns_32_bits() {
+    for version in [AbiVersion::V0_1_0, AbiVersion::V0_2_0, AbiVersion::V0_2_1] {
+        for callback in callbacks(version).filter(|callback| !ALLOCATORS.contains(&callback.name)) {
+            let types = |types: &[ValueType]| types.iter().map(|_| " i64").collect::<String>();
+            assert!(
+                callback.params.iter().chain(callback.results).all(|it| *it == ValueType::I32),
+                "{}",
+                callback.name
+            );
+            let wasm = module(&format!(
+                r#"(memory (export "memory") 1) (func (export "malloc") (param i32) (result i32) local.get 0)
+                   (func (export "{}")) (func (export "{}") (param{}) (result{}) unreachable)"#,
+                version.marker(),
+                callback.name,
+                types(callback.params),
+                types(callback.results),
+            ));
+            // A callback without parameters or results would fit.
+            assert!(!callback.params.is_empty(), "{}", callback.name);
+            refused(&wasm, "ABI-4", &[callback.name]);
+        }
+    }
 }

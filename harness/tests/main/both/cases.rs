@@ -29,6 +29,9 @@ pub fn all() -> Vec<Case> {
         a_property_that_takes_one_value(),
     ];
     cases.extend(shared_data());
+    cases.extend(super::bodies::all());
+    cases.extend(super::replies::all());
+    cases.extend(super::threads::all());
     for case in &mut cases {
         if case.answers.is_empty() {
             case.answers = vec!["200"; case.requests];

@@ -1,7 +1,7 @@
 //! All cases in one Envoy.
 
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,8 @@ use super::{Case, Said, sorted};
 /// How long the lines of a stream may take, and how long nothing may follow them.
 const LIMIT: Duration = Duration::from_secs(5);
 const QUIET: Duration = Duration::from_millis(150);
+/// After this nothing is going to come for a client.
+const NOTHING: Duration = Duration::from_secs(1);
 
 pub fn run(binary: &EnvoyBinary, cases: &[Case]) -> Vec<Said> {
     let folder = tempfile::tempdir().unwrap();
@@ -53,8 +55,9 @@ pub fn run(binary: &EnvoyBinary, cases: &[Case]) -> Vec<Said> {
     let mut answers = Vec::new();
     for case in cases {
         let address = addresses.get(case.name).unwrap_or_else(|| panic!("{} is rejected: {}", case.name, envoy.log()));
-        answers.push((0..case.requests).map(|_| request(*address)).collect::<Vec<_>>());
+        answers.push(requests(&envoy, *address, case));
         settle(&envoy, case);
+        assert!(TcpStream::connect(envoy.admin()).is_ok(), "{} ends Envoy: {}", case.name, envoy.log());
     }
     let log = envoy.log();
     let mut lines = lines(&log);
@@ -67,16 +70,59 @@ pub fn run(binary: &EnvoyBinary, cases: &[Case]) -> Vec<Said> {
     cases.iter().zip(answers).map(said).collect()
 }
 
-/// Sends a request, and reads until the answer's end; its status.
-fn request(address: SocketAddr) -> String {
+/// Sends a case's requests; what the client gets.
+fn requests(envoy: &EnvoyProcess, address: SocketAddr, case: &Case) -> Vec<String> {
+    if !case.together {
+        return (0..case.requests).map(|_| answer(send(envoy, address, case))).collect();
+    }
+    let clients = (1..=case.requests).map(|number| {
+        let client = send(envoy, address, case);
+        wait(envoy, case, number);
+        client
+    });
+    clients.collect::<Vec<_>>().into_iter().map(answer).collect()
+}
+
+/// Sends a request.
+fn send(envoy: &EnvoyProcess, address: SocketAddr, case: &Case) -> TcpStream {
     let mut client = TcpStream::connect(address).unwrap();
-    client.set_read_timeout(Some(LIMIT)).unwrap();
-    client.write_all(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").unwrap();
-    // A connection that the proxy resets is an answer, too.
+    let headers = case.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect::<String>();
+    let framing = if case.body.is_empty() { "" } else { "transfer-encoding: chunked\r\n" };
+    let mut next = format!("GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n{headers}{framing}\r\n");
+    for (piece, lines) in case.body {
+        next.extend(piece.iter().map(|chunk| format!("{:x}\r\n{chunk}\r\n", chunk.len())));
+        client.write_all(std::mem::take(&mut next).as_bytes()).unwrap();
+        wait(envoy, case, *lines);
+    }
+    if !case.body.is_empty() {
+        next.push_str("0\r\n\r\n");
+    }
+    // A stream that has been answered is one that nobody reads any more.
+    let _ = client.write_all(next.as_bytes());
+    client
+}
+
+/// Waits until a case's filters have said so many lines.
+fn wait(envoy: &EnvoyProcess, case: &Case, count: usize) {
+    let begin = Instant::now();
+    while lines(&envoy.log()).get(case.name).map_or(0, Vec::len) < count && begin.elapsed() < LIMIT {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Reads until the answer's end, or until nothing has come for a while; its status.
+fn answer(mut client: TcpStream) -> String {
+    client.set_read_timeout(Some(NOTHING)).unwrap();
     let mut answer = Vec::new();
-    let _ = client.read_to_end(&mut answer);
+    // A connection that the proxy resets is an answer, too.
+    let ended = client.read_to_end(&mut answer);
+    if answer.is_empty() && ended.is_err_and(|error| error.kind() == ErrorKind::WouldBlock) {
+        return "nothing".to_owned();
+    }
     let answer = String::from_utf8_lossy(&answer);
-    answer.split(' ').nth(1).unwrap_or("reset").to_owned()
+    let status = answer.split(' ').nth(1).unwrap_or("reset").to_owned();
+    let grpc = answer.lines().find_map(|line| line.strip_prefix("grpc-status: "));
+    grpc.map_or(status.clone(), |grpc| format!("{status} grpc {grpc}"))
 }
 
 /// Waits until as many lines are there as must be, and a little longer for those that must not.
@@ -116,7 +162,7 @@ fn upstream(case: &Case) -> SocketAddr {
     std::thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
             let (mut seen, mut piece) = (Vec::new(), [0; 1024]);
-            while !seen.ends_with(b"\r\n\r\n") {
+            while !is_whole(&seen) {
                 match stream.read(&mut piece) {
                     Ok(size) if size > 0 => seen.extend_from_slice(&piece[..size]),
                     _ => break,
@@ -129,4 +175,10 @@ fn upstream(case: &Case) -> SocketAddr {
         }
     });
     address
+}
+
+/// Whether a request has come to its end.
+fn is_whole(seen: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(seen);
+    text.split_once("\r\n\r\n").is_some_and(|(head, body)| !head.contains("chunked") || body.ends_with("0\r\n\r\n"))
 }
