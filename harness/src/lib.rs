@@ -56,6 +56,7 @@ pub mod document;
 pub mod engine;
 pub mod envoy;
 pub mod gateway;
+mod grpc;
 pub mod native;
 pub mod scenario;
 pub mod stream;

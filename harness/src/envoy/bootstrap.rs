@@ -12,6 +12,7 @@ const LISTENER: &str = "type.googleapis.com/envoy.config.listener.v3.Listener";
 const MANAGER: &str =
     "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
 const TCP_PROXY: &str = "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy";
+const HTTP_OPTIONS: &str = "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 const ROUTER: &str = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router";
 
 /// One chain of filters, with a listener and an upstream of its own.
@@ -23,12 +24,23 @@ pub struct Chain {
     pub plugins: Vec<PluginConfig>,
     /// Where its requests go.
     pub upstream: SocketAddr,
-    /// The clusters that its filters can call: their names, and where they are; nowhere, when they have no endpoint.
-    pub callouts: Vec<(String, Option<SocketAddr>)>,
+    /// The clusters that its filters can call.
+    pub callouts: Vec<CalloutCluster>,
     /// The most bytes that are buffered of one message; Envoy's own limit, when nothing is said.
     pub buffer_limit: Option<u32>,
     /// What the filters are.
     pub kind: Kind,
+}
+
+/// A cluster that filters can call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CalloutCluster {
+    /// Its name.
+    pub name: String,
+    /// Where it is; nowhere, when it has no endpoint.
+    pub endpoint: Option<SocketAddr>,
+    /// Whether it speaks HTTP/2, as gRPC needs it; else it is HTTP/1.1.
+    pub http2: bool,
 }
 
 /// The bootstrap: the clusters of all chains, and the file that holds their listeners ([`listeners`]).
@@ -110,7 +122,15 @@ fn http_listener(chain: &Chain) -> Value {
 
 fn clusters(chain: &Chain) -> Vec<Value> {
     let own = cluster(&chain.name, Some(chain.upstream), chain.buffer_limit);
-    let others = chain.callouts.iter().map(|(name, address)| cluster(name, *address, None));
+    let others = chain.callouts.iter().map(|CalloutCluster { name, endpoint, http2 }| {
+        let mut cluster = cluster(name, *endpoint, None);
+        if let (Value::Object(fields), true) = (&mut cluster, *http2) {
+            let http2 = json!({ "@type": HTTP_OPTIONS, "explicit_http_config": { "http2_protocol_options": {} } });
+            let options = json!({ "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": http2 });
+            fields.insert("typed_extension_protocol_options".to_owned(), options);
+        }
+        cluster
+    });
     std::iter::once(own).chain(others).collect()
 }
 

@@ -1,11 +1,10 @@
 //! A scenario's chain, as Envoy is told it.
 
 use std::net::SocketAddr;
-use std::path::Path;
 
 use tamis_module::plugin_config::{FailurePolicy, PluginConfig};
 
-use super::bootstrap::Chain;
+use super::bootstrap::{CalloutCluster, Chain};
 use super::run::NotRun;
 use super::wire;
 use crate::document::Document;
@@ -19,16 +18,21 @@ pub(super) fn chain(
     index: usize,
     scenario: &Scenario,
     upstream: SocketAddr,
-    callouts: Vec<(String, Option<SocketAddr>)>,
+    callouts: Vec<CalloutCluster>,
     modules: &mut Modules,
 ) -> Result<Chain, NotRun> {
     for step in &scenario.steps {
-        let upstream = step.exchange().map(|exchange| &exchange.upstream);
-        let callouts = step.callouts().iter().filter_map(|callout| match &callout.kind {
-            CalloutKind::Http { answer: HttpAnswer { outcome: HttpOutcome::Response(answer), .. }, .. } => Some(answer),
-            _ => None,
-        });
-        for (name, value) in upstream.into_iter().chain(callouts).flat_map(|answer| &answer.headers.0) {
+        let mut sent = step.exchange().map(|exchange| vec![&exchange.upstream.headers]).unwrap_or_default();
+        for callout in step.callouts() {
+            match &callout.kind {
+                CalloutKind::Http { answer: HttpAnswer { outcome: HttpOutcome::Response(answer), .. }, .. } => {
+                    sent.push(&answer.headers);
+                }
+                CalloutKind::Http { .. } => {}
+                CalloutKind::Grpc(callout) => sent.extend([&callout.answer.metadata, &callout.answer.trailers]),
+            }
+        }
+        for (name, value) in sent.into_iter().flat_map(|fields| &fields.0) {
             if let Some(why) = wire::unsendable(name, value) {
                 let (exchange, header) = (step.name().into_owned(), name.escape_default().to_string());
                 return Err(NotRun::Unsendable { exchange, header, why });
@@ -36,13 +40,19 @@ pub(super) fn chain(
         }
     }
     let name = format!("scenario-{index}");
-    let plugin = |entry| plugin(entry, &name, &scenario.file, modules);
+    let plugin = |entry| plugin(entry, &name, scenario, modules);
     let plugins = scenario.filters.iter().map(plugin).collect::<Result<_, _>>()?;
     Ok(Chain { name, plugins, upstream, callouts, buffer_limit: scenario.buffer_limit, kind: scenario.kind })
 }
 
-fn plugin(entry: &FilterEntry, own: &str, file: &Path, modules: &mut Modules) -> Result<PluginConfig, FilterError> {
-    let plugin = modules.filter(entry, file)?.plugin;
+fn plugin(
+    entry: &FilterEntry,
+    own: &str,
+    scenario: &Scenario,
+    modules: &mut Modules,
+) -> Result<PluginConfig, FilterError> {
+    let file = scenario.file.as_path();
+    let plugin = modules.filter_for(entry, file, scenario.envoy)?.plugin;
     let module = modules.file(&entry.module, file)?;
     // Envoy runs in this folder too, but a full path can be read in its log.
     let module = std::path::absolute(&module).map_err(|error| FilterError::Read { file: module, error })?;

@@ -25,6 +25,7 @@ pub mod upstream;
 mod admin;
 mod callouts;
 mod chain;
+mod grpc;
 mod log;
 mod play;
 mod running;

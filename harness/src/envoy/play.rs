@@ -78,6 +78,10 @@ impl<'e> Player<'e> {
         if let Some(why) = self.plan.skips(step) {
             return ExchangeReport::not_run(step, why);
         }
+        if let Some(why) = self.clusters.cannot(step) {
+            self.plan.break_off();
+            return ExchangeReport::not_run(step, why);
+        }
         if let Err(error) = self.clusters.begin(step.callouts()) {
             return ExchangeReport::not_run(step, &format!("a cluster cannot listen: {error}"));
         }

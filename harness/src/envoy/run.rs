@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use tamis_module::gate::EnvoyVersion;
+
 use super::binary::EnvoyBinary;
 use super::bootstrap::Chain;
 use super::callouts::Clusters;
@@ -11,7 +13,7 @@ use super::process::{EnvoyError, indented, system};
 use super::running::Running;
 use crate::scenario::model::Step;
 use crate::scenario::modules::{FilterError, Modules};
-use crate::scenario::{Engine, Report, Scenario};
+use crate::scenario::{Engine, ExchangeReport, Report, Scenario};
 
 /// Why one scenario was not run; the others were.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +59,11 @@ pub fn run_all(
     let mut reports = BTreeMap::new();
     let mut groups: Vec<Vec<Prepared<'_>>> = Vec::new();
     for (index, scenario) in scenarios.iter().enumerate() {
+        if let Some(why) = another(scenario, binary) {
+            let exchanges = scenario.steps.iter().map(|step| ExchangeReport::not_run(step, &why)).collect();
+            reports.insert(index, Ok(report(scenario, binary.version(), exchanges)));
+            continue;
+        }
         match Prepared::new(index, scenario, modules)? {
             Ok(prepared) => match groups.iter_mut().find(|group| prepared.fits(group)) {
                 Some(group) => group.push(prepared),
@@ -77,6 +84,19 @@ pub fn run_all(
     Ok(reports.into_values().collect())
 }
 
+/// Why a scenario is about another Envoy than this one, if it is.
+fn another(scenario: &Scenario, binary: &EnvoyBinary) -> Option<String> {
+    let wanted = scenario.envoy?;
+    // A build that names no release is none of them.
+    let is_it = binary.version().parse::<EnvoyVersion>().is_ok_and(|version| version == wanted);
+    (!is_it).then(|| format!("the scenario is about Envoy {wanted}, and this is {}", binary.version()))
+}
+
+fn report(scenario: &Scenario, version: &str, exchanges: Vec<ExchangeReport>) -> Report {
+    let engine = format!("{} {version}", Engine::Envoy);
+    Report { scenario: scenario.name.clone(), file: scenario.file.clone(), engine, exchanges }
+}
+
 /// A scenario with all that it needs outside of Envoy.
 struct Prepared<'s> {
     index: usize,
@@ -89,8 +109,9 @@ struct Prepared<'s> {
 impl<'s> Prepared<'s> {
     fn new(index: usize, scenario: &'s Scenario, modules: &mut Modules) -> Result<Result<Self, NotRun>, EnvoyError> {
         let (behind, upstream) = Behind::start(scenario.kind).map_err(system("cannot start an upstream"))?;
-        let clusters = Clusters::start(&scenario.clusters).map_err(system("cannot start a cluster"))?;
-        let chain = chain(index, scenario, upstream, clusters.addresses(), modules);
+        let clusters =
+            Clusters::start(&scenario.clusters, &scenario.steps).map_err(system("cannot start a cluster"))?;
+        let chain = chain(index, scenario, upstream, clusters.told(), modules);
         Ok(chain.map(|chain| Self { index, scenario, chain, behind, clusters }))
     }
 
@@ -111,7 +132,6 @@ impl<'s> Prepared<'s> {
         let address = envoy.address(&self.chain)?;
         let Self { scenario, chain, behind, clusters, .. } = self;
         let exchanges = Player::new(envoy, chain, address, behind, clusters).play(&scenario.steps);
-        let engine = format!("{} {}", Engine::Envoy, envoy.process().version());
-        Ok(Report { scenario: scenario.name.clone(), file: scenario.file.clone(), engine, exchanges })
+        Ok(report(scenario, envoy.process().version(), exchanges))
     }
 }

@@ -53,6 +53,11 @@ impl Flows {
         flow.room.notify_one();
     }
 
+    /// How many bytes are on their way.
+    pub(super) fn waiting(&self, direction: Direction) -> usize {
+        self.of(direction).bytes.load(Ordering::Acquire)
+    }
+
     /// Whether the filters hold back more than they may.
     pub(super) fn set_held(&self, direction: Direction, too_much: bool) {
         let flow = self.of(direction);

@@ -9,9 +9,8 @@
 //! timers run, and their own requests are sent. The order of headers is that in which each name first came; the values of
 //! one name stand together.
 //!
-//! What it is not: it has no TLS, no routes, one upstream, and no network but loopback. gRPC calls of filters fail at once,
-//! as from an upstream that cannot be reached. Where it differs from an Envoy's codecs stands in the rules `WIRE-1` to
-//! `WIRE-7`.
+//! What it is not: it has no TLS, no routes, one upstream, and no network but loopback. gRPC calls and streams of filters need
+//! a cluster that speaks HTTP/2. Where it differs from an Envoy's codecs stands in the rules `WIRE-1` to `WIRE-7`.
 //!
 //! ```no_run
 //! # fn start(proxy: tamis_harness::stream::Proxy) -> Result<(), Box<dyn std::error::Error>> {
@@ -52,6 +51,7 @@ mod echo;
 mod exchange;
 mod flow;
 mod framing;
+mod grpc;
 mod message;
 mod options;
 mod patience;

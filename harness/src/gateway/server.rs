@@ -1,5 +1,6 @@
 //! The listening side: connections, and how it starts and stops.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use super::exchange::{Origin, Shared};
 use super::options::GatewayOptions;
 use super::pool::Pool;
 use super::worker::Worker;
-use super::{callouts, connection};
+use super::{callouts, connection, grpc};
 use crate::context::{ClusterState, LogLevel};
 use crate::stream::{FilterSpec, LoadError, Proxy};
 
@@ -110,7 +111,7 @@ impl Gateway {
         }
         let workers = proxy.worker_count();
         let limits = options.limits;
-        let (worker, callouts, ended) = Worker::start(proxy).map_err(GatewayError::Start)?;
+        let (worker, (callouts, grpc_asked), ended) = Worker::start(proxy).map_err(GatewayError::Start)?;
         let shared = Shared {
             address,
             upstream_attributes: Arc::new(options.upstream.attributes()),
@@ -122,11 +123,19 @@ impl Gateway {
             streams: Arc::new(Semaphore::new(limits.streams)),
         };
         let clusters = options.clusters.into_iter();
-        let clusters =
-            clusters.map(|(name, upstream)| (name, Arc::new(Pool::new(upstream, limits.upstream)))).collect();
+        let clusters = clusters
+            .map(|(name, upstream)| (name, Arc::new(Pool::new(upstream, limits.upstream))))
+            .collect::<BTreeMap<_, _>>();
         let (state, changes) = watch::channel(State::Running);
         let serving = Serving { listener, shared: Arc::new(shared), workers, state: changes };
-        let talking = callouts::run(callouts, clusters, worker.clone(), limits.idle);
+        let http = callouts::run(callouts, clusters.clone(), worker.clone(), limits.idle);
+        let grpc = grpc::run(grpc_asked, clusters, worker.clone(), limits.idle);
+        let talking = async {
+            tokio::select! {
+                never = http => never,
+                never = grpc => never,
+            }
+        };
         let thread = std::thread::Builder::new()
             .name("gateway".to_owned())
             .spawn(move || {

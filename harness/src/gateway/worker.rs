@@ -4,7 +4,7 @@
 //! and leave through the channels of their stream. Any number of streams can be under way: one that waits for its upstream,
 //! its client, a callout or a timer holds up no other.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -15,9 +15,10 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::flow::Flows;
 use super::under_way::{Sinks, UnderWay};
-use crate::context::{Attributes, HeaderMap, LocalReply};
+use crate::context::{Attributes, GrpcWhat, HeaderMap, LocalReply};
 use crate::stream::{
-    Callout, CalloutAnswer, CalloutId, Direction, FilterSpec, Frame, GrpcAnswer, GrpcId, LoadError, Proxy, StreamKey,
+    Callout, CalloutAnswer, CalloutId, Direction, FilterSpec, Frame, GrpcAnswer, GrpcEvent, GrpcId, LoadError, Proxy,
+    StreamKey,
 };
 
 /// Hands jobs to the thread, which ends when the last of these is dropped.
@@ -53,6 +54,9 @@ pub(super) type Events = mpsc::UnboundedReceiver<Event>;
 /// Where the filters' own requests come out.
 pub(super) type Callouts = mpsc::UnboundedReceiver<Callout>;
 
+/// Where their gRPC calls and streams do.
+pub(super) type Grpc = mpsc::UnboundedReceiver<GrpcEvent>;
+
 #[derive(Debug)]
 enum Job {
     Open {
@@ -79,6 +83,13 @@ enum Job {
     Answer {
         callout: CalloutId,
         answer: CalloutAnswer,
+    },
+    Grpc {
+        id: GrpcId,
+        answer: GrpcAnswer,
+        /// Nothing follows.
+        last: bool,
+        done: oneshot::Sender<bool>,
     },
     Reload {
         filters: Vec<FilterSpec>,
@@ -112,21 +123,34 @@ struct Filters {
     ids: HashMap<StreamKey, u64>,
     count: Arc<AtomicUsize>,
     callouts: mpsc::UnboundedSender<Callout>,
+    grpc: mpsc::UnboundedSender<GrpcEvent>,
+    /// The calls and streams that something can still come for.
+    open_grpc: HashSet<GrpcId>,
 }
 
 impl Worker {
-    /// Starts the thread. The first receiver has the filters' own requests, the second hears when the thread has ended.
-    pub(super) fn start(proxy: Proxy) -> std::io::Result<(Self, Callouts, oneshot::Receiver<Infallible>)> {
+    /// Starts the thread. The receivers have the filters' own requests; the last one hears when the thread has ended.
+    pub(super) fn start(proxy: Proxy) -> std::io::Result<(Self, (Callouts, Grpc), oneshot::Receiver<Infallible>)> {
         let (jobs, incoming) = channel();
         let (alive, ended) = oneshot::channel();
         let (callouts, outgoing) = mpsc::unbounded_channel();
+        let (grpc, outgoing_grpc) = mpsc::unbounded_channel();
         let streams = Arc::new(AtomicUsize::new(0));
         let count = streams.clone();
         std::thread::Builder::new().name("filters".to_owned()).spawn(move || {
             let _alive = alive;
-            Filters { proxy, streams: HashMap::new(), ids: HashMap::new(), count, callouts }.run(&incoming);
+            Filters {
+                proxy,
+                streams: HashMap::new(),
+                ids: HashMap::new(),
+                count,
+                callouts,
+                grpc,
+                open_grpc: HashSet::new(),
+            }
+            .run(&incoming);
         })?;
-        Ok((Self { jobs, next: Arc::default(), streams }, outgoing, ended))
+        Ok((Self { jobs, next: Arc::default(), streams }, (outgoing, outgoing_grpc), ended))
     }
 
     /// Begins a stream; what leaves the chain goes to the opening's sinks. A thread that is gone drops them.
@@ -141,6 +165,18 @@ impl Worker {
     /// Hands over what came for a callout.
     pub(super) fn answer(&self, callout: CalloutId, answer: CalloutAnswer) {
         let _ = self.jobs.send(Job::Answer { callout, answer });
+    }
+
+    /// Hands over something for a gRPC stream, and waits until the filter has it. Says whether it still wants more.
+    pub(super) async fn answer_grpc(&self, id: GrpcId, answer: GrpcAnswer) -> bool {
+        let (done, delivered) = oneshot::channel();
+        let _ = self.jobs.send(Job::Grpc { id, answer, last: false, done });
+        delivered.await.unwrap_or(false)
+    }
+
+    /// Hands over the last of a gRPC call or stream.
+    pub(super) fn end_grpc(&self, id: GrpcId, answer: GrpcAnswer) {
+        let _ = self.jobs.send(Job::Grpc { id, answer, last: true, done: oneshot::channel().0 });
     }
 
     /// Takes over a new chain; blocks until it is in force or refused.
@@ -246,6 +282,15 @@ impl Filters {
                 self.proxy.answer(callout, answer);
                 Touched::All
             }
+            Job::Grpc { id, answer, last, done } => {
+                let delivered = self.proxy.answer_grpc(id, answer);
+                if last || !delivered {
+                    self.open_grpc.remove(&id);
+                }
+                // Whoever has sent it may not have waited.
+                let _ = done.send(delivered);
+                Touched::All
+            }
             Job::Reload { filters, done } => {
                 // Whoever asked may have left.
                 let _ = done.send(self.proxy.reload(&filters));
@@ -261,14 +306,13 @@ impl Filters {
             let _ = self.callouts.send(callout);
         }
         for event in self.proxy.take_grpc() {
-            self.refuse(event.id);
+            match &event.what {
+                GrpcWhat::Call { .. } | GrpcWhat::Stream { .. } => drop(self.open_grpc.insert(event.id)),
+                GrpcWhat::Cancel => drop(self.open_grpc.remove(&event.id)),
+                GrpcWhat::Send { .. } | GrpcWhat::Close => {}
+            }
+            let _ = self.grpc.send(event);
         }
-    }
-
-    /// gRPC is not sent from here; a filter is told at once, as by an upstream that cannot be reached.
-    fn refuse(&mut self, id: GrpcId) {
-        let message = "the embedded gateway sends no gRPC".to_owned();
-        self.proxy.answer_grpc(id, GrpcAnswer::Close { status: 14, message });
     }
 
     /// Hands on what has left the chain, of whichever stream, and closes the streams whose answer is whole.
@@ -295,7 +339,7 @@ impl Filters {
         let ids = match touched {
             Touched::Nothing => return,
             Touched::One(id) => vec![*id],
-            Touched::All if self.proxy.is_waiting() => return,
+            Touched::All if self.proxy.is_waiting() || !self.open_grpc.is_empty() => return,
             Touched::All => self.streams.keys().copied().collect(),
         };
         for id in ids {

@@ -8,6 +8,8 @@ use super::value::shown;
 /// The callouts that a step expects, and those that were made.
 #[derive(Debug, Default)]
 pub(crate) struct Book {
+    /// Which step it is about.
+    step: u64,
     expected: Vec<Entry>,
     seen: Vec<SeenCallout>,
     differences: Vec<Difference>,
@@ -34,6 +36,7 @@ struct GrpcState {
 /// Names a gRPC call or stream in the book.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct GrpcEntry {
+    step: u64,
     expected: usize,
     seen: usize,
 }
@@ -58,6 +61,11 @@ impl Book {
             })
         });
         Self { expected: named.collect(), ..Self::default() }
+    }
+
+    /// The one of a step: what is done on a gRPC stream of another one does not count in it.
+    pub(crate) fn of_step(self, step: u64) -> Self {
+        Self { step, ..self }
     }
 
     /// An HTTP request that came to a cluster: what to answer. One that nobody expects is refused.
@@ -110,10 +118,10 @@ impl Book {
             messages: Some(Vec::new()),
             refused: false,
         });
-        let seen = self.seen.len() - 1;
+        let (seen, step) = (self.seen.len() - 1, self.step);
         match (chosen, self.make(chosen).map(|entry| &entry.callout.kind)) {
             (Some(expected), Some(CalloutKind::Grpc(callout))) => {
-                (Some(GrpcEntry { expected, seen }), callout.answer.clone())
+                (Some(GrpcEntry { step, expected, seen }), callout.answer.clone())
             }
             _ => {
                 let status_message = "not expected".to_owned();
@@ -124,6 +132,9 @@ impl Book {
 
     /// What a filter does on a gRPC call or stream.
     pub(crate) fn grpc_done(&mut self, name: GrpcEntry, done: GrpcDone) {
+        if name.step != self.step {
+            return;
+        }
         let seen = self.seen.get_mut(name.seen).and_then(|seen| seen.messages.as_mut());
         let Some(entry) = self.expected.get_mut(name.expected) else { return };
         match done {
@@ -136,9 +147,15 @@ impl Book {
         }
     }
 
-    /// Whether every callout that is expected has been made.
+    /// Whether every callout that is expected has been made, and everything has come that must be sent on it.
     pub(crate) fn is_complete(&self) -> bool {
-        self.expected.iter().all(|entry| entry.made)
+        self.expected.iter().all(|entry| {
+            let mut found = Vec::new();
+            if let CalloutKind::Grpc(callout) = &entry.callout.kind {
+                callout.end_differences(&entry.name, &entry.grpc, &mut found);
+            }
+            entry.made && found.is_empty()
+        })
     }
 
     /// Notes something that is wrong with the callouts as a whole.

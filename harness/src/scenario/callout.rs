@@ -188,6 +188,9 @@ pub struct GrpcReply {
     pub open: bool,
     /// Nothing at all comes.
     pub never: bool,
+    /// The status comes alone, in the place of the first metadata: "trailers only", as servers answer that have nothing to
+    /// say before.
+    pub trailers_only: bool,
 }
 
 /// A gRPC message's bytes.
@@ -203,6 +206,20 @@ impl Callout {
         match &self.kind {
             CalloutKind::Http { answer, .. } => matches!(answer.outcome, HttpOutcome::Failure(Failure::Refused)),
             CalloutKind::Grpc(_) => false,
+        }
+    }
+}
+
+impl GrpcReply {
+    fn check(&self) -> Result<(), String> {
+        let more = !self.messages.is_empty() || !self.metadata.0.is_empty() || self.open;
+        match (self.trailers_only && more, self.never && (more || self.trailers_only)) {
+            (true, _) => {
+                Err("an answer that is `trailers_only` has no `messages` and no `metadata`, and is not `open`"
+                    .to_owned())
+            }
+            (_, true) => Err("there is either an answer or `never`".to_owned()),
+            (false, false) => Ok(()),
         }
     }
 }
@@ -225,7 +242,10 @@ impl TryFrom<Written> for Callout {
             Some(_) if expect.is_some() || answer.is_some() => {
                 return Err("`expect` and `answer` of a gRPC callout stand inside of `grpc`".to_owned());
             }
-            Some(grpc) => CalloutKind::Grpc(grpc),
+            Some(grpc) => {
+                grpc.answer.check()?;
+                CalloutKind::Grpc(grpc)
+            }
             None => CalloutKind::Http { expect: expect.unwrap_or_default(), answer: answer.unwrap_or_default() },
         };
         Ok(Self { cluster, times, kind })

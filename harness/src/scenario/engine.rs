@@ -30,8 +30,6 @@ pub enum Feature {
     Reload,
     /// What goes wrong in a VM on purpose.
     Fault,
-    /// gRPC callouts.
-    Grpc,
     /// One cluster that answers some callouts of a step, and refuses the connection to others.
     Refusal,
     /// An answer, or a wait, that takes longer than any test should.
@@ -52,7 +50,6 @@ impl Engine {
             (Self::Envoy, Feature::Workers) => Some("the kernel chooses the worker there"),
             (Self::Envoy, Feature::Time) => Some("there is no virtual time there"),
             (Self::Envoy, Feature::Fault) => Some("a VM there does not fail on demand"),
-            (Self::Envoy, Feature::Grpc) => Some("callouts are answered over HTTP/1.1 there"),
             (Self::Envoy, Feature::Refusal) => Some("a port there is open or not, for all callouts of a step"),
             (Self::Envoy, Feature::Delay) => Some("nobody waits there for answers that take longer than 5 s"),
         }
@@ -84,6 +81,11 @@ impl Plan {
         self.broken |= why.is_some() && needs.iter().any(|feature| feature.is_built_upon());
         self.incomplete |= why.is_some();
         why
+    }
+
+    /// The step at hand is not run for another reason, and those after it build upon it.
+    pub(crate) const fn break_off(&mut self) {
+        (self.broken, self.incomplete) = (true, true);
     }
 
     /// Whether all steps so far have been run.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
+use tamis_module::gate::EnvoyVersion;
 
 use super::cases::Case;
 use crate::document::{Document, Placed};
@@ -33,6 +34,10 @@ pub struct Scenario {
     /// How many workers the proxy has: `--concurrency` in Envoy.
     #[schemars(default = "one", range(min = 1, max = 64))]
     pub workers: usize,
+    /// The release of Envoy that it is about, such as `"1.36"`: the harness behaves like it, and a real Envoy of another
+    /// release does not run it. The newest, and any, when it is left out.
+    #[schemars(with = "Option<String>", default)]
+    pub envoy: Option<EnvoyVersion>,
     /// The most bytes that the proxy buffers of one message: `per_connection_buffer_limit_bytes` in Envoy, and 1 MiB there
     /// when it is left out.
     #[schemars(default)]

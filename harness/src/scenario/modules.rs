@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use tamis_module::gate::EnvoyVersion;
 use tempfile::TempDir;
 
 use super::engine::Engine;
@@ -22,7 +23,7 @@ const REFERENCES: [&str; 2] = ["oci-layout:", "oci://"];
 /// Finds, loads and remembers modules, so that a module that many scenarios use is compiled once.
 #[derive(Default)]
 pub struct Modules {
-    loaded: HashMap<PathBuf, LoadedModule>,
+    loaded: HashMap<(PathBuf, Option<EnvoyVersion>), LoadedModule>,
     /// The only filters there are, by name, where they run natively.
     natives: Option<HashMap<String, LoadedModule>>,
     resolver: Option<Box<Resolver>>,
@@ -125,6 +126,20 @@ impl Modules {
     ///
     /// [`FilterError`] when the module is not there or no proxy would load it.
     pub fn filter(&mut self, entry: &FilterEntry, scenario: &Path) -> Result<FilterSpec, FilterError> {
+        self.filter_for(entry, scenario, None)
+    }
+
+    /// A filter of a scenario that is about one release of Envoy, loaded: what others would say of it does not matter.
+    ///
+    /// # Errors
+    ///
+    /// [`FilterError`] when the module is not there or that proxy would not load it.
+    pub fn filter_for(
+        &mut self,
+        entry: &FilterEntry,
+        scenario: &Path,
+        envoy: Option<EnvoyVersion>,
+    ) -> Result<FilterSpec, FilterError> {
         let module = match &self.natives {
             Some(natives) => {
                 let name = &entry.module.value;
@@ -132,7 +147,7 @@ impl Modules {
             }
             None => {
                 let file = self.file(&entry.module, scenario)?;
-                self.load(&file)?
+                self.load(&file, envoy)?
             }
         };
         let bytes = |config: &Option<Document>| match config {
@@ -152,15 +167,17 @@ impl Modules {
         Ok(FilterSpec { module, plugin, failure_policy: entry.failure_policy })
     }
 
-    fn load(&mut self, file: &Path) -> Result<LoadedModule, FilterError> {
-        if let Some(module) = self.loaded.get(file) {
+    fn load(&mut self, file: &Path, envoy: Option<EnvoyVersion>) -> Result<LoadedModule, FilterError> {
+        let key = (file.to_owned(), envoy);
+        if let Some(module) = self.loaded.get(&key) {
             return Ok(module.clone());
         }
         let bytes = std::fs::read(file).map_err(|error| FilterError::Read { file: file.to_owned(), error })?;
-        let module = LoadedModule::new(&bytes)
+        let module = envoy
+            .map_or_else(|| LoadedModule::new(&bytes), |envoy| LoadedModule::for_envoy(&bytes, envoy))
             .map_err(|error| FilterError::Load { file: file.to_owned(), error: Box::new(error) })?
             .with_debug_file(file.with_extension("debug.wasm"));
-        self.loaded.insert(file.to_owned(), module.clone());
+        self.loaded.insert(key, module.clone());
         Ok(module)
     }
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use tamis_module::gate::EnvoyVersion;
 
 use super::cases;
 use super::model::{Cluster, FilterEntry, Kind, Scenario};
@@ -155,6 +156,8 @@ struct File {
     #[serde(default)]
     workers: Option<Placed<usize>>,
     #[serde(default)]
+    envoy: Option<Placed<String>>,
+    #[serde(default)]
     buffer_limit: Option<u32>,
     #[serde(default)]
     kind: Kind,
@@ -175,6 +178,11 @@ impl File {
                 return Err(DocumentError { place: Some(workers.place), message });
             }
         };
+        let release = |written: Placed<String>| {
+            let known = written.value.parse::<EnvoyVersion>();
+            known.map_err(|error| DocumentError { place: Some(written.place), message: error.to_string() })
+        };
+        let envoy = self.envoy.map(release).transpose()?;
         let mut clusters: Vec<Cluster> = Vec::new();
         for Placed { value, place } in self.clusters {
             if clusters.iter().any(|other| other.name == value.name) {
@@ -185,7 +193,10 @@ impl File {
         }
         let Self { name, description, buffer_limit, kind, filters, exchanges, .. } = self;
         let (file, steps) = (PathBuf::new(), Vec::new());
-        Ok((Scenario { name, description, workers, buffer_limit, kind, clusters, filters, steps, file }, exchanges))
+        Ok((
+            Scenario { name, description, workers, envoy, buffer_limit, kind, clusters, filters, steps, file },
+            exchanges,
+        ))
     }
 }
 
@@ -235,6 +246,9 @@ mod tests {
         let parse = |text: &str| Scenario::parse(&format!("name: x\nfilters: []\nexchanges: []\n{text}"));
         let error = |text: &str| parse(text).unwrap_err().to_string();
         assert_eq!(error("workers: 0"), "4:10: a proxy has from 1 to 64 workers");
+        assert_eq!(error("envoy: '1.29'"), "4:8: `1.29` is no Envoy that is known here: 1.30 to 1.40 are");
+        let release = |text: &str| parse(text).unwrap().envoy.map(|envoy| envoy.to_string());
+        assert_eq!((release("envoy: '1.36.4'").as_deref(), release("")), (Some("1.36"), None));
         assert_eq!(error("clusters: [{name: a}, {name: a}]"), "4:23: a second cluster has the name `a`");
         let down = "clusters: [{name: a, healthy: false}]\nname: x\nfilters: []\nexchanges: [{name: e, callouts: [{cluster: a}]}]";
         let said = Scenario::parse(down).unwrap_err().to_string();

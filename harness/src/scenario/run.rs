@@ -109,7 +109,7 @@ pub fn memory_use(scenario: &Scenario, modules: &mut Modules, requests: usize) -
 }
 
 fn filters(scenario: &Scenario, modules: &mut Modules) -> Result<Vec<FilterSpec>, FilterError> {
-    scenario.filters.iter().map(|entry| modules.filter(entry, &scenario.file)).collect()
+    scenario.filters.iter().map(|entry| modules.filter_for(entry, &scenario.file, scenario.envoy)).collect()
 }
 
 /// Where what a step sends is cut, in the order of its [bodies](Step::bodies).

@@ -81,7 +81,8 @@ impl Session {
             let state = if cluster.healthy { ClusterState::Up } else { ClusterState::Refusing };
             process.add_cluster(&cluster.name, state);
         }
-        let mut options = Options { workers: scenario.workers, ..Options::default() };
+        let envoy = scenario.envoy.unwrap_or_default();
+        let mut options = Options { workers: scenario.workers, envoy, ..Options::default() };
         if let Some(limit) = scenario.buffer_limit {
             options.buffer_limit = usize::try_from(limit).unwrap_or(usize::MAX);
         }
@@ -301,6 +302,7 @@ impl Session {
             self.grpc.push((id, entry));
             if let Some(message) = message {
                 self.book.grpc_done(entry, GrpcDone::Sent(message));
+                self.book.grpc_done(entry, GrpcDone::Closed);
             }
         }
         Some(reply)
@@ -325,7 +327,8 @@ impl Session {
 
     /// A stream has metadata, messages, metadata, and a close (rule `GRPC-3`).
     fn reply_to_stream(&mut self, id: GrpcId, reply: GrpcReply) {
-        let GrpcReply { after, metadata, messages, trailers, status, status_message, open, never } = reply;
+        let GrpcReply { after, metadata, messages, trailers, status, status_message, open, never, trailers_only } =
+            reply;
         if never {
             return;
         }
@@ -334,12 +337,15 @@ impl Session {
             message::add(&mut map, fields);
             map
         };
-        let head = map(&[(":status", "200"), ("content-type", "application/grpc")], &metadata);
+        let first = [(":status", "200"), ("content-type", "application/grpc")];
+        // What comes alone is the end: there is no metadata before it.
+        let head = if trailers_only { HeaderMap::default() } else { map(&first, &metadata) };
         let mut answers = vec![GrpcAnswer::InitialMetadata(head)];
         answers.extend(messages.into_iter().map(|message| GrpcAnswer::Message(message.0)));
         if !open {
             let number = status.to_string();
-            let mut end = vec![("grpc-status", number.as_str())];
+            let mut end = if trailers_only { first.to_vec() } else { Vec::new() };
+            end.push(("grpc-status", &number));
             if !status_message.is_empty() {
                 end.push(("grpc-message", &status_message));
             }

@@ -261,7 +261,8 @@ impl Step {
         needs.extend(chosen.into_iter().filter_map(|(needed, feature)| needed.then_some(feature)));
         for callout in self.callouts() {
             match &callout.kind {
-                CalloutKind::Grpc(_) => needs.push(Feature::Grpc),
+                CalloutKind::Grpc(callout) if callout.answer.after.0 > PATIENCE => needs.push(Feature::Delay),
+                CalloutKind::Grpc(_) => {}
                 CalloutKind::Http { answer, .. } => match &answer.outcome {
                     HttpOutcome::Response(answer) if !answer.trailers.0.is_empty() => needs.push(Feature::Trailers),
                     _ if answer.after.0 > PATIENCE => needs.push(Feature::Delay),

@@ -41,6 +41,7 @@ pub use connection::{ConnectionKey, End, Moved};
 pub(crate) use interleave::Baton;
 pub use interleave::{Done, Schedule, Work, explore};
 pub use proxy::{FailurePolicy, FilterSpec, LoadError, LoadedModule, Options, Proxy, StreamKey};
+pub(crate) use reply::percent_encoded;
 pub use side::Direction;
 pub use state::Out;
 pub(crate) use whole::Whole;

@@ -57,7 +57,7 @@ fn grpc(reply: &LocalReply) -> WireMessage {
     WireMessage::new(headers, Vec::new())
 }
 
-fn percent_encoded(bytes: &[u8]) -> String {
+pub(crate) fn percent_encoded(bytes: &[u8]) -> String {
     bytes
         .iter()
         .map(|byte| match byte {

@@ -3,6 +3,7 @@
 mod against_envoy;
 mod changes;
 mod faults;
+mod grpc;
 mod http2;
 mod limits;
 mod pieces;

@@ -1,6 +1,7 @@
 //! The same scenarios in the harness and in a real Envoy.
 
-use tamis_harness::envoy::disagreements;
+use tamis_harness::envoy::{EnvoyBinary, disagreements};
+use tamis_harness::scenario::ExchangeReport;
 
 use super::*;
 
@@ -80,6 +81,38 @@ exchanges:
   - { reload: { filter: t, config: third }, expect: { log: [third] } }
   - { name: with the third }
 ",
+    "name: gRPC
+clusters: [{ name: up }]
+filters: [{ module: grpc.wasm, name: g }]
+exchanges:
+  - name: calls and streams
+    callouts:
+      - { cluster: up, grpc: { service: s, method: M, expect: { messages: [a], closed: true }, answer: '${call}' } }
+      - { cluster: up, grpc: { expect: { messages: [a], closed: true, cancelled: false }, answer: '${stream}' } }
+    expect: { log: '${log}', no_log: '${no_log}' }
+    cases:
+      - name: a message, and a stream of them
+        with: { call: { messages: [yes] }, stream: { metadata: { x-m: meta }, messages: [one, '', two], status: 0 }, log: [yes, meta, one, two, 0close], no_log: [7] }
+      - name: a status, and one after messages
+        with: { call: { status: 7, status_message: no }, stream: { messages: [one], status: 5, trailers: { x-t: end } }, log: [7close, one, 5close], no_log: [0close] }
+      - name: a call with a message and a status
+        with: { call: { messages: [lost], status: 7 }, stream: { status: 9 }, log: [7close, 9close], no_log: [lost] }
+      - name: a status alone
+        with: { call: { status: 3, trailers_only: true }, stream: { status: 5, status_message: none, trailers_only: true }, log: [3close, 5close], no_log: [meta] }
+      - name: a call without a message
+        with: { call: {}, stream: { open: true, messages: [one] }, log: [one, 'close'], no_log: [yes, 0close] }
+",
+    "name: one cluster that is asked both ways
+clusters: [{ name: auth }, { name: up }]
+filters: [{ module: asks.wasm, name: asks }, { module: grpc.wasm }]
+exchanges:
+  - name: HTTP and gRPC
+    callouts:
+      - { cluster: auth, answer: { status: 200, headers: { x-a: b }, body: fine } }
+      - { cluster: up, grpc: { answer: { messages: [yes] } } }
+      - { cluster: up, grpc: {} }
+    expect: { log: [answered, yes] }
+",
     "name: a vm that dies
 filters: [{ module: dies.wasm, name: d, failure_policy: open }]
 exchanges:
@@ -123,10 +156,41 @@ fn what_both_engines_can_do_looks_the_same_in_both() {
             for line in disagreements(&ours.observed, &theirs.observed) {
                 wrong.push_str(&format!("{}, {}: {line}\n", scenario.name, ours.name));
             }
+            // The answers of two streams come in any order.
+            let sorted = |report: &ExchangeReport| {
+                let mut log = report.observed.effects.log.clone().unwrap_or_default();
+                log.sort();
+                log
+            };
+            if scenario.name == "gRPC" && sorted(ours) != sorted(theirs) {
+                wrong.push_str(&format!("{}: {:?}, not {:?}\n", ours.name, sorted(theirs), sorted(ours)));
+            }
         }
         println!("{envoy}");
     }
     assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn a_cluster_that_speaks_http_2_breaks_no_connections_off() {
+    let Some(binary) = find_or_skip("failures of a gRPC cluster in a real Envoy") else { return };
+    let folder = steps::guests();
+    let file = folder.path().join("both.yaml");
+    let text = "name: both
+clusters: [{ name: auth }]
+filters: [{ module: asks.wasm }]
+exchanges:
+  - { name: an answer, callouts: [{ cluster: auth, answer: { status: 200 } }] }
+  - { name: none, callouts: [{ cluster: auth, answer: { failure: closed } }] }
+  - { name: after it, callouts: [{ cluster: auth, grpc: {} }] }
+";
+    std::fs::write(&file, text).unwrap();
+    let scenario = Scenario::read(&file).unwrap();
+    let report = run_all(&binary, &[scenario], &mut Modules::default()).unwrap().remove(0).unwrap();
+    let verdicts = report.exchanges.iter().map(ExchangeReport::verdict).collect::<Vec<_>>();
+    assert_eq!(verdicts, [Verdict::Passed, Verdict::NotApplicable, Verdict::NotApplicable], "{report}");
+    let why = "a cluster that is asked by gRPC breaks no connections off there";
+    assert_eq!(report.exchanges[1].not_run.as_deref(), Some(why));
 }
 
 #[test]
@@ -224,4 +288,38 @@ exchanges:
   n/a  1s later  (not applicable: a step before it was not run here, and it builds upon that)
 ";
     assert_eq!(said.replace(binary.version(), "VERSION"), expected);
+}
+
+#[test]
+fn a_scenario_about_one_release_behaves_like_it() {
+    let folder = steps::guests();
+    let read = |envoy: &str, says: &str| {
+        let file = folder.path().join("release.yaml");
+        let text = format!(
+            "name: {envoy}\nenvoy: \"{envoy}\"\nfilters: [{{ module: versions.wasm }}]
+exchanges: [{{ name: it, expect: {{ log: [{says}] }} }}]\n"
+        );
+        std::fs::write(&file, text).unwrap();
+        Scenario::read(&file).unwrap_or_else(|error| panic!("{error}"))
+    };
+    let scenarios =
+        [("1.36", "before 1.39"), ("1.38.2", "before 1.39"), ("1.39", "since 1.39"), ("1.40", "since 1.39")];
+    let scenarios = scenarios.map(|(envoy, says)| read(envoy, says));
+    let mut modules = Modules::default();
+    for scenario in &scenarios {
+        let report = run(scenario, &mut modules).unwrap();
+        assert!(report.passed() && report.count(Verdict::Passed) == 1, "{report}");
+    }
+    for version in ["1.36.4", "1.40.0"] {
+        let Ok(binary) = EnvoyBinary::find_version(version) else { continue };
+        let reports = run_all(&binary, &scenarios, &mut modules).unwrap_or_else(|error| panic!("{error}"));
+        for (scenario, report) in scenarios.iter().zip(reports) {
+            let report = report.unwrap();
+            let own = version.starts_with(&scenario.envoy.unwrap().to_string());
+            let verdict = if own { Verdict::Passed } else { Verdict::NotApplicable };
+            assert_eq!(report.exchanges[0].verdict(), verdict, "{report}");
+            let why = format!("the scenario is about Envoy {}, and this is {version}", scenario.envoy.unwrap());
+            assert_eq!(report.exchanges[0].not_run, (!own).then_some(why));
+        }
+    }
 }
