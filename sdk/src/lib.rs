@@ -85,6 +85,7 @@ pub mod sys;
 pub mod timer;
 
 mod body;
+mod direct;
 mod direction;
 mod filter;
 mod handle;
@@ -100,6 +101,7 @@ mod text;
 
 pub use body::{Body, BodyError, BodyMode, OverLimit};
 pub use config::{ConfigError, Configuration, NoConfig};
+pub use direct::{DirectResponse, DirectStatus, Redirect, RedirectStatus, Scheme};
 pub(crate) use direction::Direction;
 pub use filter::Filter;
 pub use handle::{RequestHandle, ResponseHandle, StreamError};

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 use tamis::matching::Match;
-use tamis::{ConfigError, ErrorStatus, HeaderName, OnError};
+use tamis::{ConfigError, ErrorStatus, HeaderName, OnError, RuleName};
 
 use crate::key::{Part, Repeated};
 use crate::set::{MAX_WINDOWS, SLOTS};
@@ -35,7 +35,7 @@ pub struct Config {
 pub struct Rule {
     /// Its name, in metrics, in `RateLimit` and in the names of its shared values: letters, digits, `_` and `-`, at most 64.
     /// Who renames a rule starts it afresh.
-    pub name: Name,
+    pub name: RuleName,
     /// The requests that it is for. All, without it.
     #[serde(default, rename = "match")]
     pub matches: Match,
@@ -77,7 +77,7 @@ pub struct Rule {
 #[serde(deny_unknown_fields)]
 pub struct Tier {
     /// Its name: letters, digits, `_` and `-`, at most 64.
-    pub name: Name,
+    pub name: RuleName,
     /// The requests that it is for.
     #[serde(rename = "match")]
     pub matches: Match,
@@ -169,10 +169,6 @@ pub struct Statuses {
     last: u16,
 }
 
-/// A name that can be part of a metric's: 1 to 64 letters, digits, `_` and `-`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Name(String);
-
 /// RFC 6585.
 const TOO_MANY_REQUESTS: ErrorStatus = match ErrorStatus::new(429) {
     Some(status) => status,
@@ -242,35 +238,6 @@ impl Statuses {
     #[must_use]
     pub fn has(&self, status: u16) -> bool {
         (self.first..=self.last).contains(&status)
-    }
-}
-
-impl Name {
-    /// The name.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl<'de> Deserialize<'de> for Name {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = String::deserialize(deserializer)?;
-        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-        if (1..=64).contains(&name.len()) && name.bytes().all(is_allowed) && name != "other" {
-            return Ok(Self(name));
-        }
-        Err(de::Error::custom("expected a name of 1 to 64 letters, digits, `_` and `-`, and not `other`"))
-    }
-}
-
-impl JsonSchema for Name {
-    fn schema_name() -> Cow<'static, str> {
-        "Name".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$" })
     }
 }
 

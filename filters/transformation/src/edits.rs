@@ -1,10 +1,8 @@
 //! What an edit does to a header map.
 
-use std::borrow::Cow;
-
-use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::{Deserialize, Deserializer, de};
-use tamis::{HeaderMap, HeaderName, HeaderValue};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use tamis::{EditableName, HeaderMap, HeaderName, NameValue};
 
 /// Edits of headers. Whatever order they are written in, they apply as: rename, remove, set, add.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -31,21 +29,6 @@ pub struct Rename {
     pub to: EditableName,
 }
 
-/// A header with a value.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NameValue {
-    /// The header's name.
-    pub name: EditableName,
-    /// The header's value.
-    pub value: HeaderValue,
-}
-
-/// The name of a header that may be edited: any but those that say where a message ends or whom it is for
-/// (`content-length`, `transfer-encoding`, `host`). Changing one of these under a proxy lets requests be smuggled.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EditableName(HeaderName);
-
 impl HeaderEdits {
     /// Whether there is nothing to do.
     #[must_use]
@@ -60,16 +43,16 @@ impl HeaderEdits {
     /// The first error of the map; edits before it are in effect.
     pub fn apply<M: HeaderMap>(&self, headers: &mut M) -> Result<(), M::Error> {
         for Rename { from, to } in &self.rename {
-            rename(headers, &from.0, &to.0)?;
+            rename(headers, from.name(), to.name())?;
         }
         for name in &self.remove {
-            headers.remove(&name.0)?;
+            headers.remove(name.name())?;
         }
         for NameValue { name, value } in &self.set {
-            headers.set_value(&name.0, value)?;
+            headers.set_value(name.name(), value)?;
         }
         for NameValue { name, value } in &self.add {
-            headers.add_value(&name.0, value)?;
+            headers.add_value(name.name(), value)?;
         }
         Ok(())
     }
@@ -83,31 +66,6 @@ fn rename<M: HeaderMap>(headers: &mut M, from: &HeaderName, to: &HeaderName) -> 
     headers.remove(from)?;
     headers.remove(to)?;
     values.iter().try_for_each(|value| headers.add(to, value))
-}
-
-/// Where a message ends, and whom it is for.
-const FRAMING: [&str; 3] = ["content-length", "transfer-encoding", "host"];
-
-impl<'de> Deserialize<'de> for EditableName {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = HeaderName::deserialize(deserializer)?;
-        if FRAMING.contains(&name.as_str()) {
-            return Err(de::Error::custom(format_args!(
-                "`{name}` cannot be edited: it says where a message ends or whom it is for, and the proxy owns it"
-            )));
-        }
-        Ok(Self(name))
-    }
-}
-
-impl JsonSchema for EditableName {
-    fn schema_name() -> Cow<'static, str> {
-        HeaderName::schema_name()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        HeaderName::json_schema(generator)
-    }
 }
 
 #[cfg(test)]

@@ -20,22 +20,28 @@
 //! | [`map`] | what can be asked of a header map, and one that lives in memory |
 //! | [`views`] | paths, queries, cookies, content types, authorities, addresses: typed, borrowed, not decoded |
 //! | [`json`] | JSON as bytes: looked at in place, edited without losing any |
+//! | [`rewrite`] | another path for a request |
 //! | [`split`], [`hash`] | who gets which version, by weight and for good; a keyed hash for what clients send |
 //! | [`matching`] | which requests a rule is for: one language for all filters |
 
+mod editable;
 pub mod hash;
 pub mod json;
 pub mod map;
 pub mod matching;
 pub mod name;
 pub mod pairs;
+pub mod rewrite;
+mod rule_name;
 pub mod split;
 pub mod value;
 pub mod views;
 
+pub use editable::{EditableName, NameValue};
 pub use map::{HeaderMap, MemoryHeaders};
 pub use name::{HeaderName, InvalidHeaderName};
 pub use pairs::{InvalidPairs, Pairs};
+pub use rule_name::RuleName;
 pub use value::{HeaderValue, InvalidHeaderValue};
 
 /// An error of serde's from one of ours. By way of `dyn`, because serde's `custom` would be compiled once for each type.

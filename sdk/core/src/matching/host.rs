@@ -26,6 +26,18 @@ pub struct Hostname {
     wildcard: bool,
 }
 
+/// A host that is one and not several: a [`Hostname`] without a wildcard. The Gateway API's `PreciseHostname`.
+///
+/// ```
+/// use tamis_core::matching::PreciseHostname;
+///
+/// assert_eq!(serde_json::from_str::<PreciseHostname>(r#""Shop.example""#)?.as_str(), "shop.example");
+/// assert!(serde_json::from_str::<PreciseHostname>(r#""*.example""#).is_err());
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PreciseHostname(Hostname);
+
 /// The longest name that DNS has, in bytes.
 const MAX_BYTES: usize = 253;
 
@@ -118,5 +130,33 @@ impl JsonSchema for Hostname {
             "description": "A host: a name, an address (IPv6 in brackets), or `*.` and the end of a name. Without a port.",
             "examples": ["example.com", "*.example.com"],
         })
+    }
+}
+
+impl PreciseHostname {
+    /// The host, in lower case.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0.text
+    }
+}
+
+impl<'de> Deserialize<'de> for PreciseHostname {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let host = Hostname::deserialize(deserializer)?;
+        if host.wildcard {
+            return Err(crate::refused(&"expected one host: a wildcard stands for several"));
+        }
+        Ok(Self(host))
+    }
+}
+
+impl JsonSchema for PreciseHostname {
+    fn schema_name() -> Cow<'static, str> {
+        "PreciseHostname".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "minLength": 1, "maxLength": 253, "pattern": "^[^*]+$" })
     }
 }

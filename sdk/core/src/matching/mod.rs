@@ -64,7 +64,7 @@ mod subject;
 mod value;
 
 pub use conditions::{MAX_DEPTH, Match};
-pub use host::{Hostname, InvalidHostname};
+pub use host::{Hostname, InvalidHostname, PreciseHostname};
 pub use method::{InvalidMethod, Method};
 pub use path::{InvalidPath, PathMatch, PathPattern};
 pub use pattern::{InvalidPattern, MAX_PATTERN_BYTES, Pattern};

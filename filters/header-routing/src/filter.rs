@@ -1,0 +1,145 @@
+//! The phases.
+
+use tamis::metrics::{Counter, Metric};
+use tamis::views::RequestPath;
+use tamis::{
+    ConfigError, Filter, HeaderMap, HeaderName, HostError, OnError, Outcome, PluginContext, RequestHeaders, Response,
+    ResponseHeaders, sys,
+};
+
+use crate::config::{Config, Sticky, Target};
+use crate::routes::{Routes, Way, Ways};
+use crate::split::{self, Who};
+
+const SET_COOKIE: HeaderName = HeaderName::from_static("set-cookie");
+
+/// The filter.
+#[derive(Debug)]
+pub struct HeaderRouting {
+    routes: Routes<Counter>,
+    on_error: OnError,
+}
+
+/// Why a request cannot be sent on its way.
+#[derive(Debug, thiserror::Error)]
+enum RouteError {
+    #[error(transparent)]
+    Host(#[from] HostError),
+    #[error("the proxy has no random bytes to give")]
+    Random,
+    #[error("the split has no such arm")]
+    Arm,
+}
+
+/// The cookie that the response is to bring.
+#[derive(Debug, Default)]
+pub struct NewCookie(Option<String>);
+
+#[tamis::filter]
+impl Filter for HeaderRouting {
+    type Config = Config;
+    type Stream = NewCookie;
+
+    fn new(mut config: Config, _: &PluginContext) -> Result<Self, ConfigError> {
+        let on_error = std::mem::take(&mut config.on_error);
+        let routes = Routes::new(config, |rule, arm| {
+            let arm = arm.map(|arm| [".arm.", arm].concat()).unwrap_or_default();
+            Ok(Counter::define(&["routed.rule.", rule, &arm].concat())?)
+        })?;
+        Ok(Self { routes, on_error })
+    }
+
+    fn request_headers(&self, cookie: &mut NewCookie, request: &mut RequestHeaders) -> Outcome {
+        match self.route(cookie, request) {
+            Ok(None) => Outcome::Continue,
+            Ok(Some(answer)) => answer.into(),
+            Err(error) => self.on_error.over([Err(error)]),
+        }
+    }
+
+    fn response_headers(&self, cookie: &mut NewCookie, response: &mut ResponseHeaders) -> Outcome {
+        match cookie.0.take() {
+            Some(cookie) => self.on_error.over([response.headers().add(&SET_COOKIE, cookie.as_bytes())]),
+            None => Outcome::Continue,
+        }
+    }
+}
+
+impl HeaderRouting {
+    /// Sends the request where it belongs, or says what to answer.
+    fn route(&self, cookie: &mut NewCookie, request: &mut RequestHeaders) -> Result<Option<Response>, RouteError> {
+        // First, so that no condition can look at what a client wrote there either.
+        for name in &self.routes.names {
+            if request.headers().get_all(name)?.next().is_some() {
+                request.headers().remove(name)?;
+            }
+        }
+        let (shadows, route) = self.routes.choose(request.headers())?;
+        for shadow in shadows {
+            way(&shadow.ways, &mut NewCookie::default(), request)?.metric.add(1)?;
+        }
+        let target = match route {
+            Some(route) => {
+                let way = way(&route.ways, cookie, request)?;
+                way.metric.add(1)?;
+                &way.to
+            }
+            None => match &self.routes.otherwise {
+                Some(target) => target,
+                None => return Ok(None),
+            },
+        };
+        Ok(go(target, request)?)
+    }
+}
+
+/// The way of a request.
+fn way<'r>(
+    ways: &'r Ways<Counter>,
+    cookie: &mut NewCookie,
+    request: &mut RequestHeaders,
+) -> Result<&'r Way<Counter>, RouteError> {
+    let (split, sticky, arms) = match ways {
+        Ways::One(way) => return Ok(way),
+        Ways::Split { split, sticky, arms } => (split, sticky, arms),
+    };
+    let mut who = split::who(sticky, request.headers())?;
+    if let Who::New(place) = who
+        && let Some(Sticky::Cookie(made)) = sticky.get(place)
+    {
+        // What the client will send from now on decides already now.
+        let value = format!("{:016x}{:016x}", random()?, random()?);
+        cookie.0 = Some(split::set_cookie(made, &value));
+        who = Who::Known(value.into_bytes());
+    }
+    let arm = match &who {
+        Who::Known(_) => split::arm(split, &who, 0),
+        Who::New(_) | Who::Anybody => split::arm(split, &who, random()?),
+    };
+    arms.get(arm).ok_or(RouteError::Arm)
+}
+
+fn go(target: &Target, request: &mut RequestHeaders) -> Result<Option<Response>, HostError> {
+    if let Some(redirect) = &target.redirect {
+        return redirect.response(request.headers()).map(Some);
+    }
+    if let Some(direct_response) = &target.direct_response {
+        return Ok(Some(direct_response.response()));
+    }
+    let path = request.path()?.unwrap_or_default();
+    let path = target.path.as_ref().and_then(|rewrite| rewrite.apply(&RequestPath::new(path)));
+    for header in &target.headers {
+        request.headers().set_value(header.name.name(), &header.value)?;
+    }
+    if let Some(authority) = &target.authority {
+        request.set_authority(authority.as_str().as_bytes())?;
+    }
+    if let Some(path) = path {
+        request.set_path(&path)?;
+    }
+    Ok(None)
+}
+
+fn random() -> Result<u64, RouteError> {
+    sys::random_u64().ok_or(RouteError::Random)
+}

@@ -1,0 +1,185 @@
+//! The rules as they are asked.
+
+use tamis::matching::{Match, Precedence, Subject};
+use tamis::split::Split;
+use tamis::{ConfigError, HeaderName};
+
+use crate::config::{Config, Rule, Sticky, Target};
+
+/// Checked rules. `M` is what is counted for each way a request can go.
+#[derive(Debug)]
+pub struct Routes<M> {
+    rules: Vec<Route<M>>,
+    precedence: Precedence,
+    /// Where all others go.
+    pub otherwise: Option<Target>,
+    /// The names of all routing headers.
+    pub names: Vec<HeaderName>,
+}
+
+/// A rule.
+#[derive(Debug)]
+pub struct Route<M> {
+    matches: Match,
+    /// Whether it only counts.
+    pub shadow: bool,
+    /// Where its requests go.
+    pub ways: Ways<M>,
+}
+
+/// Where a rule's requests go.
+#[derive(Debug)]
+pub enum Ways<M> {
+    /// All to one place.
+    One(Way<M>),
+    /// By weight.
+    Split {
+        /// Who goes where.
+        split: Split,
+        /// What decides.
+        sticky: Vec<Sticky>,
+        /// As many as the split has arms.
+        arms: Vec<Way<M>>,
+    },
+}
+
+/// A place to go, and how it is counted.
+#[derive(Debug)]
+pub struct Way<M> {
+    /// The place.
+    pub to: Target,
+    /// The counter.
+    pub metric: M,
+}
+
+impl<M> Routes<M> {
+    /// The rules of a configuration. `metric` makes a counter for a rule and an arm.
+    ///
+    /// # Errors
+    ///
+    /// What its types alone could not refuse.
+    pub fn new(
+        config: Config,
+        mut metric: impl FnMut(&str, Option<&str>) -> Result<M, ConfigError>,
+    ) -> Result<Self, ConfigError> {
+        if !(1..=200).contains(&config.rules.len()) {
+            return Err(ConfigError::new("rules", "expected 1 to 200 rules"));
+        }
+        let matches = config.rules.iter().map(|rule| &rule.matches);
+        config
+            .precedence
+            .check(matches)
+            .map_err(|(i, error)| ConfigError::new(format!("rules[{i}].match"), error.to_string()))?;
+        let ways = config.rules.iter().map(|rule| rule.split.as_ref().map_or(1, |split| split.arms.len()));
+        if ways.sum::<usize>() > tamis::metrics::MAX_SERIES {
+            return Err(ConfigError::new("rules", "expected at most 1000 arms and rules without any, all together"));
+        }
+        let mut names = Vec::new();
+        let mut known = Vec::new();
+        let mut rules = Vec::with_capacity(config.rules.len());
+        for (i, rule) in config.rules.into_iter().enumerate() {
+            let path = format!("rules[{i}]");
+            if known.contains(&rule.name) {
+                return Err(ConfigError::new(format!("{path}.name"), "another rule has this name"));
+            }
+            known.push(rule.name.clone());
+            rules.push(Route::new(rule, &path, &mut names, &mut metric)?);
+        }
+        if let Some(target) = &config.otherwise {
+            checked(target, "otherwise", &mut names)?;
+        }
+        Ok(Self { rules, precedence: config.precedence, otherwise: config.otherwise, names })
+    }
+
+    /// The rule that a request is for, and before it those in shadow that would have been.
+    ///
+    /// # Errors
+    ///
+    /// When the request cannot be read.
+    pub fn choose<S: Subject>(&self, request: &S) -> Result<(Vec<&Route<M>>, Option<&Route<M>>), S::Error> {
+        let mut shadows = Vec::new();
+        for route in self.rules.iter().filter(|route| route.shadow) {
+            if route.matches.holds(request)? {
+                shadows.push(route);
+            }
+        }
+        let real = || self.rules.iter().filter(|route| !route.shadow);
+        let chosen = self.precedence.choose(real().map(|route| &route.matches), request)?;
+        Ok((shadows, chosen.and_then(|at| real().nth(at))))
+    }
+}
+
+impl<M> Route<M> {
+    fn new(
+        rule: Rule,
+        path: &str,
+        names: &mut Vec<HeaderName>,
+        metric: &mut impl FnMut(&str, Option<&str>) -> Result<M, ConfigError>,
+    ) -> Result<Self, ConfigError> {
+        let ways = match (rule.to, rule.split) {
+            (Some(to), None) => {
+                checked(&to, &format!("{path}.to"), names)?;
+                Ways::One(Way { to, metric: metric(rule.name.as_str(), None)? })
+            }
+            (None, Some(split)) => {
+                let path = format!("{path}.split");
+                if split.salt.is_empty() {
+                    return Err(ConfigError::new(format!("{path}.salt"), "expected a text that is not empty"));
+                }
+                if split.arms.len() < 2 {
+                    return Err(ConfigError::new(format!("{path}.arms"), "expected 2 to 64 arms"));
+                }
+                let weights = split.arms.iter().map(|arm| arm.weight);
+                let weighted = Split::new(&split.salt, weights)
+                    .map_err(|error| ConfigError::new(format!("{path}.arms"), error.to_string()))?;
+                check_sticky(&split.sticky, &path)?;
+                let mut known = Vec::new();
+                let mut arms = Vec::with_capacity(split.arms.len());
+                for (i, arm) in split.arms.into_iter().enumerate() {
+                    let path = format!("{path}.arms[{i}]");
+                    if known.contains(&arm.name) {
+                        return Err(ConfigError::new(format!("{path}.name"), "another arm has this name"));
+                    }
+                    checked(&arm.to, &format!("{path}.to"), names)?;
+                    arms.push(Way { to: arm.to, metric: metric(rule.name.as_str(), Some(arm.name.as_str()))? });
+                    known.push(arm.name);
+                }
+                Ways::Split { split: weighted, sticky: split.sticky, arms }
+            }
+            (None, None) => return Err(ConfigError::new(path, "the rule goes nowhere: give it `to` or `split`")),
+            (Some(_), Some(_)) => return Err(ConfigError::new(path, "`to` and `split` exclude each other")),
+        };
+        Ok(Self { matches: rule.matches, shadow: rule.shadow, ways })
+    }
+}
+
+fn check_sticky(sticky: &[Sticky], path: &str) -> Result<(), ConfigError> {
+    for (i, one) in sticky.iter().enumerate() {
+        if let Sticky::SourceAddress(prefixes) = one
+            && !((1..=32).contains(&prefixes.ipv4) && (1..=128).contains(&prefixes.ipv6))
+        {
+            let path = format!("{path}.sticky[{i}].source_address");
+            return Err(ConfigError::new(path, "expected 1 to 32 bits of IPv4 and 1 to 128 of IPv6"));
+        }
+    }
+    let cookies = sticky.iter().filter(|one| matches!(one, Sticky::Cookie(_)));
+    if cookies.count() > 1 {
+        return Err(ConfigError::new(format!("{path}.sticky"), "expected one cookie at most: a new client gets one"));
+    }
+    Ok(())
+}
+
+/// Checks a target, and adds its routing headers to all.
+fn checked(target: &Target, path: &str, names: &mut Vec<HeaderName>) -> Result<(), ConfigError> {
+    target.check().map_err(|message| ConfigError::new(path, message))?;
+    for (i, header) in target.headers.iter().enumerate() {
+        let name = header.name.name();
+        if target.headers.iter().take(i).any(|before| before.name.name() == name) {
+            return Err(ConfigError::new(format!("{path}.headers[{i}].name"), "the header is there twice"));
+        }
+        if !names.contains(name) {
+            names.push(name.clone());
+        }
+    }
+    Ok(())
+}

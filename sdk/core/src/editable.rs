@@ -1,0 +1,63 @@
+//! Headers that a configuration may set.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Deserializer};
+
+use crate::{HeaderName, HeaderValue};
+
+/// The name of a header that may be edited: any but those that say where a message ends or whom it is for
+/// (`content-length`, `transfer-encoding`, `host`). Changing one of these under a proxy lets requests be smuggled.
+///
+/// ```
+/// use tamis_core::EditableName;
+///
+/// assert!(serde_json::from_str::<EditableName>(r#""x-tenant""#).is_ok());
+/// assert!(serde_json::from_str::<EditableName>(r#""Content-Length""#).is_err());
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EditableName(HeaderName);
+
+/// A header with a value.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NameValue {
+    /// The header's name.
+    pub name: EditableName,
+    /// The header's value.
+    pub value: HeaderValue,
+}
+
+/// Where a message ends, and whom it is for.
+const FRAMING: [&str; 3] = ["content-length", "transfer-encoding", "host"];
+
+impl EditableName {
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &HeaderName {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for EditableName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = HeaderName::deserialize(deserializer)?;
+        if FRAMING.contains(&name.as_str()) {
+            return Err(crate::refused(&format_args!(
+                "`{name}` cannot be edited: it says where a message ends or whom it is for, and the proxy owns it"
+            )));
+        }
+        Ok(Self(name))
+    }
+}
+
+impl JsonSchema for EditableName {
+    fn schema_name() -> Cow<'static, str> {
+        HeaderName::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        HeaderName::json_schema(generator)
+    }
+}
