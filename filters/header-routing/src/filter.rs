@@ -8,7 +8,7 @@ use tamis::{
 };
 
 use crate::config::{Config, Sticky, Target};
-use crate::routes::{Routes, Way, Ways};
+use crate::routes::{Chosen, Routes, Way, Ways};
 use crate::split::{self, Who};
 
 const SET_COOKIE: HeaderName = HeaderName::from_static("set-cookie");
@@ -74,7 +74,7 @@ impl HeaderRouting {
                 request.headers().remove(name)?;
             }
         }
-        let (shadows, route) = self.routes.choose(request.headers())?;
+        let Chosen { shadows, route } = self.routes.choose(request.headers())?;
         for shadow in shadows {
             way(&shadow.ways, &mut NewCookie::default(), request)?.metric.add(1)?;
         }

@@ -17,6 +17,15 @@ pub struct Routes<M> {
     pub names: Vec<HeaderName>,
 }
 
+/// What a request is for.
+#[derive(Debug)]
+pub struct Chosen<'r, M> {
+    /// The rules in shadow that it would be for.
+    pub shadows: Vec<&'r Route<M>>,
+    /// The rule.
+    pub route: Option<&'r Route<M>>,
+}
+
 /// A rule.
 #[derive(Debug)]
 pub struct Route<M> {
@@ -91,12 +100,12 @@ impl<M> Routes<M> {
         Ok(Self { rules, precedence: config.precedence, otherwise: config.otherwise, names })
     }
 
-    /// The rule that a request is for, and before it those in shadow that would have been.
+    /// The rule that a request is for, and those in shadow that would have been.
     ///
     /// # Errors
     ///
     /// When the request cannot be read.
-    pub fn choose<S: Subject>(&self, request: &S) -> Result<(Vec<&Route<M>>, Option<&Route<M>>), S::Error> {
+    pub fn choose<S: Subject>(&self, request: &S) -> Result<Chosen<'_, M>, S::Error> {
         let mut shadows = Vec::new();
         for route in self.rules.iter().filter(|route| route.shadow) {
             if route.matches.holds(request)? {
@@ -105,7 +114,7 @@ impl<M> Routes<M> {
         }
         let real = || self.rules.iter().filter(|route| !route.shadow);
         let chosen = self.precedence.choose(real().map(|route| &route.matches), request)?;
-        Ok((shadows, chosen.and_then(|at| real().nth(at))))
+        Ok(Chosen { shadows, route: chosen.and_then(|at| real().nth(at)) })
     }
 }
 
