@@ -21,8 +21,11 @@ MODULES := -p transformation -p header-routing -p local-rate-limit -p auth-callo
 # A filter on the plain `proxy-wasm` crate says by hand which phases it has.
 PLAIN := -p plain-crate --phases request_headers,response_headers
 
+# The peer in `make bench`: as that crate makes it, and with the callbacks only that it uses.
+PEER := $(TAMIS) build -p plain-peer --out target/bench
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint modules setup fmt figures conformance cost rules bench load tamis
+.PHONY: help demo test lint modules setup fmt figures conformance cost rules bench bench-envoy load tamis
 .SILENT:
 # `make -j lint test` would have two cargos wait for each other.
 .NOTPARALLEL:
@@ -37,7 +40,8 @@ help:
 	echo "make fmt                          format the code"
 	echo "make fuzz [TIME=60]               search for inputs that break a parser or the gate, for so many seconds"
 	echo "make cost [BLESS=1]               what every scenario costs, against what is recorded"
-	echo "make bench [BLESS=1]              the harness beside a bare loop on wasmtime, as ratios"
+	echo "make bench [BLESS=1]              filters in a real Envoy beside their peers, and the harness beside a bare loop, as ratios"
+	echo "make bench-envoy [BLESS=1]        the first of these two, in five minutes"
 	echo "make rules [BLESS=1]              which rules of Envoy's behaviour have a test"
 	echo "make load                         the embedded gateway under load; records it for the figures"
 	echo "make figures                      rewrite docs/figures.md"
@@ -54,6 +58,9 @@ modules: tamis
 	$(TAMIS) setup wasm32
 	$(TAMIS) build $(MODULES)
 	$(TAMIS) build $(PLAIN)
+	$(PEER)/all
+	$(PEER)/request --phases request_headers
+	$(PEER)/both --phases request_headers,response_headers
 
 demo: export TAMIS_STAGES := target/stages-demo.txt
 demo:
@@ -113,8 +120,13 @@ cost: modules
 	$(TAMIS) cost $(if $(BLESS),--bless)
 
 # Ratios of one run on one machine: nothing here fails a build. BLESS=1 takes them over into docs/measured, for `make figures`.
-bench: modules
+bench: bench-envoy
 	$(CARGO) bench -q -p tamis-harness --bench requests -- $(if $(BLESS),--out $(CURDIR)/docs/measured/requests.md)
+
+# Five minutes; refuses to judge when too much else is at work on the machine.
+bench-envoy: modules
+	$(TAMIS) setup envoy load
+	$(TAMIS) bench $(if $(BLESS),--out docs/measured/filters.md)
 
 # 200,000 requests beside clients that misbehave; what is lost or left is an error.
 load: modules

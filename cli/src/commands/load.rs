@@ -5,7 +5,7 @@
 //! must be as large as before, and hold no descriptor and no stream more.
 
 mod abuse;
-mod h2load;
+pub(super) mod h2load;
 mod machine;
 
 use std::fmt::Write as _;

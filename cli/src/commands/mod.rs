@@ -1,5 +1,6 @@
 //! The sub-commands, one file each.
 
+mod bench;
 mod build;
 mod check;
 mod common;
@@ -47,6 +48,9 @@ pub enum Command {
     /// Hold what every scenario costs against what is recorded
     #[command(hide = true)]
     Cost(cost::Cost),
+    /// Compare filters in a real Envoy by the processor time of a request
+    #[command(hide = true)]
+    Bench(bench::Bench),
     /// Put the embedded gateway under load
     #[command(hide = true)]
     Load(load::Load),
@@ -80,6 +84,7 @@ impl Command {
             Self::Conformance(command) => command.run(),
             Self::Figures(command) => command.run(),
             Self::Cost(command) => command.run(),
+            Self::Bench(command) => command.run(),
             Self::Load(command) => command.run(),
             Self::Rules(command) => command.run(),
             Self::Push(command) => command.run(),

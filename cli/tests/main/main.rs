@@ -13,6 +13,7 @@
 )]
 
 mod author;
+mod bench;
 mod demo;
 mod examples;
 mod fixtures;

@@ -52,16 +52,21 @@ impl Run {
             command.arg("--h1");
         }
         command.arg(format!("http://{address}/items?page=2"));
-        let output = output(command)?;
-        let parsed = parsed(&output);
-        let (measured, answered) =
-            parsed.ok_or_else(|| Failure::environment(format_args!("h2load printed something else:\n{output}")))?;
-        if answered != self.requests {
-            let what = format!("{}: {answered} of {} requests were answered with 200", self.protocol(), self.requests);
-            return Err(Failure::environment(format_args!("{what}\n{output}")));
-        }
-        Ok(measured)
+        finished(command, self.requests, self.protocol())
     }
+}
+
+/// Runs h2load to its end; every one of so many requests must be answered with a status of 200 to 299.
+pub fn finished(command: Command, requests: u32, what: &str) -> Result<Measured, Failure> {
+    let output = output(command)?;
+    let parsed = parsed(&output);
+    let (measured, answered) =
+        parsed.ok_or_else(|| Failure::environment(format_args!("h2load printed something else:\n{output}")))?;
+    if answered != requests {
+        let what = format!("{what}: {answered} of {requests} requests were answered with 200");
+        return Err(Failure::environment(format_args!("{what}\n{output}")));
+    }
+    Ok(measured)
 }
 
 /// Runs it to its end, and gives what it prints.
