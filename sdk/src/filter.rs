@@ -1,5 +1,6 @@
 //! The trait that a filter implements.
 
+use crate::queue::Queue;
 use crate::{
     ConfigError, Configuration, LastOutcome, LateOutcome, Log, Outcome, PluginContext, RequestBody, RequestHeaders,
     RequestTrailers, ResponseBody, ResponseHeaders, ResponseTrailers, Shutdown,
@@ -85,6 +86,11 @@ pub trait Filter: Sized + 'static {
     /// The plugin's timer, where one was set. On every worker and on the main thread (rule `TICK-2`).
     fn tick(&self, plugin: &PluginContext) {
         let _ = plugin;
+    }
+
+    /// There is something in a queue that the plugin consumes, or there was: see [`queue`](crate::queue).
+    fn queue_ready(&self, plugin: &PluginContext, queue: &Queue) {
+        let _ = (plugin, queue);
     }
 
     /// The plugin is about to go, because its configuration has gone or the proxy ends. The proxy has one callback for

@@ -65,7 +65,10 @@
 //! | [`attributes`] | what the proxy knows of a request, with types; filter state |
 //! | [`metrics`] | counters, gauges, histograms, with labels |
 //! | [`shared`] | values that all threads share |
+//! | [`queue`] | queues between plugins |
 //! | [`timer`], [`clock`] | several timers; what time it is |
+//! | [`random`] | random bytes |
+//! | [`foreign`] | what Envoy offers besides the ABI, with types |
 //! | [`sys`] | the ABI: the only module with `unsafe` |
 //! | [`native`] | the filter on the machine's own processor |
 //! | [`runtime`] | what the attribute calls; not for filters |
@@ -74,11 +77,14 @@ pub mod attributes;
 pub mod callouts;
 pub mod clock;
 pub mod config;
+pub mod foreign;
 pub mod grpc;
 pub mod log;
 pub mod metrics;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod native;
+pub mod queue;
+pub mod random;
 pub mod runtime;
 pub mod shared;
 pub mod sys;

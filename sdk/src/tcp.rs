@@ -1,5 +1,6 @@
 //! Filters for TCP.
 
+use crate::queue::Queue;
 use crate::sys::{self, HostError, StreamType};
 use crate::{ConfigError, Configuration, PluginContext, Shutdown};
 
@@ -62,6 +63,11 @@ pub trait TcpFilter: Sized + 'static {
     /// The plugin's timer, where one was set.
     fn tick(&self, plugin: &PluginContext) {
         let _ = plugin;
+    }
+
+    /// There is something in a queue that the plugin consumes, or there was: see [`queue`](crate::queue).
+    fn queue_ready(&self, plugin: &PluginContext, queue: &Queue) {
+        let _ = (plugin, queue);
     }
 
     /// The plugin is about to go.

@@ -41,7 +41,7 @@
 //! (rule `TICK-2`). They end with the plugin: one that is to outlive a changed configuration answers
 //! [`Shutdown::Later`](crate::Shutdown::Later) until it has none left.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -110,8 +110,8 @@ impl<T> Timers<T> {
         };
         let due = now.saturating_add(delay);
         if state.armed.is_none_or(|armed| due < armed) {
-            match arm(now, due) {
-                Ok(armed) => state.armed = Some(armed),
+            match arm(now, Some(due)) {
+                Ok(armed) => state.armed = armed,
                 Err(error) => return Err(TimerError::Host(what, error)),
             }
         }
@@ -135,13 +135,7 @@ impl<T> Timers<T> {
         let mut state = self.state.borrow_mut();
         let now = clock::monotonic()?;
         let next = state.pending.range(TimerId(now, u64::MAX)..).next().map(|(id, _)| id.0);
-        match next {
-            Some(next) => state.armed = Some(arm(now, next)?),
-            None => {
-                sys::set_tick_period(0)?;
-                state.armed = None;
-            }
-        }
+        state.armed = arm(now, next)?;
         let later = state.pending.split_off(&TimerId(now, u64::MAX));
         Ok(std::mem::replace(&mut state.pending, later).into_values().collect())
     }
@@ -159,11 +153,31 @@ impl<T> Timers<T> {
     }
 }
 
-/// Sets the proxy's timer; the answer is when it will tick.
-fn arm(now: Duration, due: Duration) -> Result<Duration, HostError> {
-    let milliseconds = period(due.saturating_sub(now));
+/// Who sets the proxy's timer where it is shared: what time it is, when these timers are due.
+pub(crate) type Share = fn(Duration, Option<Duration>) -> Result<Option<Duration>, HostError>;
+
+thread_local! {
+    static SHARE: Cell<Option<Share>> = const { Cell::new(None) };
+}
+
+/// Shares the proxy's timer, or no longer; the answer is who shared it before.
+pub(crate) fn share(share: Option<Share>) -> Option<Share> {
+    SHARE.replace(share)
+}
+
+/// Has the proxy tick when these timers are due.
+fn arm(now: Duration, due: Option<Duration>) -> Result<Option<Duration>, HostError> {
+    match SHARE.get() {
+        Some(share) => share(now, due),
+        None => set(now, due),
+    }
+}
+
+/// Sets the proxy's timer, or ends it; the answer is when it will tick.
+pub(crate) fn set(now: Duration, due: Option<Duration>) -> Result<Option<Duration>, HostError> {
+    let milliseconds = due.map_or(0, |due| period(due.saturating_sub(now)));
     sys::set_tick_period(milliseconds)?;
-    Ok(now.saturating_add(Duration::from_millis(u64::from(milliseconds))))
+    Ok(due.map(|_| now.saturating_add(Duration::from_millis(u64::from(milliseconds)))))
 }
 
 /// A time as a period of the proxy: rounded up, so that it is over at the tick, and never 0, which would be "none".

@@ -33,6 +33,7 @@ impl Found<'_> {
             match export.needed_by {
                 NeededBy::State => self.keeps,
                 NeededBy::Callouts => self.callouts,
+                NeededBy::Tick => self.callouts || self.has("tick"),
                 NeededBy::Methods(methods) => methods.iter().any(|method| self.has(method)),
             }
         })
@@ -96,6 +97,10 @@ pub(crate) fn exports(found: &Found) -> TokenStream {
 
             fn tick(&self, plugin: &::tamis::PluginContext) {
                 <#filter as #of>::tick(self, plugin);
+            }
+
+            fn queue_ready(&self, plugin: &::tamis::PluginContext, queue: &::tamis::queue::Queue) {
+                <#filter as #of>::queue_ready(self, plugin, queue);
             }
 
             fn shutdown(&self, plugin: &::tamis::PluginContext) -> ::tamis::Shutdown {
@@ -166,6 +171,8 @@ enum NeededBy {
     State,
     /// That it makes requests of its own.
     Callouts,
+    /// Its phase `tick`, or that it can sleep.
+    Tick,
     /// Any of these methods.
     Methods(&'static [&'static str]),
 }
@@ -334,6 +341,7 @@ const EXPORTS: &[Export] = &[
         false,
     ),
     Export::new("proxy_on_grpc_close", None, NeededBy::Callouts, "grpc_close", &[Word, Word], false),
-    Export::new("proxy_on_tick", None, NeededBy::Methods(&["tick"]), "tick", &[], false),
+    Export::new("proxy_on_tick", None, NeededBy::Tick, "tick", &[], false),
+    Export::new("proxy_on_queue_ready", None, NeededBy::Methods(&["queue_ready"]), "queue_ready", &[Word], false),
     Export::new("proxy_on_done", None, NeededBy::Methods(&["shutdown"]), "done", &[], true),
 ];

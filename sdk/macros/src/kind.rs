@@ -50,6 +50,7 @@ impl Kind {
                 ("response_trailers", "response_trailers"),
                 ("log", "log"),
                 ("tick", "tick"),
+                ("queue_ready", "queue_ready"),
                 ("shutdown", "done"),
             ],
             Self::Tcp => &[
@@ -60,6 +61,7 @@ impl Kind {
                 ("upstream_close", "upstream_close"),
                 ("log", "log"),
                 ("tick", "tick"),
+                ("queue_ready", "queue_ready"),
                 ("shutdown", "done"),
             ],
         }

@@ -191,6 +191,7 @@ mod tests {
             "proxy_on_grpc_receive",
             "proxy_on_grpc_receive_trailing_metadata",
             "proxy_on_grpc_close",
+            "proxy_on_tick",
         ];
         assert_eq!(exported_with(&parse_quote!(callouts), block), [ALWAYS.as_slice(), &own].concat());
     }

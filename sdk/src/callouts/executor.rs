@@ -1,17 +1,19 @@
 //! What waits in one VM, and for which answers.
 
 use std::any::Any;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use super::Current;
 use super::task::{Boxed, Ready, TaskId, TaskWaker, Work};
-use crate::handle;
 use crate::runtime::IdHasher;
+use crate::sys::LogLevel;
+use crate::{HostError, handle, timer};
 
 type Map<K, V> = HashMap<K, V, BuildHasherDefault<IdHasher>>;
 
@@ -24,11 +26,16 @@ pub(crate) struct Executor {
     /// Streams and plugins that have tasks or calls.
     owners: RefCell<Map<u32, Owner>>,
     created: Cell<TaskId>,
+    /// What sleeps; nothing before the first sleep.
+    sleepers: OnceCell<Rc<dyn Ticks>>,
+    /// When timers of plugins are due, by root.
+    timers: RefCell<Vec<(u32, Duration)>>,
 }
 
 /// A future that waits.
 struct Task {
     owner: u32,
+    root: u32,
     plugin: Rc<dyn Any>,
     most: usize,
     waker: Arc<TaskWaker>,
@@ -53,6 +60,16 @@ struct Call {
 pub(crate) trait Inbox {
     /// Takes what came, while the host can be asked for it, and wakes who waits for it. Answers whether nothing follows.
     fn deliver(&self, event: Event) -> bool;
+}
+
+/// What waits for time to pass. By way of `dyn`, so that a filter without sleeps has no code for them.
+pub(crate) trait Ticks {
+    /// Wakes what is due.
+    fn wake(&self, root: u32);
+    /// Sets the host's timer of a plugin for what is due first, here or of its timers.
+    fn arm(&self, root: u32, timers: Option<Duration>) -> Result<Option<Duration>, HostError>;
+    /// For who knows what it is.
+    fn any(self: Rc<Self>) -> Rc<dyn Any>;
 }
 
 /// What the host tells of a request.
@@ -140,9 +157,9 @@ impl Executor {
                 break;
             }
         }
-        let (owner, plugin, most) = (current.owner, current.plugin.clone(), current.most);
+        let (owner, root, plugin, most) = (current.owner, current.root, current.plugin.clone(), current.most);
         this.owners.borrow_mut().entry(owner).or_default().tasks.push(id);
-        this.tasks.borrow_mut().insert(id, Task { owner, plugin, most, waker, work: Some(work(future)) });
+        this.tasks.borrow_mut().insert(id, Task { owner, root, plugin, most, waker, work: Some(work(future)) });
         Ok(Poll::Pending)
     }
 
@@ -211,8 +228,56 @@ impl Executor {
         }
     }
 
+    pub(crate) fn sleepers(&self) -> Option<Rc<dyn Ticks>> {
+        self.sleepers.get().cloned()
+    }
+
+    pub(crate) fn set_sleepers(&self, sleepers: Rc<dyn Ticks>) {
+        let _ = self.sleepers.set(sleepers);
+    }
+
+    /// The host's timer of a plugin: wakes what is due.
+    pub(crate) fn tick(&self, root: u32) {
+        if let Some(sleepers) = self.sleepers.get() {
+            sleepers.wake(root);
+        }
+    }
+
+    /// Has the host tick for whatever is next, when what was due has run.
+    pub(crate) fn tick_again(&self, root: u32) {
+        if let Some(sleepers) = self.sleepers.get()
+            && let Err(error) = sleepers.arm(root, self.timers(root))
+        {
+            crate::log::parts(LogLevel::ERROR, &[&error.text(), "; what sleeps may not wake"]);
+        }
+    }
+
+    /// When the plugin's timers are due.
+    pub(crate) fn timers(&self, root: u32) -> Option<Duration> {
+        self.timers.borrow().iter().find_map(|(of, due)| (*of == root).then_some(*due))
+    }
+
+    /// Sets the host's timer of a plugin for what is due first, when its timers are due at another time; the answer is when it
+    /// will tick.
+    pub(crate) fn arm_timers(
+        &self,
+        root: u32,
+        now: Duration,
+        due: Option<Duration>,
+    ) -> Result<Option<Duration>, HostError> {
+        let mut timers = self.timers.borrow_mut();
+        timers.retain(|(of, _)| *of != root);
+        timers.extend(due.map(|due| (root, due)));
+        drop(timers);
+        match self.sleepers.get() {
+            Some(sleepers) => sleepers.arm(root, due),
+            None => timer::set(now, due),
+        }
+    }
+
     /// A stream or plugin is gone: so is all that belongs to it.
     pub(crate) fn delete(&self, owner: u32) {
+        self.timers.borrow_mut().retain(|(of, _)| *of != owner);
         let Some(gone) = self.owners.borrow_mut().remove(&owner) else { return };
         for id in gone.tasks {
             // Its drop takes back its calls, and may look at any cell of this.
@@ -229,8 +294,13 @@ impl Executor {
     fn go_on(self: &Rc<Self>, id: TaskId) -> bool {
         let taken = self.tasks.borrow_mut().get_mut(&id).and_then(|task| {
             task.waker.rearm();
-            let current =
-                Current { executor: self.clone(), owner: task.owner, plugin: task.plugin.clone(), most: task.most };
+            let current = Current {
+                executor: self.clone(),
+                owner: task.owner,
+                root: task.root,
+                plugin: task.plugin.clone(),
+                most: task.most,
+            };
             let own_phase = task.work.as_ref()?.owner().is_some_and(handle::in_phase_of);
             let work = if own_phase { None } else { task.work.take() };
             Some((current, task.waker.clone(), work))

@@ -32,7 +32,8 @@
 //! The attribute says `callouts`; without the word, `wait` does not compile, and nothing of this is in the module.
 //!
 //! * **One after the other** is `await`. **Together** is [`join`] or [`join_all`]: a request is on its way when
-//!   [`send`](HttpRequest::send) returns, so `join` only waits. **Whichever is first** is [`race`].
+//!   [`send`](HttpRequest::send) returns, so `join` only waits. **Whichever is first** is [`race`], and
+//!   **not for ever** is [`timeout`].
 //! * **When the stream ends**, its closure is dropped where it stands. An answer that comes later is dropped unread; a
 //!   request over HTTP cannot be taken back (rule `HC-7`).
 //! * **Bounds.** Every request has a timeout. There are never more than
@@ -54,6 +55,7 @@ mod executor;
 mod http;
 mod http_call;
 mod received;
+mod sleep;
 mod task;
 mod wait;
 
@@ -65,6 +67,7 @@ pub(crate) use executor::{CallId, Event, Executor, Inbox, Ticket};
 pub use http::HttpRequest;
 pub use http_call::{BodyTooLong, HttpCall, HttpError, HttpResponse};
 pub use received::Received;
+pub use sleep::{Sleep, TimedOut, sleep, timeout};
 pub use wait::{SpawnError, WaitingRequest, WaitingResponse};
 
 /// How long the answer to a request may take, unless it says otherwise.

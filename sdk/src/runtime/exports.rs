@@ -9,6 +9,7 @@ use super::streams::{Bodies, Kept, Unkept};
 use super::{Plugin, perform};
 use crate::body::Memory;
 use crate::callouts::{CallId, Current, Event, Executor};
+use crate::queue::Queue;
 use crate::{Configuration, PluginContext, Shutdown, handle, sys};
 
 /// One filter's plugins and streams in one VM.
@@ -69,7 +70,19 @@ impl<F: Plugin> Runtime<F> {
     /// `proxy_on_tick`
     pub fn tick(&self, root: u32) {
         handle::entered(root);
+        if F::CALLOUTS {
+            self.executor().tick(root);
+        }
         self.for_plugin(root, |plugin| plugin.tick(&PluginContext::new()));
+        if F::CALLOUTS {
+            self.executor().tick_again(root);
+        }
+    }
+
+    /// `proxy_on_queue_ready`
+    pub fn queue_ready(&self, root: u32, token: u32) {
+        handle::entered(root);
+        self.for_plugin(root, |plugin| plugin.queue_ready(&PluginContext::new(), &Queue::from_token(token)));
     }
 
     /// `proxy_on_done`: a stream, whose answer does not count, or a plugin; 0 asks for time.
@@ -165,8 +178,9 @@ impl<F: Plugin> Runtime<F> {
         handle::entered(id);
         if F::KEEPS {
             let (root, mut state, mut bodies) = self.kept.with(|kept| kept.take(id))??;
-            let result =
-                self.get(Some(root)).map(|filter| self.running(id, &filter, || run(&filter, &mut state, &mut bodies)));
+            let result = self
+                .get(Some(root))
+                .map(|filter| self.running((root, id), &filter, || run(&filter, &mut state, &mut bodies)));
             self.kept.with(|kept| kept.put(id, state, bodies));
             self.run_ready();
             return result;
@@ -179,18 +193,18 @@ impl<F: Plugin> Runtime<F> {
     /// Runs something of a plugin's own.
     fn for_plugin<T>(&self, root: u32, run: impl FnOnce(&F) -> T) -> Option<T> {
         let filter = self.get(Some(root))?;
-        let result = self.running(root, &filter, || run(&filter));
+        let result = self.running((root, root), &filter, || run(&filter));
         self.run_ready();
         Some(result)
     }
 
     /// Runs the filter's code, for a stream or for the plugin itself, so that it can make callouts.
-    fn running<T>(&self, owner: u32, filter: &Rc<F>, run: impl FnOnce() -> T) -> T {
+    fn running<T>(&self, (root, owner): (u32, u32), filter: &Rc<F>, run: impl FnOnce() -> T) -> T {
         if !F::CALLOUTS {
             return run();
         }
-        let current =
-            Current { executor: self.executor().clone(), owner, plugin: filter.clone(), most: filter.max_callouts() };
+        let executor = self.executor().clone();
+        let current = Current { executor, owner, root, plugin: filter.clone(), most: filter.max_callouts() };
         current.run(run)
     }
 
@@ -277,6 +291,8 @@ mod tests {
         fn started(&self, _: &PluginContext) {}
 
         fn tick(&self, _: &PluginContext) {}
+
+        fn queue_ready(&self, _: &PluginContext, _: &Queue) {}
 
         fn shutdown(&self, _: &PluginContext) -> Shutdown {
             if self.0 == 1 { Shutdown::Later } else { Shutdown::Now }

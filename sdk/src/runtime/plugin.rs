@@ -1,6 +1,7 @@
 //! What the attribute says of a filter.
 
 use super::About;
+use crate::queue::Queue;
 use crate::{ConfigError, Configuration, PluginContext, Shutdown};
 
 /// What every kind of filter is to the runtime. [`#[tamis::filter]`](crate::filter) implements it.
@@ -35,6 +36,9 @@ pub trait Plugin: Sized + 'static {
 
     /// The plugin's timer.
     fn tick(&self, plugin: &PluginContext);
+
+    /// There is something in a queue.
+    fn queue_ready(&self, plugin: &PluginContext, queue: &Queue);
 
     /// The plugin's end.
     fn shutdown(&self, plugin: &PluginContext) -> Shutdown;

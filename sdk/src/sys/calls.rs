@@ -7,6 +7,7 @@
 
 mod callouts;
 mod headers;
+mod queues;
 mod root;
 mod shared;
 mod stream;
@@ -19,7 +20,10 @@ pub use callouts::{
     GrpcParts, HttpCallParts, call_status, grpc_call, grpc_cancel, grpc_close, grpc_send, grpc_stream, http_call,
 };
 pub use headers::{MapType, add_header, header_map_pairs, remove_header, replace_header};
-pub use root::{LogLevel, environment, finished, log, property, random_u64, set_effective_context, set_property};
+pub use queues::{dequeue, enqueue, foreign_function, register_queue, resolve_queue};
+pub use root::{
+    LogLevel, environment, fill_random, finished, log, property, random_u64, set_effective_context, set_property,
+};
 pub(crate) use root::{PLUGIN_CONFIGURATION, VM_CONFIGURATION};
 pub use shared::{MetricType, define_metric, increment_metric, metric, record_metric, set_shared_data, shared_data};
 pub use stream::{StreamType, buffer, close_stream, continue_stream, send_local_response, set_buffer};

@@ -23,10 +23,11 @@ mod status;
 pub(crate) use calls::{GRPC_MESSAGE, HTTP_CALL_BODY, PLUGIN_CONFIGURATION, VM_CONFIGURATION};
 pub use calls::{
     GrpcParts, HttpCallParts, LogLevel, MapType, MetricType, StreamType, add_header, buffer, call_status, close_stream,
-    continue_stream, define_metric, environment, finished, grpc_call, grpc_cancel, grpc_close, grpc_send, grpc_stream,
-    header_map_pairs, http_call, increment_metric, log, metric, monotonic_nanoseconds, property, random_u64,
-    record_metric, remove_header, replace_header, send_local_response, set_buffer, set_effective_context, set_property,
-    set_shared_data, set_tick_period, shared_data, wall_nanoseconds,
+    continue_stream, define_metric, dequeue, enqueue, environment, fill_random, finished, foreign_function, grpc_call,
+    grpc_cancel, grpc_close, grpc_send, grpc_stream, header_map_pairs, http_call, increment_metric, log, metric,
+    monotonic_nanoseconds, property, random_u64, record_metric, register_queue, remove_header, replace_header,
+    resolve_queue, send_local_response, set_buffer, set_effective_context, set_property, set_shared_data,
+    set_tick_period, shared_data, wall_nanoseconds,
 };
 pub use memory::{allocate, leak_for_host};
 pub use status::{HostError, Status};

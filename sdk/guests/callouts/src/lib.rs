@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `/ask/CLUSTER/MS` | one; the answer becomes the request's header `x-answer` |
 //! | `/refuse/CLUSTER` | one; the answer's body becomes the client's answer |
+//! | `/copy/CLUSTER` | one; its header `x-why` becomes the request's, byte by byte |
 //! | `/close/CLUSTER` | one; then the stream is reset |
 //! | `/after/CLUSTER` | one, then another with the first one's answer |
 //! | `/join`, `/join-all/N`, `/race` | several together |
@@ -11,6 +12,8 @@
 //! | `/forget/CLUSTER` | one, whose answer nobody waits for |
 //! | `/malformed` | one that cannot be sent |
 //! | `/body` | at the end of the request's body, with the body |
+//! | `/sleep/MS` | nobody; time passes |
+//! | `/timeout/CLUSTER/MS` | one after the other, as long as the time lasts |
 //! | `/grpc/CLUSTER/MS` | one over gRPC, of whose answer 4 bytes are taken |
 //! | `/grpc-gives-up` | one over gRPC, and one over HTTP; whichever is first |
 //! | `/stream/N` | a stream: N messages are sent, all that come are read |
@@ -23,7 +26,7 @@
 
 use std::time::Duration;
 
-use tamis::callouts::{HttpError, HttpRequest, HttpResponse, WaitingRequest, join, join_all, race};
+use tamis::callouts::{HttpError, HttpRequest, HttpResponse, WaitingRequest, join, join_all, race, sleep, timeout};
 use tamis::grpc::{GrpcError, GrpcRequest};
 use tamis::{
     BodyMode, ConfigError, Filter, HeaderMap, HeaderName, LastOutcome, LateOutcome, NoConfig, Outcome, PluginContext,
@@ -81,6 +84,13 @@ impl Filter for Asks {
                 Ok(answer) => Response::new(403).body(answer.body().unwrap_or_default()).into(),
                 Err(error) => Err(error).into(),
             }),
+            "copy" => request.wait(self, async move |_, request| match get(&cluster, "/ask").send().await {
+                Ok(answer) => {
+                    let why = answer.headers().get(&X_WHY).unwrap_or_default();
+                    request.headers(|headers| headers.set(&X_WHY, why)).into()
+                }
+                Err(error) => Err(error).into(),
+            }),
             "close" => request.wait(self, async move |_, _| {
                 let _ = get(&cluster, "/ask").send().await;
                 Outcome::Close
@@ -113,6 +123,18 @@ impl Filter for Asks {
                 drop(get(&cluster, "/ask").send());
                 Outcome::Continue
             }
+            "sleep" => request.wait(self, async move |_, request| {
+                sleep(Duration::from_millis(cluster.parse().unwrap_or(0))).await;
+                answered(&request, "slept")
+            }),
+            "timeout" => request.wait(self, async move |_, request| {
+                let both = async {
+                    let first = told(&get(&cluster, "/first").send().await);
+                    format!("{first}, then {}", told(&get(&cluster, "/second").send().await))
+                };
+                let both = timeout(Duration::from_millis(number), both).await;
+                answered(&request, &both.unwrap_or_else(|error| error.to_string()))
+            }),
             "malformed" => request.wait(self, async |_, request| {
                 let value = get("a", "/").header(X_WHY, "a\r\nb: c").send().await;
                 let path = get("a", "/ a").send().await;

@@ -82,6 +82,15 @@ pub fn random_u64() -> Option<u64> {
     (errno == 0).then_some(u64::from_le_bytes(bytes))
 }
 
+/// Fills a slice with random bytes, at most 64 KiB (rule `WASI-7`).
+///
+/// # Errors
+///
+/// [`HostError`] with the error number of WASI as the status.
+pub fn fill_random(bytes: &mut [u8]) -> Result<(), HostError> {
+    done("random_get", unsafe { imports::random_get(bytes.as_mut_ptr(), bytes.len()) })
+}
+
 /// The VM's environment: `KEY=VALUE`, each closed by a NUL (rule `WASI-5`).
 ///
 /// # Errors

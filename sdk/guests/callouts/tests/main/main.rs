@@ -1,6 +1,9 @@
 //! What a filter asks others, and how it waits: natively, as a module, and in a real Envoy.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod hostile;
+mod life;
+
 use std::path::Path;
 
 use callouts::Asks;
