@@ -2,19 +2,40 @@
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
+use std::net::{IpAddr, SocketAddr};
 
 use flate2::Compression;
 use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 use tamis_module::gate::EnvoyVersion;
 
-use super::{VmContext, proto};
+use super::{VmContext, lock, proto, signatures};
 use crate::abi::Status;
 
 /// What an uncompressed text may have at most: a guest under test must not fill its host's memory.
 const MAX_BYTES: u64 = 64 << 20;
 /// How many properties a context may declare, for the same reason.
 const MAX_DECLARED: usize = 10_000;
+
+/// Whether a text makes an object.
+type IsValid = fn(&str) -> bool;
+
+/// The objects of Envoy's filter state that a guest can make: since which release, and from what (rule `FF-5`).
+const OBJECTS: [(&str, u8, IsValid); 13] = [
+    ("envoy.string", 0, |_| true),
+    ("envoy.hashable_string", 38, |_| true),
+    ("envoy.tcp_proxy.cluster", 0, |_| true),
+    ("envoy.tcp_proxy.disable_tunneling", 0, |_| true),
+    ("envoy.tcp_proxy.per_connection_idle_timeout_ms", 0, |text| text.parse::<u64>().is_ok()),
+    ("envoy.network.upstream_server_name", 0, |_| true),
+    ("envoy.network.upstream_subject_alt_names", 0, |_| true),
+    ("envoy.network.application_protocols", 0, |_| true),
+    ("envoy.network.ip", 0, |text| text.parse::<IpAddr>().is_ok()),
+    ("envoy.network.transport_socket.original_dst_address", 0, |text| text.parse::<SocketAddr>().is_ok()),
+    ("envoy.upstream.dynamic_host", 0, |_| true),
+    ("envoy.upstream.dynamic_port", 0, |text| text.parse::<u32>().is_ok()),
+    ("envoy.ratelimit.hits_addend", 0, |text| text.parse::<u32>().is_ok()),
+];
 
 /// The properties that contexts have declared, and whether they can be read only.
 #[derive(Debug, Default)]
@@ -44,6 +65,17 @@ impl VmContext {
                 if text.len() as u64 > MAX_BYTES { Err(Status::InternalFailure) } else { Ok(text) }
             }
             b"declare_property" => self.declare(argument).map(|()| Vec::new()),
+            b"set_envoy_filter_state" => self.set_envoy_filter_state(argument).map(|()| Vec::new()),
+            b"verify_signature" if since(30) => self.available(signatures::verify(argument, since(37))),
+            b"sign" if since(37) => self.available(signatures::sign(argument)),
+            // The harness has no CEL (rule FF-4): to it every expression is one that cannot be read.
+            b"expr_create" => {
+                self.say("the harness has no CEL: `expr_create` takes no expression (FF-4)");
+                Err(Status::BadArgument)
+            }
+            b"expr_evaluate" if argument.len() == 4 => Err(Status::NotFound),
+            b"expr_delete" if argument.len() == 4 => Ok(Vec::new()),
+            b"expr_evaluate" | b"expr_delete" => Err(Status::BadArgument),
             _ => Err(Status::NotFound),
         }
     }
@@ -51,6 +83,37 @@ impl VmContext {
     /// Whether a plugin has declared that a property takes one value only (rule `PROP-6`).
     pub(super) fn is_read_only(&self, root: u32, name: &[u8]) -> bool {
         self.declared.0.get(&root).and_then(|names| names.get(name)).copied().unwrap_or_default()
+    }
+
+    /// Objects of Envoy's own, from their text (rule `FF-5`).
+    fn set_envoy_filter_state(&mut self, argument: &[u8]) -> Result<(), Status> {
+        let fields = proto::fields(argument).ok_or(Status::BadArgument)?;
+        let (path, value) = (proto::bytes_of(&fields, 1), proto::bytes_of(&fields, 2));
+        let known = OBJECTS
+            .iter()
+            .find(|(name, since, _)| name.as_bytes() == path && self.envoy >= EnvoyVersion::minor(*since));
+        let (_, _, is_valid) = known.ok_or(Status::NotFound)?;
+        let text = std::str::from_utf8(value);
+        if !text.is_ok_and(is_valid) {
+            return Err(Status::BadArgument);
+        }
+        let stream = self.streams.get(&self.foreign_context()).ok_or(Status::NotFound)?;
+        lock(&stream.exchange).filter_state.insert(path.to_vec(), value.to_vec());
+        Ok(())
+    }
+
+    /// What a function of signatures answers; the log says what the harness cannot do.
+    fn available(&mut self, answer: signatures::Answer) -> Result<Vec<u8>, Status> {
+        answer.unwrap_or_else(|signatures::Unavailable| {
+            self.say("the harness has no implementation of this kind of signature (FF-3)");
+            Err(Status::Unimplemented)
+        })
+    }
+
+    /// What the harness itself has to say.
+    fn say(&mut self, what: &str) {
+        // The level is one that exists.
+        let _ = self.log(3, what.as_bytes());
     }
 
     /// Each name once for each context.

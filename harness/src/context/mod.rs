@@ -22,6 +22,7 @@ mod process;
 mod properties;
 mod proto;
 mod shared;
+mod signatures;
 mod slots;
 mod value;
 

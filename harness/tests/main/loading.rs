@@ -22,17 +22,17 @@ use crate::both::guest::guest;
 /// Where a chain's first plugin stands in its listener.
 const PLUGIN: &str = "/filter_chains/0/filters/0/typed_config/http_filters/0/typed_config/config";
 
-const VERSIONS: [&str; 5] = ["1.36.4", "1.37.0", "1.38.2", "1.39.3", "1.40.0"];
+pub const VERSIONS: [&str; 5] = ["1.36.4", "1.37.0", "1.38.2", "1.39.3", "1.40.0"];
 
 /// Chains in a real Envoy: the texts of their modules, and what is changed in their first plugin.
-struct Setting {
+pub struct Setting {
     envoy: EnvoyProcess,
     listeners: BTreeMap<String, SocketAddr>,
     rejected: BTreeMap<String, String>,
 }
 
 impl Setting {
-    fn start(binary: &EnvoyBinary, chains: &[(&str, &[u8], Value)]) -> Self {
+    pub fn start(binary: &EnvoyBinary, chains: &[(&str, &[u8], Value)]) -> Self {
         Self::with_upstream(binary, chains, answering())
     }
 
@@ -57,8 +57,21 @@ impl Setting {
     }
 
     /// What a chain answers to a plain request.
-    fn status(&self, name: &str) -> String {
+    pub fn status(&self, name: &str) -> String {
         get(self.listeners[name], "/").split(' ').nth(1).unwrap_or_default().to_owned()
+    }
+
+    /// So many lines that were said with a prefix.
+    pub fn log_after(&self, count: usize, prefix: &str) -> Vec<String> {
+        let limit = Instant::now() + Duration::from_secs(5);
+        loop {
+            let log = self.envoy.log();
+            let lines = log.lines().filter_map(|line| Some(line.split_once(prefix)?.1.to_owned())).collect::<Vec<_>>();
+            if lines.len() >= count || Instant::now() > limit {
+                return lines;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// The first line of its log that has all that a test waits for.
@@ -147,7 +160,7 @@ fn wasm(words: &[&str], parts: &str) -> Vec<u8> {
     wat::parse_str(guest(words, parts)).unwrap()
 }
 
-fn spec(module: &[u8], plugin: Plugin) -> FilterSpec {
+pub fn spec(module: &[u8], plugin: Plugin) -> FilterSpec {
     FilterSpec { module: LoadedModule::new(module).unwrap(), plugin, failure_policy: FailurePolicy::default() }
 }
 

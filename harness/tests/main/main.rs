@@ -13,6 +13,7 @@ mod both;
 mod conformance;
 mod connections;
 mod envoy;
+mod foreign;
 mod fuzz;
 mod gate;
 mod gateway;
