@@ -72,7 +72,45 @@ pub(crate) struct Stops {
     flags: [u8; 256],
     /// The prefixes that are looked for at a byte: a range of `prefixes`.
     buckets: [(u8, u8); 256],
-    prefixes: Vec<(u8, u8)>,
+    prefixes: Vec<Anchor>,
+    /// The bytes of prefixes with those before them, as bits of a small table.
+    pairs: Pairs,
+}
+
+/// Pairs of bytes, as bits of a small table: what is not in it was not put in.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Pairs([u64; 16]);
+
+impl Pairs {
+    pub fn add(&mut self, before: u8, byte: u8) {
+        let (word, bit) = Self::place(before, byte);
+        if let Some(word) = self.0.get_mut(word) {
+            *word |= bit;
+        }
+    }
+
+    #[inline]
+    pub fn may_have(&self, before: u8, byte: u8) -> bool {
+        let (word, bit) = Self::place(before, byte);
+        self.0.get(word).is_some_and(|word| word & bit != 0)
+    }
+
+    #[inline]
+    fn place(before: u8, byte: u8) -> (usize, u64) {
+        let place = (usize::from(byte) * 37 + usize::from(before)) & 1023;
+        (place >> 6, 1 << (place & 63))
+    }
+}
+
+/// A prefix, at the byte where the scan stops for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Anchor {
+    byte: u8,
+    /// The byte before it.
+    pub before: u8,
+    /// Which prefix, and where in it the byte is.
+    pub number: u8,
+    pub at: u8,
 }
 
 pub(crate) mod stop {
@@ -89,7 +127,7 @@ pub(crate) mod stop {
 
 impl Default for Stops {
     fn default() -> Self {
-        Self { flags: [0; 256], buckets: [(0, 0); 256], prefixes: Vec::new() }
+        Self { flags: [0; 256], buckets: [(0, 0); 256], prefixes: Vec::new(), pairs: Pairs::default() }
     }
 }
 
@@ -99,10 +137,16 @@ impl Stops {
         self.flags.get(usize::from(byte)).copied().unwrap_or(0)
     }
 
-    /// The prefixes whose rarest byte this is: their numbers, and where in them it is.
-    pub fn prefixes(&self, byte: u8) -> &[(u8, u8)] {
+    /// The prefixes whose rarest byte this is.
+    pub fn prefixes(&self, byte: u8) -> &[Anchor] {
         let (from, to) = self.buckets.get(usize::from(byte)).copied().unwrap_or_default();
         self.prefixes.get(usize::from(from)..usize::from(to)).unwrap_or_default()
+    }
+
+    /// Whether a byte with the one before it can be of a prefix.
+    #[inline]
+    pub fn may_be_prefix(&self, before: u8, byte: u8) -> bool {
+        self.pairs.may_have(before, byte)
     }
 
     fn add(&mut self, bytes: impl IntoIterator<Item = u8>, flag: u8) {
@@ -114,21 +158,22 @@ impl Stops {
     }
 
     fn add_prefixes(&mut self) {
-        let mut prefixes: Vec<(u8, u8, u8)> = Vec::new();
-        for (number, prefix) in PREFIXES.iter().enumerate() {
-            let anchor = prefix.anchor();
-            let byte = prefix.prefix.as_bytes().get(anchor).copied().unwrap_or(0);
-            prefixes.push((byte, u8::try_from(number).unwrap_or(u8::MAX), u8::try_from(anchor).unwrap_or(u8::MAX)));
-        }
-        prefixes.sort_unstable();
-        for (place, (byte, ..)) in prefixes.iter().enumerate() {
-            let place = u8::try_from(place).unwrap_or(u8::MAX);
-            if let Some(bucket) = self.buckets.get_mut(usize::from(*byte)) {
-                *bucket = (if bucket.1 == 0 { place } else { bucket.0 }, place + 1);
+        let small = |number: usize| u8::try_from(number).unwrap_or(u8::MAX);
+        let anchors = PREFIXES.iter().enumerate().filter_map(|(number, prefix)| {
+            let (at, bytes) = (prefix.anchor(), prefix.prefix.as_bytes());
+            Some(Anchor { byte: *bytes.get(at)?, before: *bytes.get(at - 1)?, number: small(number), at: small(at) })
+        });
+        self.prefixes = anchors.collect();
+        self.prefixes.sort_unstable();
+        let prefixes = self.prefixes.clone();
+        for (place, anchor) in prefixes.iter().enumerate() {
+            if let Some((from, to)) = self.buckets.get_mut(usize::from(anchor.byte)) {
+                *from = if *to == 0 { small(place) } else { *from };
+                *to = small(place + 1);
             }
         }
-        self.add(prefixes.iter().map(|(byte, ..)| *byte), stop::PREFIX);
-        self.prefixes = prefixes.into_iter().map(|(_, number, anchor)| (number, anchor)).collect();
+        prefixes.iter().for_each(|anchor| self.pairs.add(anchor.before, anchor.byte));
+        self.add(prefixes.iter().map(|anchor| anchor.byte), stop::PREFIX);
     }
 }
 
@@ -209,6 +254,11 @@ impl Plan {
 
     pub(crate) fn stops(&self) -> &Stops {
         &self.stops
+    }
+
+    /// Whether nothing of a text is worth a look: no byte of it is a stop, and no backslash stands for one.
+    pub(crate) fn has_no_stop(&self, text: &[u8]) -> bool {
+        !text.iter().any(|byte| self.stops.flags(*byte) != 0 || *byte == b'\\')
     }
 
     pub(crate) fn words(&self) -> &Words {

@@ -16,7 +16,7 @@ use crate::detect::{AHEAD, BACK, Groups, address, card, email, iban, jwt, keyed,
 use crate::entity::{Candidate, Entity, Finding};
 use crate::open::Open;
 use crate::plan::{Plan, stop};
-use crate::view::View;
+use crate::view::{View, is_word};
 
 /// The most bytes of a text that wait until more has come: what a stop asks for, what a later one can claim, and a find that
 /// reaches into that.
@@ -78,7 +78,11 @@ impl Plan {
             scan.open = run.open;
             decided
         };
-        scan.remember(text.get(..decided).unwrap_or_default());
+        if last {
+            scan.length = 0;
+        } else {
+            scan.remember(text.get(..decided).unwrap_or_default());
+        }
         decided
     }
 }
@@ -116,6 +120,10 @@ impl<'t> Run<'_, 't> {
                 return self.decide(text, text.len());
             };
             let at = at + offset;
+            if let Some(skipped) = self.skip(text, at) {
+                next = Next::At(skipped);
+                continue;
+            }
             next = self.look(at);
             if self.view.starved() && matches!(next, Next::At(_)) {
                 return self.decide(text, at);
@@ -139,6 +147,60 @@ impl<'t> Run<'_, 't> {
         decided
     }
 
+    /// Most stops are nothing, and the bytes beside them say so: where the scan goes on then. Whoever is asked in
+    /// [`look`](Self::look) would say the same, later.
+    #[inline]
+    fn skip(&self, text: &[u8], at: usize) -> Option<usize> {
+        let byte = *text.get(at)?;
+        let before = *text.get(at.checked_sub(1)?)?;
+        let stops = self.plan.stops();
+        let flags = stops.flags(byte);
+        if flags & (stop::AT | stop::WORD | stop::PATTERN) != 0 {
+            return None;
+        }
+        if flags & stop::DIGIT != 0 {
+            if flags != stop::DIGIT {
+                return None;
+            }
+            let end = at + text.get(at..)?.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            let behind = *text.get(end)?;
+            let inside = before.is_ascii_digit();
+            return (inside || !self.can_be_number(before, end - at, Some(behind))).then_some(end);
+        }
+        if flags & stop::FIXED != 0 && matches!((before, byte), (b'y', b'J') | (b'-', b'B')) {
+            return None;
+        }
+        if flags & stop::PREFIX != 0 && stops.may_be_prefix(before, byte) {
+            return None;
+        }
+        if flags & stop::COLON != 0 && (before.is_ascii_hexdigit() || *text.get(at + 1)? == b':') {
+            return None;
+        }
+        if flags & stop::NAME != 0 && self.plan.named().is_some_and(|(names, _)| names.may_end(text, at)) {
+            return None;
+        }
+        Some(at + 1)
+    }
+
+    /// Whether a number with so many digits at its beginning is worth a look, by what is on both sides of these.
+    #[inline]
+    fn can_be_number(&self, before: u8, length: usize, behind: Option<u8>) -> bool {
+        if before == b'+' {
+            return true;
+        }
+        if is_word(before) {
+            return before.is_ascii_uppercase() && length >= 2 && self.plan.rule_of(Entity::Iban).is_some();
+        }
+        match length {
+            1 | 2 => behind == Some(b'.'),
+            3 => matches!(behind, Some(b'-' | b' ' | b'.')),
+            4 => matches!(behind, Some(b'-' | b' ')),
+            6 => behind == Some(b'-'),
+            9..=19 => true,
+            _ => false,
+        }
+    }
+
     /// Asks everybody whose stop this byte is.
     fn look(&mut self, at: usize) -> Next {
         let Some(byte) = self.view.slice(at..at + 1).first().copied() else { return Next::At(at + 1) };
@@ -159,9 +221,12 @@ impl<'t> Run<'_, 't> {
             }
         }
         if flags & stop::PREFIX != 0 && found.is_none() {
-            let candidate = self.plan.stops().prefixes(byte).iter().find_map(|(number, anchor)| {
-                token::PREFIXES.get(usize::from(*number))?.at(view, at, usize::from(*anchor), floor)
+            let before = view.before(at, 1);
+            let anchors = self.plan.stops().prefixes(byte).iter().filter(|anchor| Some(anchor.before) == before);
+            let mut candidates = anchors.filter_map(|anchor| {
+                token::PREFIXES.get(usize::from(anchor.number))?.at(view, at, usize::from(anchor.at), floor)
             });
+            let candidate = candidates.next();
             found = self.weigh(Entity::Token, candidate);
         }
         if flags & stop::FIXED != 0 && found.is_none() {
@@ -198,6 +263,7 @@ impl<'t> Run<'_, 't> {
         let (view, floor) = (self.view, self.floor);
         let length = view.run(at, 20, |byte| byte.is_ascii_digit());
         let before = view.before(at, 1);
+        let behind = view.get(at + length);
         if before == Some(b'+') && self.plan.rule_of(Entity::Phone).is_some() {
             return self.weigh(Entity::Phone, phone::at(view, at, floor));
         }
@@ -208,16 +274,14 @@ impl<'t> Run<'_, 't> {
         {
             return Some(found);
         }
-        match length {
-            1..=3 if view.get(at + length) == Some(b'.') && self.plan.rule_of(Entity::Ipv4).is_some() => {
-                if let Some(found) = self.weigh(Entity::Ipv4, address::four(view, at)) {
-                    return Some(found);
-                }
-            }
-            1 | 2 | 5 | 7 | 8 | 20.. => return None,
-            _ => {}
+        if length <= 3
+            && behind == Some(b'.')
+            && self.plan.rule_of(Entity::Ipv4).is_some()
+            && let Some(found) = self.weigh(Entity::Ipv4, address::four(view, at))
+        {
+            return Some(found);
         }
-        if !matches!(length, 3 | 4 | 6 | 9..=19) || before.is_some_and(crate::view::is_word) {
+        if before.is_some_and(is_word) || !self.can_be_number(before.unwrap_or(b' '), length, behind) {
             return None;
         }
         let groups = Groups::read(view, at, length);

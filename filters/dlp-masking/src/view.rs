@@ -46,13 +46,22 @@ impl<'t> View<'t> {
     /// How many bytes from `at` on are of a kind; counting ends at `max`.
     #[inline]
     pub fn run(&self, at: usize, max: usize, is: impl Fn(u8) -> bool) -> usize {
-        (0..max).find(|offset| !self.get(at + offset).is_some_and(&is)).unwrap_or(max)
+        let rest = self.text.get(at..).unwrap_or_default();
+        let count = rest.iter().take(max).take_while(|byte| is(**byte)).count();
+        if count == rest.len() && count < max && !self.last {
+            self.starved.set(true);
+        }
+        count
     }
 
     /// Whether these bytes are at `at`.
     #[inline]
     pub fn has(&self, at: usize, bytes: &[u8]) -> bool {
-        bytes.iter().enumerate().all(|(offset, byte)| self.get(at + offset) == Some(*byte))
+        let rest = self.text.get(at..).unwrap_or_default();
+        if rest.len() < bytes.len() && bytes.starts_with(rest) && !self.last {
+            self.starved.set(true);
+        }
+        rest.starts_with(bytes)
     }
 
     /// Whether somebody has asked for a byte that has not come yet.

@@ -54,6 +54,10 @@ fn dotted(view: &View<'_>, mut at: usize) -> Option<usize> {
 
 /// An IPv6 address whose first colon is at `at`; the group before it does not begin before `floor`.
 pub(crate) fn six(view: &View<'_>, at: usize, floor: usize) -> Option<Candidate> {
+    // Most colons stand behind a quote or a word.
+    if !view.before(at, 1).is_some_and(|byte| byte.is_ascii_hexdigit()) && view.get(at + 1) != Some(b':') {
+        return None;
+    }
     let before = (1..=5).find(|back| !view.before(at, *back).is_some_and(|byte| byte.is_ascii_hexdigit()))? - 1;
     let start = at.checked_sub(before).filter(|start| before <= 4 && *start >= floor)?;
     if view.before(start, 1).is_some_and(|byte| is_word(byte) || matches!(byte, b':' | b'.' | b'-')) {

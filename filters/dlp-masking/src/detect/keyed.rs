@@ -8,6 +8,7 @@
 
 use crate::entity::Candidate;
 use crate::open::Open;
+use crate::plan::Pairs;
 use crate::view::View;
 
 /// The names that are known unless a configuration has its own.
@@ -44,31 +45,68 @@ pub(crate) const LONGEST: usize = 48;
 
 /// Names of secret values.
 #[derive(Debug, Clone)]
-pub struct Names(Vec<Box<[u8]>>);
+pub struct Names {
+    names: Vec<Box<[u8]>>,
+    /// The last two letters of each: most names are no secret's, and are known by that.
+    ends: Pairs,
+}
 
 impl Names {
     /// Of a name only letters and digits count, and no case.
     pub fn new<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
-        let names = names.into_iter().map(|name| significant(name.as_bytes()).into_boxed_slice());
-        Self(names.filter(|name| !name.is_empty()).collect())
+        let names = names.into_iter().map(|name| significant(name.as_bytes()).rev().collect::<Vec<_>>());
+        let names: Vec<_> = names.filter(|name| !name.is_empty()).map(Vec::into_boxed_slice).collect();
+        let mut ends = Pairs::default();
+        for name in &names {
+            match **name {
+                [last, before, ..] => ends.add(before, last),
+                [last] => (0..=255).for_each(|before| ends.add(before, last)),
+                [] => {}
+            }
+        }
+        Self { names, ends }
     }
 
     /// Whether a name is one of them, or ends with one.
     #[must_use]
     pub fn has(&self, name: &[u8]) -> bool {
-        let name = significant(name);
-        self.0.iter().any(|known| name.ends_with(known))
+        let mut letters = significant(name).rev();
+        let (last, before) = (letters.next().unwrap_or(0), letters.next().unwrap_or(0));
+        self.ends.may_have(before, last)
+            && self.names.iter().any(|known| {
+                let mut letters = significant(name).rev();
+                known.iter().all(|letter| letters.next() == Some(*letter))
+            })
+    }
+
+    /// Whether one of them may end before the byte at `at`, with quotes and spaces between them.
+    #[inline]
+    pub(crate) fn may_end(&self, text: &[u8], at: usize) -> bool {
+        let Some(here) = text.get(at.saturating_sub(3)..at) else { return true };
+        let quotes = here.iter().rev().take_while(|byte| is_quote(**byte)).count();
+        let Some(end) = at.checked_sub(quotes + 2) else { return true };
+        match text.get(end..end + 2) {
+            Some([before, last]) if before.is_ascii_alphanumeric() && last.is_ascii_alphanumeric() => {
+                self.ends.may_have(before.to_ascii_lowercase(), last.to_ascii_lowercase())
+            }
+            Some([_, last]) => is_name(*last) || *last >= 0x80 || is_quote(*last),
+            _ => true,
+        }
     }
 }
 
-fn significant(name: &[u8]) -> Vec<u8> {
-    name.iter().filter(|b| b.is_ascii_alphanumeric() || **b >= 0x80).map(u8::to_ascii_lowercase).collect()
+fn is_quote(byte: u8) -> bool {
+    matches!(byte, b' ' | b'"' | b'\'' | b'\\')
+}
+
+fn significant(name: &[u8]) -> impl DoubleEndedIterator<Item = u8> {
+    name.iter().filter(|byte| byte.is_ascii_alphanumeric() || **byte >= 0x80).map(u8::to_ascii_lowercase)
 }
 
 /// A value whose `=` or `:` is at `at`.
 pub(crate) fn at(view: &View<'_>, names: &Names, at: usize) -> Option<Candidate> {
     let mut back = 1;
-    while back <= 3 && matches!(view.before(at, back), Some(b' ' | b'"' | b'\'' | b'\\')) {
+    while back <= 3 && view.before(at, back).is_some_and(is_quote) {
         back += 1;
     }
     let mut name = [0; LONGEST];

@@ -116,9 +116,10 @@ pub(crate) const PREFIXES: &[Prefix] = &[
 ];
 
 impl Prefix {
-    /// The rarest of its bytes in other texts, as its place: where the scan stops to look.
+    /// The rarest of its bytes in other texts, as its place: where the scan stops to look. Not the first one: the one before
+    /// it tells most places apart.
     pub fn anchor(&self) -> usize {
-        (0..self.prefix.len())
+        (1..self.prefix.len())
             .min_by_key(|at| self.prefix.as_bytes().get(*at).map_or(0, |byte| commonness(*byte)))
             .unwrap_or(0)
     }
@@ -144,18 +145,19 @@ impl Prefix {
     }
 }
 
-/// How common a byte is in text, JSON and code, roughly.
+/// How common a byte is in text, JSON and code, roughly. What joins the parts of tokens is taken for rare, because the scan
+/// stops there in any case.
 pub(crate) fn commonness(byte: u8) -> u8 {
     match byte {
-        b'Z' | b'X' | b'Q' | b'J' | b'K' | b'V' | b'W' | b'Y' => 1,
-        b'A'..=b'Z' => 2,
-        b'z' | b'q' | b'x' | b'j' => 3,
-        b'_' => 4,
-        b'k' | b'v' | b'w' | b'-' => 5,
-        b'b' | b'f' | b'g' | b'y' | b'p' => 6,
-        0x80.. => 6,
+        b'_' | b'-' => 0,
+        b'.' => 1,
+        b'Z' | b'X' | b'Q' | b'J' | b'K' | b'V' | b'W' | b'Y' => 2,
+        b'A'..=b'Z' => 3,
+        b'z' | b'q' | b'x' | b'j' => 4,
+        b'k' | b'v' | b'w' => 5,
+        b'b' | b'f' | b'g' | b'y' | b'p' | 0x80.. => 6,
         b'0'..=b'9' => 8,
-        b'.' | b',' | b':' | b'"' | b' ' => 9,
+        b',' | b':' | b'"' | b' ' => 9,
         _ => 7,
     }
 }

@@ -29,6 +29,7 @@ pub struct JsonMachine {
     /// What is known of the value that comes or is read.
     here: Here,
     value: Value,
+    keys: Keys,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -165,6 +166,10 @@ impl JsonMachine {
                 self.at = At::Value;
             }
             Some(b'"') => {
+                if let Some(end) = self.plain_string(engine, window, at + 1) {
+                    self.at = At::After;
+                    return Step::To(end + 1);
+                }
                 self.at = if is_meant { At::String } else { At::Skipped };
                 self.begin();
             }
@@ -173,6 +178,13 @@ impl JsonMachine {
             _ => return self.no_json(at),
         }
         Step::To(at + 1)
+    }
+
+    /// The end of a string that is here as a whole, and in which there is nothing to stop at.
+    fn plain_string(&self, engine: &Engine, window: &[u8], at: usize) -> Option<usize> {
+        let (end, closed) = end_of_string(window, at);
+        let text = window.get(at..end)?;
+        (closed && self.here.secret.is_none() && engine.plan.has_no_stop(text)).then_some(end)
     }
 
     /// A text begins here.
@@ -232,9 +244,14 @@ impl JsonMachine {
 
     /// What a key says of its value.
     fn name(&mut self, engine: &Engine, raw: &[u8]) {
+        if let Some(known) = self.keys.known(raw).filter(|_| engine.scope.is_everything()) {
+            (self.here.topics, self.here.secret) = *known;
+            return;
+        }
         let key = json::decoded(raw);
         self.here.topics = Topics::of(key.as_bytes());
         self.here.secret = engine.plan.rule_of_name(key.as_bytes());
+        self.keys.learn(raw, (self.here.topics, self.here.secret));
         if !engine.scope.is_everything()
             && let Some(around) = self.around.last()
         {
@@ -325,6 +342,44 @@ impl JsonMachine {
         self.at = At::Text;
         self.value = Value::default();
         Step::To(at)
+    }
+}
+
+/// What the last keys said of their values: a message has the same ones again and again.
+#[derive(Debug, Clone, Default)]
+struct Keys(Vec<Known>);
+
+#[derive(Debug, Clone, Default)]
+struct Known {
+    key: Box<[u8]>,
+    says: (Topics, Option<usize>),
+}
+
+impl Keys {
+    const COUNT: usize = 64;
+    /// The longest key that is remembered, in bytes.
+    const LONGEST: usize = 64;
+
+    fn known(&self, key: &[u8]) -> Option<&(Topics, Option<usize>)> {
+        self.0.get(Self::place(key)).filter(|known| !key.is_empty() && *known.key == *key).map(|known| &known.says)
+    }
+
+    fn learn(&mut self, key: &[u8], says: (Topics, Option<usize>)) {
+        if key.len() > Self::LONGEST {
+            return;
+        }
+        if self.0.is_empty() {
+            self.0.resize(Self::COUNT, Known::default());
+        }
+        if let Some(place) = self.0.get_mut(Self::place(key)) {
+            *place = Known { key: key.into(), says };
+        }
+    }
+
+    /// Its length and two of its bytes.
+    fn place(key: &[u8]) -> usize {
+        let byte = |at: usize| key.get(at).copied().map_or(0, usize::from);
+        (byte(key.len() / 2) * 5 + byte(key.len().saturating_sub(1)) * 3 + byte(0) + key.len() * 7) % Self::COUNT
     }
 }
 
