@@ -23,16 +23,22 @@
 //! | `engine.rs` | all of this together |
 
 pub mod checks;
+pub mod compile;
+pub mod config;
 pub mod context;
 pub mod detect;
 pub mod engine;
 pub mod entity;
 pub mod format;
 pub mod hmac;
+pub mod kind;
 pub mod mask;
 pub mod plan;
 pub mod scan;
 pub mod scope;
 pub mod view;
 
+mod filter;
 mod open;
+
+pub use filter::DlpMasking;

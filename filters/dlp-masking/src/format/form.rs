@@ -5,7 +5,6 @@
 use tamis::views::percent_decoded;
 
 use super::{Codec, Output, Sink, Value};
-use crate::context::Topics;
 use crate::engine::Engine;
 
 /// The longest name that is read, in bytes as it is written.
@@ -34,7 +33,8 @@ impl FormMachine {
             let Some(value) = &mut self.value else {
                 match rest.iter().take(NAME).position(|byte| matches!(byte, b'=' | b'&')) {
                     Some(length) if rest.get(length) == Some(&b'=') => {
-                        self.value = Some(named(engine, rest.get(..length).unwrap_or_default()));
+                        self.value =
+                            Some(Value::named(engine, &percent_decoded(rest.get(..length).unwrap_or_default())));
                         at += length + 1;
                     }
                     None if rest.len() < NAME && !last => return at,
@@ -56,13 +56,5 @@ impl FormMachine {
             }
             at = end + 1;
         }
-    }
-}
-
-fn named(engine: &Engine, name: &[u8]) -> Value {
-    let name = percent_decoded(name);
-    match engine.plan.rule_of_name(&name) {
-        Some(rule) => Value::secret(rule),
-        None => Value::about(Topics::of(&name)),
     }
 }

@@ -52,6 +52,12 @@ impl Machine {
         Self::Text(text::TextMachine::default())
     }
 
+    /// For a text that has a name, such as a header's.
+    #[must_use]
+    pub fn named(engine: &Engine, name: &[u8]) -> Self {
+        Self::Text(text::TextMachine::named(engine, name))
+    }
+
     /// For JSON, one value or several.
     #[must_use]
     pub fn json() -> Self {

@@ -30,6 +30,11 @@ impl Value {
         Self { scan: Scan::whole(rule), ..Self::default() }
     }
 
+    /// The value of something that has a name.
+    pub fn named(engine: &Engine, name: &[u8]) -> Self {
+        engine.plan.rule_of_name(name).map_or_else(|| Self::about(Topics::of(name)), Self::secret)
+    }
+
     /// Looks at what of the text is in a part of the window; returns up to where it is decided.
     pub fn push(
         &mut self,

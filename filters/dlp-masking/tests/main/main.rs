@@ -9,6 +9,7 @@
     reason = "tests"
 )]
 
+mod bad;
 mod chunks;
 mod detectors;
 mod formats;
