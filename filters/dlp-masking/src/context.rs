@@ -1,7 +1,7 @@
 //! Words before a number that say what it is.
 //!
 //! A number of ten digits can be a patient, a telephone or a second of the year 2020. What stands before it decides: a word
-//! of the number's own kind within [`DISTANCE`] bytes adds [`BONUS`] to its score. A word of another kind takes
+//! of the number's own kind within [`DISTANCE`] bytes adds [`BONUS`] to its score. A word of another kind that is nearer takes
 //! [`MALUS`] away, if no digit stands between it and the number: "order 17, card 4111..." is about a card.
 
 use crate::entity::Entity;
@@ -91,15 +91,12 @@ const WORDS: &[(&str, u32)] = &[
     ("parcel", OTHER),
     ("patient", NHS),
     ("phone", PHONE),
-    ("product", OTHER),
     ("ref", OTHER),
     ("reference", OTHER),
     ("release", OTHER),
-    ("request", OTHER),
     ("resident", RRN),
     ("rrn", RRN),
     ("serial", OTHER),
-    ("session", OTHER),
     ("sha", OTHER),
     ("shipment", OTHER),
     ("sku", OTHER),
@@ -181,7 +178,12 @@ impl<'t> Context<'t> {
         words.end_of_word();
         let own = words.ends.get(entity as usize).copied().flatten().is_some_and(near);
         let other = words.latest.is_some_and(|(end, topics)| near(end) && topics & entity.bit() == 0);
-        let sum = i32::from(own) * BONUS - i32::from(other) * MALUS;
+        // Of two that speak, the nearer one is right: what is latest is another's, or there is no other.
+        let sum = match (own, other) {
+            (_, true) => -MALUS,
+            (true, false) => BONUS,
+            (false, false) => 0,
+        };
         // A key is nearer than anything that stands in its value.
         (sum + self.key.weigh(entity)).clamp(-MALUS, BONUS)
     }
@@ -295,7 +297,7 @@ mod tests {
             ("order no. ", Entity::Card, -MALUS),
             ("order 17, ", Entity::Card, 0),
             ("order 17, card ", Entity::Card, BONUS),
-            ("card for order ", Entity::Card, BONUS - MALUS),
+            ("card for order ", Entity::Card, -MALUS),
             ("card", Entity::Card, BONUS),
             ("tel. ", Entity::UkNhs, -MALUS),
             ("주민등록번호는 ", Entity::KrRrn, BONUS),

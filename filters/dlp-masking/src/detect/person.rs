@@ -70,8 +70,9 @@ pub(crate) fn aadhaar(view: &View<'_>, groups: &Groups) -> Option<Candidate> {
         4 => (groups.are(&[4, 4, 4], b" -")?, 60),
         _ => return None,
     };
-    // More digits behind: the beginning of something longer.
-    if score > 30 && groups.separator(3) == groups.separator(1) {
+    // Four more digits behind: the beginning of something longer, unless they are the year of a date.
+    if score > 30 && groups.separator(3) == groups.separator(1) && groups.length(3) == 4 && groups.separator(4) != b'-'
+    {
         return None;
     }
     let (digits, _) = digits::<12>(view.slice(groups.start..end));

@@ -10,7 +10,7 @@
 )]
 
 mod bad;
-mod chunks;
 mod detectors;
 mod formats;
+mod fuzz;
 mod support;

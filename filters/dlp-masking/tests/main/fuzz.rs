@@ -1,6 +1,8 @@
-//! The output is the same for every way in which a message is cut.
+//! Inputs that nobody wrote. The output is the same for every way in which a message is cut; JSON stays JSON; an expression
+//! matches what another engine says.
 
 use arbtest::arbitrary::{Result, Unstructured};
+use dlp_masking::context::Topics;
 use dlp_masking::detect::keyed::{NAMES, Names};
 use dlp_masking::detect::pattern::Pattern;
 use dlp_masking::engine::Engine;
@@ -10,7 +12,7 @@ use dlp_masking::format::json::MAX_HELD;
 use dlp_masking::hmac::Key;
 use dlp_masking::mask::Mask;
 use dlp_masking::plan::{Plan, Rule};
-use dlp_masking::scan::HOLD_BACK;
+use dlp_masking::scan::{HOLD_BACK, Scan};
 use dlp_masking::scope::Scope;
 use tamis::json::Path;
 
@@ -347,4 +349,40 @@ fn events() {
         Ok(())
     });
     assert!(finds > 150, "{finds} finds: this target no longer finds anything");
+}
+
+/// Against another engine: what is found is matched by the expression, and nothing longer is.
+#[test]
+fn expressions() {
+    let mut compared = 0;
+    fuzz(400, |u| {
+        let length = u.int_in_range(1..=14)?;
+        let source = (0..length)
+            .map(|_| u.choose(b"aab1-|?(){}[]2,.\\dw:^").copied().map(char::from))
+            .collect::<Result<String>>()?;
+        let Ok(pattern) = Pattern::parse(&source) else { return Ok(()) };
+        let mut plan = Plan::default();
+        let rule = plan.rule(Rule::new("p"));
+        if plan.find_pattern(pattern, rule).is_err() {
+            return Ok(());
+        }
+        let Ok(regex) = regex::Regex::new(&format!("^(?:{source})$")) else { panic!("{source} is taken") };
+        let text = (0..12).map(|_| u.choose(b"aab1-:2 ").copied().map(char::from)).collect::<Result<String>>()?;
+        let mut found = Vec::new();
+        plan.scan(&mut Scan::default(), text.as_bytes(), true, Topics::default(), &mut found);
+        let mut at = 0;
+        for find in &found {
+            let longest = (find.start + 1..=text.len()).rev().find(|end| regex.is_match(&text[find.start..*end]));
+            assert_eq!(longest, Some(find.end), "{source} in {text:?}");
+            let earlier =
+                (at..find.start).any(|start| (start + 1..=text.len()).any(|end| regex.is_match(&text[start..end])));
+            assert!(!earlier, "{source} in {text:?}");
+            at = find.end;
+        }
+        let later = (at..text.len()).any(|start| (start + 1..=text.len()).any(|end| regex.is_match(&text[start..end])));
+        assert!(!later, "{source} in {text:?}");
+        compared += found.len();
+        Ok(())
+    });
+    assert!(compared > 20, "{compared} matches: this target no longer matches anything");
 }
