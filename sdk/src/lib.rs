@@ -35,6 +35,46 @@
 //! # fn main() {}
 //! ```
 //!
+//! # From nothing to a tested filter
+//!
+//! The command `tamis` comes with the repository: `make tamis` builds it there, as `target/debug/tamis`. It needs Rust 1.95 by
+//! rustup.
+//!
+//! ```console
+//! $ tamis setup wasm32
+//! $ tamis new tenant-header
+//! $ cd tenant-header
+//! $ tamis build
+//! $ tamis test scenario.yaml
+//! every response has the greeting (wasm)
+//!   FAIL a response of the upstream  [2 VM entries, 1 host calls, …]
+//!        response header x-greeting: expected "good morning", saw "nothing yet"
+//! ```
+//!
+//! That is a project of one's own: `Cargo.toml`, a filter in `src/lib.rs`, and a scenario that it does not pass yet. The comment in
+//! the filter's one phase says what to write instead:
+//!
+//! ```ignore
+//! response.headers().set_value(&X_GREETING, &self.0.greeting).into()
+//! ```
+//!
+//! ```console
+//! $ tamis build
+//! $ tamis test scenario.yaml
+//! every response has the greeting (wasm)
+//!   ok   a response of the upstream  [2 VM entries, 1 host calls, …]
+//! $ tamis setup envoy
+//! $ tamis test scenario.yaml --engine envoy
+//! $ tamis manifest --for envoy target/tamis/tenant-header.wasm --config config.yaml
+//! ```
+//!
+//! The scenario says what the client sends, what the upstream answers, and what must be seen on both sides. The first run takes
+//! milliseconds and no proxy; the second is in a real Envoy. The last command prints what that Envoy is told to load the module with
+//! a configuration of yours, here one line: `greeting: good morning`. Whoever has a filter on the crate `proxy-wasm` finds both side
+//! by side in `docs/porting.md` of the repository.
+//!
+//! # What holds everywhere
+//!
 //! * A phase **returns an [`Outcome`]**; the SDK performs it. It does not reach for the host to resume or to answer.
 //! * The plugin (`&self`) is **shared and immutable**: it was checked when the configuration was read. What belongs to one
 //!   request lives in [`Filter::Stream`].
@@ -48,6 +88,8 @@
 //!
 //! On other targets than wasm32 no export is emitted, so a filter is an ordinary library for unit tests, debuggers and
 //! fuzzers. Every host call answers [`Status::UNIMPLEMENTED`], unless a host runs the filter [natively](native).
+//!
+//! # Where things are
 //!
 //! | module | idea |
 //! |---|---|
@@ -72,6 +114,8 @@
 //! | [`sys`] | the ABI: the only module with `unsafe` |
 //! | [`native`] | the filter on the machine's own processor |
 //! | [`runtime`] | what the attribute calls; not for filters |
+
+#![deny(missing_docs)]
 
 pub mod attributes;
 pub mod callouts;

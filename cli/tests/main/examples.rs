@@ -10,9 +10,11 @@ use tamis_module::ModuleInfo;
 use crate::repository::{self, module};
 
 /// Examples that are a crate, and so must have a scenario.
-const CRATES: [&str; 10] = [
+const CRATES: [&str; 12] = [
+    "add-header",
     "auth-callout",
     "block-by-path",
+    "cookie-ab",
     "counter",
     "edit-json",
     "grpc-callout",
@@ -50,6 +52,21 @@ fn every_example_passes_in_a_real_envoy_and_both_engines_agree() {
             let lines = disagreements(&ours.observed, &real.observed);
             assert!(lines.is_empty(), "{file}: {}: {lines:#?}", ours.name);
         }
+    }
+}
+
+/// An example is read at once, or not at all.
+#[test]
+fn every_example_has_at_most_sixty_lines_in_one_file() {
+    let folders = repository::root().join("examples");
+    let sources = repository::files(&folders, &|file| {
+        file.extension().is_some_and(|extension| extension == "rs")
+            && !file.components().any(|part| part.as_os_str() == "tests")
+    });
+    assert!(sources.len() >= CRATES.len(), "{sources:?}");
+    for source in sources {
+        let lines = std::fs::read_to_string(&source).unwrap().lines().count();
+        assert!(source.ends_with("src/lib.rs") && lines <= 60, "{} has {lines} lines", source.display());
     }
 }
 

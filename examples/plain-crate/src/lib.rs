@@ -5,6 +5,11 @@
 
 #![allow(missing_docs, reason = "the crate's macro makes a public function")]
 
+/// The porting guide: its code compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/porting.md")]
+struct Porting;
+
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{Action, ContextType};
 

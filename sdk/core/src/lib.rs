@@ -24,6 +24,8 @@
 //! | [`split`], [`hash`] | who gets which version, by weight and for good; a keyed hash for what clients send |
 //! | [`matching`] | which requests a rule is for: one language for all filters |
 
+#![deny(missing_docs)]
+
 mod editable;
 pub mod hash;
 pub mod json;

@@ -4,6 +4,8 @@
 //! phases that the block implements, on wasm32 only; elsewhere the filter can be entered natively instead. Use it through
 //! the crate `tamis`, which documents it.
 
+#![deny(missing_docs)]
+
 mod exports;
 mod kind;
 mod native;
