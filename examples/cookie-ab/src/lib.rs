@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use tamis::{
     ConfigError, Filter, HeaderMap, HeaderName, Headers, HostError, Outcome, PluginContext, RequestHeaders,
-    ResponseHeaders, split::Split, sys, views,
+    ResponseHeaders, random, split::Split, views,
 };
 
 const COOKIE: HeaderName = HeaderName::from_static("cookie");
@@ -51,7 +51,7 @@ impl CookieAb {
     fn choose(&self, given: &mut Option<String>, headers: &mut Headers) -> Result<(), HostError> {
         let known = views::cookies(headers.get_all(&COOKIE)?, b"visitor").next().map(|visitor| self.0.arm(visitor));
         let arm = known.or_else(|| {
-            let visitor = format!("{:016x}", sys::random_u64()?);
+            let visitor = format!("{:016x}", random::number().ok()?);
             *given = Some(format!("visitor={visitor}; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax"));
             Some(self.0.arm(visitor.as_bytes()))
         });
