@@ -114,6 +114,10 @@ impl HeaderMap for Headers {
         self.wire.take();
         sys::remove_header(self.map, name.as_bytes())
     }
+
+    fn names_with(&self, prefix: &HeaderName) -> Result<Vec<HeaderName>, HostError> {
+        Ok(tamis_core::map::names_with(self.iter()?.map(|(name, _)| name), prefix))
+    }
 }
 
 /// Whether a value can stand in a message: without CR, LF and NUL. Every value that a filter makes is asked this, so it goes by words

@@ -4,9 +4,9 @@ use std::cell::RefCell;
 
 use tamis::ConfigError;
 use tamis::hash::Key;
-use tamis::matching::{Match, Subject};
+use tamis::matching::{Match, Statuses, Subject};
 
-use crate::config::{self, Cost, Statuses};
+use crate::config::{self, Cost};
 use crate::key::{self, Part};
 use crate::lease::Leases;
 use crate::limiter::{Answer, Demand, Table};

@@ -2,38 +2,146 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use tamis::matching::{Match, Method, PreciseHostname, Statuses, ValueMatch};
+use tamis::rewrite::PathRewrite;
+use tamis::{DirectResponse, HeaderName, OnError, Redirect};
 
+use crate::cookies::CookieEdits;
 use crate::edits::HeaderEdits;
+use crate::json::JsonEdit;
+use crate::query::QueryEdits;
+use crate::status::FinalStatus;
 
 /// The whole configuration.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// The rules. Each one applies, in this order. At least one.
-    #[schemars(length(min = 1))]
+    /// The rules. Each one that is for a message applies, in this order. From 1 to 128.
+    #[schemars(length(min = 1, max = 128))]
     pub rules: Vec<Rule>,
+    /// What happens to bodies that are edited. Bodies that no rule edits are not looked at.
+    #[serde(default)]
+    pub bodies: Bodies,
+    /// What happens when an edit fails. Without it: a request whose body is not what its type says is answered 400, all else 500.
+    #[serde(default)]
+    pub on_error: Option<OnError>,
 }
 
-/// Edits that belong together.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+/// Edits that belong together, and which messages they are for.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
 pub struct Rule {
     /// What the rule is for; shown to people, no effect.
-    #[serde(default)]
     pub name: String,
+    /// The requests that it is for, and the responses to them. All, without it. Every rule looks at the request as it came.
+    #[serde(rename = "match")]
+    pub matches: Match,
+    /// Which of these requests' responses it is for. All, without it.
+    pub match_response: ResponseMatch,
     /// What to change in the request before it goes on.
-    #[serde(default)]
-    pub request: Edits,
+    pub request: RequestEdits,
     /// What to change in the response before it goes back.
-    #[serde(default)]
-    pub response: Edits,
+    pub response: ResponseEdits,
+    /// Sends the client elsewhere. Later rules do not apply.
+    pub redirect: Option<Redirect>,
+    /// Answers here. Later rules do not apply.
+    pub direct_response: Option<DirectResponse>,
+    /// Whether later rules are left out for a request that this one is for.
+    pub stop: bool,
 }
 
-/// What to change in a message.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+/// Which responses a rule is for. All that is given must hold.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ResponseMatch {
+    /// The status is one of these: a number, or `5xx`.
+    pub statuses: Vec<Statuses>,
+    /// Each of these headers of the response meets its condition.
+    pub headers: Vec<ResponseHeader>,
+    /// Whether the proxy made the response itself, this filter's answers among them, or an upstream did.
+    pub local_reply: Option<bool>,
+}
+
+/// A condition on a header of a response.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Edits {
-    /// What to change in its headers.
-    #[serde(default)]
+pub struct ResponseHeader {
+    /// The header.
+    pub name: HeaderName,
+    /// What it must be.
+    pub value: ValueMatch,
+}
+
+/// What to change in a request.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RequestEdits {
+    /// Another method.
+    pub method: Option<Method>,
+    /// Another host. The proxy chooses the route anew.
+    pub authority: Option<PreciseHostname>,
+    /// Another path. The proxy chooses the route anew.
+    pub path: Option<PathRewrite>,
+    /// What to change in the query.
+    pub query: QueryEdits,
+    /// What to change in the cookies.
+    pub cookies: CookieEdits,
+    /// What to change in the headers.
     pub headers: HeaderEdits,
+    /// What to change in a body of JSON, one after the other.
+    pub json: Vec<JsonEdit>,
+}
+
+/// What to change in a response.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ResponseEdits {
+    /// Another status. One that never has a body (204, 304) cannot be given, and cannot be taken away.
+    pub status: Option<FinalStatus>,
+    /// What to change in the headers.
+    pub headers: HeaderEdits,
+    /// What to change in a body of JSON, one after the other.
+    pub json: Vec<JsonEdit>,
+}
+
+/// What happens to bodies that are edited.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Bodies {
+    /// The longest that is edited, in bytes, and the most that comes out: 1 to 67108864. 1 MiB without it.
+    #[schemars(range(min = 1, max = 67_108_864))]
+    pub max_bytes: u32,
+    /// What happens to a longer one.
+    pub over_limit: Unedited,
+    /// What happens to a compressed one.
+    pub compressed: Unedited,
+}
+
+/// What happens to a body that cannot be edited.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Unedited {
+    /// It goes on as it is.
+    #[default]
+    Pass,
+    /// The message is refused: a request with 413 or 415, a response with 502, or cut short when its headers have left.
+    Refuse,
+}
+
+impl Default for Bodies {
+    fn default() -> Self {
+        Self { max_bytes: 1 << 20, over_limit: Unedited::Pass, compressed: Unedited::Pass }
+    }
+}
+
+impl Rule {
+    /// Whether it does anything.
+    #[must_use]
+    pub fn does_something(&self) -> bool {
+        self.request != RequestEdits::default()
+            || self.response != ResponseEdits::default()
+            || self.redirect.is_some()
+            || self.direct_response.is_some()
+            || self.stop
+    }
 }

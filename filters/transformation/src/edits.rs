@@ -4,21 +4,25 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use tamis::{EditableName, HeaderMap, HeaderName, NameValue};
 
-/// Edits of headers. Whatever order they are written in, they apply as: rename, remove, set, add.
+/// Edits of headers. Whatever order they are written in, they apply as: copy, rename, remove, remove by prefix, set, add.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct HeaderEdits {
+    /// Headers to have under another name too, with all their values. What the new name had before is dropped.
+    pub copy: Vec<Rename>,
     /// Headers to give another name, with all their values. What the new name had before is dropped.
     pub rename: Vec<Rename>,
     /// Headers to take away, all their values. An absent one is fine.
     pub remove: Vec<EditableName>,
+    /// Beginnings of names of headers to take away: `x-internal-`. Headers that say where a message ends or whom it is for stay.
+    pub remove_prefix: Vec<HeaderName>,
     /// Headers to give exactly one value, whatever they had.
     pub set: Vec<NameValue>,
     /// Values to add after those that a header has.
     pub add: Vec<NameValue>,
 }
 
-/// Gives a header another name: all its values, in order. What `to` had before is dropped, so that nobody can add to it
+/// A header and another name for it: all its values, in order. What `to` had before is dropped, so that nobody can add to it
 /// from outside; when `from` is absent, nothing changes.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -42,11 +46,21 @@ impl HeaderEdits {
     ///
     /// The first error of the map; edits before it are in effect.
     pub fn apply<M: HeaderMap>(&self, headers: &mut M) -> Result<(), M::Error> {
+        for Rename { from, to } in &self.copy {
+            copy(headers, from.name(), to.name())?;
+        }
         for Rename { from, to } in &self.rename {
-            rename(headers, from.name(), to.name())?;
+            if copy(headers, from.name(), to.name())? {
+                headers.remove(from.name())?;
+            }
         }
         for name in &self.remove {
             headers.remove(name.name())?;
+        }
+        for prefix in &self.remove_prefix {
+            for name in headers.names_with(prefix)?.into_iter().filter_map(EditableName::new) {
+                headers.remove(name.name())?;
+            }
         }
         for NameValue { name, value } in &self.set {
             headers.set_value(name.name(), value)?;
@@ -58,14 +72,15 @@ impl HeaderEdits {
     }
 }
 
-fn rename<M: HeaderMap>(headers: &mut M, from: &HeaderName, to: &HeaderName) -> Result<(), M::Error> {
+/// Gives `to` the values of `from`, and says whether there were any that it did not have.
+fn copy<M: HeaderMap>(headers: &mut M, from: &HeaderName, to: &HeaderName) -> Result<bool, M::Error> {
     let values = headers.get_all(from)?.map(<[u8]>::to_vec).collect::<Vec<_>>();
     if values.is_empty() || from == to {
-        return Ok(());
+        return Ok(false);
     }
-    headers.remove(from)?;
     headers.remove(to)?;
-    values.iter().try_for_each(|value| headers.add(to, value))
+    values.iter().try_for_each(|value| headers.add(to, value))?;
+    Ok(true)
 }
 
 #[cfg(test)]
@@ -101,6 +116,22 @@ mod tests {
     fn rename_to_itself_changes_nothing() {
         let edits = edits(json!({"rename": [{"from": "x-a", "to": "X-A"}]}));
         assert_eq!(applied(&edits, &[("x-a", "1"), ("c", "2")]), map(&[("x-a", "1"), ("c", "2")]));
+    }
+
+    #[test]
+    fn copies_stay_and_prefixes_spare_what_the_proxy_owns() {
+        let edits =
+            edits(json!({"copy": [{"from": "x-a", "to": "x-b"}], "remove_prefix": ["x-internal-", "content-", "h"]}));
+        let before = [
+            ("x-a", "1"),
+            ("x-b", "old"),
+            ("x-internal-id", "7"),
+            ("content-length", "3"),
+            ("content-type", "t"),
+            ("host", "h"),
+        ];
+        let after = [("x-a", "1"), ("content-length", "3"), ("host", "h"), ("x-b", "1")];
+        assert_eq!(applied(&edits, &before), map(&after));
     }
 
     #[test]

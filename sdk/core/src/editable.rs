@@ -33,6 +33,12 @@ pub struct NameValue {
 const FRAMING: [&str; 3] = ["content-length", "transfer-encoding", "host"];
 
 impl EditableName {
+    /// The name as one that may be edited; nothing for one that may not.
+    #[must_use]
+    pub fn new(name: HeaderName) -> Option<Self> {
+        (!FRAMING.contains(&name.as_str())).then_some(Self(name))
+    }
+
     /// The name.
     #[must_use]
     pub fn name(&self) -> &HeaderName {

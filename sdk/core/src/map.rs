@@ -54,6 +54,13 @@ pub trait HeaderMap {
     ///
     /// When the map refuses it.
     fn remove(&mut self, name: &HeaderName) -> Result<(), Self::Error>;
+
+    /// The names that begin with `prefix`, each once. Pseudo headers are no headers here.
+    ///
+    /// # Errors
+    ///
+    /// When the map cannot be read.
+    fn names_with(&self, prefix: &HeaderName) -> Result<Vec<HeaderName>, Self::Error>;
 }
 
 /// A header map in memory, for tests and fuzzing: what Envoy does with headers that are not single-slot (rules `HDR-7`,
@@ -66,6 +73,19 @@ impl MemoryHeaders {
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.0.iter().map(|(name, value)| (name.as_slice(), value.as_slice()))
     }
+}
+
+/// The names that begin with `prefix`, each once: for who implements [`HeaderMap::names_with`].
+pub fn names_with<'a>(names: impl Iterator<Item = &'a [u8]>, prefix: &HeaderName) -> Vec<HeaderName> {
+    let mut found = Vec::new();
+    for name in names.filter(|name| name.starts_with(prefix.as_bytes())) {
+        // What is no token cannot be named by anybody, and stays.
+        let name = std::str::from_utf8(name).ok().and_then(|name| HeaderName::parse(name).ok());
+        if let Some(name) = name.filter(|name| !found.contains(name)) {
+            found.push(name);
+        }
+    }
+    found
 }
 
 impl<N: AsRef<[u8]>, V: AsRef<[u8]>> FromIterator<(N, V)> for MemoryHeaders {
@@ -95,6 +115,10 @@ impl HeaderMap for MemoryHeaders {
         self.0.retain(|(key, _)| key != name.as_bytes());
         Ok(())
     }
+
+    fn names_with(&self, prefix: &HeaderName) -> Result<Vec<HeaderName>, Self::Error> {
+        Ok(names_with(self.iter().map(|(name, _)| name), prefix))
+    }
 }
 
 #[cfg(test)]
@@ -119,6 +143,14 @@ mod tests {
         let mut map: MemoryHeaders = [("b", "2")].into_iter().collect();
         map.set(&A, b"x").unwrap();
         assert_eq!(map, [("b", "2"), ("a", "x")].into_iter().collect());
+    }
+
+    #[test]
+    fn names_with_a_prefix_come_once() {
+        let map: MemoryHeaders =
+            [("x-a", "1"), ("x-b", "2"), ("X-A", "3"), ("y", "4"), ("x-\u{e4}", "5")].into_iter().collect();
+        let names = map.names_with(&HeaderName::from_static("x-")).unwrap();
+        assert_eq!(names.iter().map(HeaderName::as_str).collect::<Vec<_>>(), ["x-a", "x-b"]);
     }
 
     #[test]

@@ -62,6 +62,15 @@ impl RequestHeaders {
         self.headers.replace(b":path", path)
     }
 
+    /// Asks with another method.
+    ///
+    /// # Errors
+    ///
+    /// [`HostError`] when the map cannot be changed.
+    pub fn set_method(&mut self, method: &tamis_core::matching::Method) -> Result<(), HostError> {
+        self.headers.replace(b":method", method.as_bytes())
+    }
+
     /// Asks another host. The proxy chooses the route anew (rule `HDR-13`).
     ///
     /// # Errors

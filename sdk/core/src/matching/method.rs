@@ -33,7 +33,9 @@ impl Method {
         }
     }
 
-    pub(super) fn as_bytes(&self) -> &[u8] {
+    /// The method's bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
     }
 }

@@ -60,6 +60,7 @@ mod needle;
 mod path;
 mod pattern;
 mod precedence;
+mod statuses;
 mod subject;
 mod value;
 
@@ -69,5 +70,6 @@ pub use method::{InvalidMethod, Method};
 pub use path::{InvalidPath, PathMatch, PathPattern};
 pub use pattern::{InvalidPattern, MAX_PATTERN_BYTES, Pattern};
 pub use precedence::{NotInGatewayApi, Precedence, Rank, most_specific};
+pub use statuses::Statuses;
 pub use subject::{Request, Subject};
 pub use value::{Of, ValueMatch};

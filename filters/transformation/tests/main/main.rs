@@ -1,12 +1,21 @@
 //! Every scenario: on the module in the harness and in a real Envoy, and on the filter as it is linked here.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod bad;
+
 use std::path::Path;
 
 use tamis_harness::envoy::{disagreements, find_or_skip, run_all};
 use tamis_harness::native::{self, Native};
 use tamis_harness::scenario::{Modules, Scenario, run};
+use tamis_harness::stream::LoadedModule;
 use transformation::Transformation;
+
+/// The module as `make modules` has built it.
+fn module() -> LoadedModule {
+    let file = Modules::default().file("transformation", Path::new(env!("CARGO_MANIFEST_DIR")));
+    LoadedModule::new(&std::fs::read(file.unwrap_or_else(|error| panic!("{error}"))).unwrap()).unwrap()
+}
 
 fn scenarios() -> Vec<Scenario> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");

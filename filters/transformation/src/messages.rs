@@ -1,0 +1,53 @@
+//! The edits of one rule, on the proxy's own messages.
+
+use tamis::views::RequestPath;
+use tamis::{HostError, RequestHeaders, ResponseHeaders};
+
+use crate::config::{RequestEdits, ResponseEdits};
+use crate::status::is_bodiless;
+
+impl RequestEdits {
+    /// Applies all edits but those of the body: path, query, method, authority, cookies, headers.
+    ///
+    /// # Errors
+    ///
+    /// The first refusal of the proxy; edits before it are in effect.
+    pub fn apply(&self, request: &mut RequestHeaders) -> Result<(), HostError> {
+        if let Some(path) = self.new_path(request.path()?.unwrap_or_default()) {
+            request.set_path(&path)?;
+        }
+        if let Some(method) = &self.method {
+            request.set_method(method)?;
+        }
+        if let Some(authority) = &self.authority {
+            request.set_authority(authority.as_str().as_bytes())?;
+        }
+        if !self.cookies.is_empty() {
+            self.cookies.apply(request.headers())?;
+        }
+        self.headers.apply(request.headers())
+    }
+
+    /// The path after the edits of path and query; nothing when it stays.
+    fn new_path(&self, path: &[u8]) -> Option<Vec<u8>> {
+        let rewritten = self.path.as_ref().and_then(|rewrite| rewrite.apply(&RequestPath::new(path)));
+        if self.query.is_empty() {
+            return rewritten;
+        }
+        self.query.apply(rewritten.as_deref().unwrap_or(path)).or(rewritten)
+    }
+}
+
+impl ResponseEdits {
+    /// Applies all edits but those of the body. A status that says that there is no body stays: clients would wait for one.
+    ///
+    /// # Errors
+    ///
+    /// The first refusal of the proxy; edits before it are in effect.
+    pub fn apply(&self, response: &mut ResponseHeaders, status: u16) -> Result<(), HostError> {
+        if let Some(wanted) = self.status.filter(|_| !is_bodiless(status)) {
+            response.set_status(wanted.get())?;
+        }
+        self.headers.apply(response.headers())
+    }
+}
