@@ -51,19 +51,25 @@ impl Head {
         self.headers.iter().find_map(|(key, value)| (key == name).then_some(value.as_slice()))
     }
 
-    /// Reads the body that follows; the part that came when the peer stops early.
+    /// Reads the body that follows. Of a response it is the part that came when the peer stops early; a request that stops
+    /// early is none: no server would act on it.
     ///
     /// # Errors
     ///
-    /// When reading fails, or the body is malformed or too long.
+    /// When reading fails, or the body is malformed or too long, or a request's ends early.
     pub(super) fn read_body(&self, reader: &mut impl BufRead, kind: Kind) -> io::Result<Vec<u8>> {
         let mut body = Vec::new();
         if self.get("transfer-encoding").is_some_and(|coding| coding.ends_with(b"chunked")) {
-            chunks(reader, &mut body)?;
+            if !chunks(reader, &mut body)? && kind == Kind::Request {
+                return Err(malformed("the request ends early"));
+            }
         } else if let Some(length) = self.get("content-length") {
             let length = number(length, 10).filter(|length| *length <= MAX_BODY);
             let length = length.ok_or_else(|| malformed("content-length is no number, or too large"))?;
             reader.take(length).read_to_end(&mut body)?;
+            if (body.len() as u64) < length && kind == Kind::Request {
+                return Err(malformed("the request ends early"));
+            }
         } else if kind == Kind::Response {
             reader.take(MAX_BODY).read_to_end(&mut body)?;
         }
@@ -91,9 +97,10 @@ fn line(reader: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(whole.strip_suffix(b"\r").unwrap_or(whole).to_vec()))
 }
 
-fn chunks(reader: &mut impl BufRead, body: &mut Vec<u8>) -> io::Result<()> {
+/// Whether the last chunk came.
+fn chunks(reader: &mut impl BufRead, body: &mut Vec<u8>) -> io::Result<bool> {
     loop {
-        let Some(size) = line(reader)? else { return Ok(()) };
+        let Some(size) = line(reader)? else { return Ok(false) };
         let digits = size.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
         let size = number(digits, 16).ok_or_else(|| malformed("a chunk has no size"))?;
         if size > MAX_BODY.saturating_sub(body.len() as u64) {
@@ -102,7 +109,7 @@ fn chunks(reader: &mut impl BufRead, body: &mut Vec<u8>) -> io::Result<()> {
         reader.take(size).read_to_end(body)?;
         if size == 0 {
             while line(reader)?.is_some_and(|trailer| !trailer.is_empty()) {}
-            return Ok(());
+            return Ok(true);
         }
         line(reader)?;
     }
@@ -124,6 +131,14 @@ mod tests {
         let head = Head::read(&mut wire)?.unwrap();
         let body = head.read_body(&mut wire, kind)?;
         Ok((head, body))
+    }
+
+    #[test]
+    fn a_request_that_ends_early_is_none_and_a_response_is_what_came() {
+        for early in ["transfer-encoding: chunked\r\n\r\n3\r\nabc\r\n", "content-length: 9\r\n\r\nabc"] {
+            assert!(read(format!("POST / HTTP/1.1\r\n{early}").as_bytes(), Kind::Request).is_err());
+            assert_eq!(read(format!("HTTP/1.1 200 OK\r\n{early}").as_bytes(), Kind::Response).unwrap().1, b"abc");
+        }
     }
 
     #[test]
