@@ -171,7 +171,7 @@ impl<'a> PublicKey<'a> {
 /// A private key; of RSA from 2048 bits.
 enum Signer {
     Rsa(Box<RsaKeyPair>),
-    Curve(EcdsaKeyPair, Hash),
+    Curve(Box<EcdsaKeyPair>, Hash),
 }
 
 impl Signer {
@@ -181,7 +181,7 @@ impl Signer {
         }
         let curve = |algorithm, hash| {
             let pair = EcdsaKeyPair::from_pkcs8(algorithm, der, &SystemRandom::new());
-            Some(Self::Curve(pair.ok()?, hash))
+            Some(Self::Curve(Box::new(pair.ok()?), hash))
         };
         curve(&algorithms::ECDSA_P256_SHA256_ASN1_SIGNING, Hash::Sha256)
             .or_else(|| curve(&algorithms::ECDSA_P384_SHA384_ASN1_SIGNING, Hash::Sha384))
