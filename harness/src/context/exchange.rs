@@ -12,6 +12,8 @@ pub struct Exchange {
     pub request: Message,
     /// The response.
     pub response: Message,
+    /// It is a connection: there are no messages, and no routes.
+    pub is_connection: bool,
     /// Of a connection: what has come from the client and has not left the chain.
     pub downstream: Vec<u8>,
     /// The same of the upstream.

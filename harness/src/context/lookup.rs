@@ -90,9 +90,9 @@ impl Stream<'_> {
             "useragent" => header("user-agent"),
             "id" => header("x-request-id"),
             "headers" => Some(joined(headers)),
-            "protocol" => Some(Value::text(&attributes.protocol)),
+            "protocol" if !self.exchange.is_connection => Some(Value::text(&attributes.protocol)),
             "time" => Some(Value::Int(attributes.start_nanoseconds.cast_signed())),
-            "duration" => self.exchange.progress.duration.map(nanoseconds),
+            "duration" if !self.exchange.is_connection => self.exchange.progress.duration.map(nanoseconds),
             "size" => Some(Value::Int(self.request_size().cast_signed())),
             "total_size" => Some(Value::Int((attributes.request_bytes + header_bytes).cast_signed())),
             "headers_bytes" if self.is_since(37) => Some(Value::Int(header_bytes.cast_signed())),
@@ -139,10 +139,12 @@ impl Stream<'_> {
         let Exchange { progress: Progress { upstream_chosen, upstream_connected, .. }, attributes, .. } = self.exchange;
         let upstream = &attributes.upstream;
         match field {
-            "num_endpoints" if self.is_since(36) => {
-                attributes.xds.cluster_name.as_ref().map(|_| Value::Uint(upstream.num_endpoints))
-            }
+            "num_endpoints" if self.is_since(36) => self.cluster().map(|_| Value::Uint(upstream.num_endpoints)),
             "request_attempt_count" if self.is_since(34) => Some(Value::Uint(u64::from(upstream_chosen.is_some()))),
+            // A connection has an upstream before it has chosen one.
+            "transport_failure_reason" if self.exchange.is_connection => {
+                Some(Value::text(&upstream.transport_failure_reason))
+            }
             _ if upstream_chosen.is_none() => None,
             "address" | "port" => address(&upstream.address, field),
             "transport_failure_reason" => Some(Value::text(&upstream.transport_failure_reason)),
@@ -164,8 +166,13 @@ impl Stream<'_> {
             Some(metadata.as_ref().map_or(Value::Null, Metadata::value))
         };
         match field {
-            "cluster_name" => name(&xds.cluster_name),
-            "cluster_metadata" => metadata(&xds.cluster_name, &xds.cluster_metadata),
+            "cluster_name" => self.cluster().map(Value::text),
+            "cluster_metadata" => self.cluster().map(|_| xds.cluster_metadata.value()),
+            "route_name" | "route_metadata" | "virtual_host_name" | "virtual_host_metadata"
+                if self.exchange.is_connection =>
+            {
+                None
+            }
             "route_name" => name(&xds.route_name),
             "route_metadata" => metadata(&xds.route_name, &xds.route_metadata),
             "virtual_host_name" if self.is_since(34) => name(&xds.virtual_host_name),
@@ -179,6 +186,13 @@ impl Stream<'_> {
             "listener_direction" => Some(Value::Int(xds.listener_direction)),
             _ => None,
         }
+    }
+
+    /// The cluster: a request's is known with its route, a connection's when the proxy connects to it (rule `TCP-3`).
+    fn cluster(&self) -> Option<&str> {
+        let Exchange { attributes, progress, is_connection, .. } = self.exchange;
+        let is_known = !is_connection || progress.upstream_chosen.is_some();
+        attributes.xds.cluster_name.as_deref().filter(|_| is_known)
     }
 
     /// The names that stood at the top before 1.33.

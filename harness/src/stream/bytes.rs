@@ -28,6 +28,8 @@ pub(super) struct Connection {
     client: Side,
     upstream: Side,
     closed: bool,
+    /// The filter whose context is being created.
+    creating: Option<usize>,
     /// Filters behind which the client's bytes go on, when the step at hand is done.
     resumes: VecDeque<usize>,
 }
@@ -82,6 +84,7 @@ impl Connection {
             client: Side::default(),
             upstream: Side::default(),
             closed: false,
+            creating: None,
             resumes: VecDeque::new(),
         }
     }
@@ -234,13 +237,22 @@ impl Link<'_> {
         }
     }
 
-    /// Whether the connection goes on from here.
+    /// Whether the connection goes on from here. A filter that closes it in its creation still hears that it is new, and
+    /// never that it is over (rule `TCP-3`).
     fn begin_at(&mut self, index: usize) -> bool {
+        let Some(Member { handle, .. }) = self.state.filters.get(index) else { return false };
+        let (vm, root) = (handle.vm, handle.root);
+        self.state.creating = Some(index);
+        self.call(index, Callback::ContextCreate { parent: root });
+        self.state.creating = None;
         let Some(filter) = self.state.filters.get_mut(index) else { return false };
         filter.begun = true;
-        let callback = Callback::ContextCreate { parent: filter.handle.root };
-        self.call(index, callback);
-        !self.state.closed && self.call(index, Callback::NewConnection)
+        let (id, closed) = (filter.id, self.state.closed);
+        let goes_on = !self.vms.failed(vm) && self.call(index, Callback::NewConnection);
+        if closed {
+            self.vms.remove_stream(vm, id);
+        }
+        goes_on
     }
 
     fn is_begun(&self, index: usize) -> bool {
@@ -322,7 +334,9 @@ impl Link<'_> {
                     }
                 }
             }
-            self.vms.remove_stream(vm, id);
+            if self.state.creating != Some(index) {
+                self.vms.remove_stream(vm, id);
+            }
         }
     }
 }

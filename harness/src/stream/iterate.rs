@@ -222,6 +222,10 @@ impl Run<'_> {
             return;
         }
         let lane = self.state.lane(direction);
+        // Trailers that a filter made have ended the message before what it held back goes on (rule HDR-12).
+        if lane.complete && !matches!(frame, Frame::Headers(_)) {
+            return;
+        }
         lane.complete |= end;
         self.leaves(direction, frame, end);
         // With its response a stream ends, whatever is left of the request.

@@ -72,6 +72,14 @@ impl StreamState {
         }
     }
 
+    /// The stream ends because its client goes (rule `LIFE-9`).
+    pub(super) fn client_has_gone(&mut self) {
+        let attributes = &mut lock(&self.exchange).attributes;
+        let details =
+            if attributes.protocol == "HTTP/2" { "http2.remote_reset" } else { "downstream_remote_disconnect" };
+        attributes.response_code_details = Some(details.to_owned());
+    }
+
     /// How many bytes of a body the filters hold back.
     pub(super) fn held(&self, direction: Direction) -> usize {
         let exchange = lock(&self.exchange);

@@ -16,7 +16,7 @@ use super::vms::{Vms, same_vm};
 use super::whole::Collector;
 use super::{End, Frame, Passed};
 use crate::abi::Callback;
-use crate::context::{Attributes, Exchange, LocalReply, Process, Progress};
+use crate::context::{Attributes, Exchange, LocalReply, Process, Progress, lock};
 use crate::cost::Cost;
 
 /// A thread of the proxy.
@@ -108,6 +108,7 @@ impl Thread {
     /// Begins a connection: its filters hear of it, one after the other.
     pub(super) fn connect(&mut self, attributes: Attributes) -> u64 {
         let exchange = self.exchange(attributes);
+        lock(&exchange).is_connection = true;
         let mut connection = Connection::new(exchange.clone(), self.vms.cost());
         for handle in &self.chain {
             // A new connection on a failed VM: without the filter, or closed (rule FAIL-8).
@@ -188,7 +189,9 @@ impl Thread {
     /// it began.
     pub(super) fn close(&mut self, key: u64) -> Cost {
         let Some(mut state) = self.streams.remove(&key) else { return Cost::default() };
-        state.over = true;
+        if !std::mem::replace(&mut state.over, true) {
+            state.client_has_gone();
+        }
         self.tell(&mut state);
         for filter in &state.filters {
             self.vms.remove_stream(filter.handle.vm, filter.id);
@@ -228,6 +231,7 @@ impl Thread {
         };
         self.vms.deliver(&waiting, response);
         self.settle();
+        self.retire();
         true
     }
 
@@ -260,15 +264,22 @@ impl Thread {
             self.vms.arm_again(vm, root, now);
             self.settle();
         }
+        self.retire();
     }
 
-    /// Runs the timer of a filter of the chain, if it is set.
+    /// Runs the timer of a filter of the chain, if it is set; else that of the plugin whose place it has taken, as long as a
+    /// stream needs that, or it has something to finish (rule `LIFE-11`).
     pub(super) fn tick(&mut self, filter: usize, now: Duration) {
         let Some(Handle { vm, root, .. }) = self.chain.get(filter).cloned() else { return };
-        if self.vms.has_tick(vm, root) {
+        let earlier = self.streams.values().filter_map(|state| Some(&state.filters.get(filter)?.handle));
+        let earlier = earlier.map(|handle| (handle.vm, handle.root)).collect::<Vec<_>>();
+        let leaving = self.vms.leaving(vm);
+        let mut candidates = std::iter::once((vm, root)).chain(earlier).chain(leaving);
+        if let Some((vm, root)) = candidates.find(|(vm, root)| self.vms.has_tick(*vm, *root)) {
             let _ = self.vms.call(vm, root, Callback::Tick);
             self.vms.arm_again(vm, root, now);
             self.settle();
+            self.retire();
         }
     }
 

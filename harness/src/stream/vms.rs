@@ -397,6 +397,14 @@ impl Vms {
         }
     }
 
+    /// The plugins of a VM that have something to finish.
+    pub(super) fn leaving(&mut self, vm: usize) -> Vec<(usize, u32)> {
+        let Some(slot) = self.slots.get_mut(&vm) else { return Vec::new() };
+        let context = slot.vm.context();
+        let roots = context.roots().collect::<Vec<_>>();
+        roots.into_iter().filter(|root| context.waits_for_done(*root)).map(|root| (vm, root)).collect()
+    }
+
     /// Done, and delete unless the plugin wants to finish something first (rule `LIFE-11`).
     pub(super) fn shut_down(&mut self, vm: usize, root: u32) {
         let waits = self.slots.get_mut(&vm).is_some_and(|slot| slot.vm.context().waits_for_done(root));
