@@ -1,8 +1,10 @@
 //! `tamis conformance`: the harness and real Envoys side by side; what `make conformance` runs.
 
+mod progress;
+
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+
+use progress::Progress;
 
 use tamis_harness::conformance::{self, Batch, ConformanceError, Known, Pool, compare, flows};
 use tamis_harness::document::parse_as;
@@ -15,11 +17,8 @@ use crate::failure::Failure;
 /// Every version that is compared; the newest one in full, the others by a sample unless all is asked for.
 const VERSIONS: [&str; 5] = ["1.36.4", "1.37.0", "1.38.2", "1.39.3", DEFAULT_VERSION];
 
-/// Between two lines about how far it is.
-const TOLD: Duration = Duration::from_secs(5);
-
 /// Of a sample, one batch in so many is taken.
-const SAMPLE: usize = 4;
+const SAMPLE: usize = 6;
 
 /// `tamis conformance`
 #[derive(clap::Args)]
@@ -61,6 +60,23 @@ pub struct Conformance {
     out: PathBuf,
 }
 
+/// What one version runs.
+struct Version {
+    binary: EnvoyBinary,
+    batches: Vec<Batch>,
+    groups: Vec<flows::Group>,
+    connections: Vec<Batch>,
+}
+
+/// What came of the three sets.
+type Ran = (compare::Outcome, flows::Outcome, compare::Outcome);
+
+impl Version {
+    fn size(&self) -> usize {
+        self.batches.len() + self.groups.len() + self.connections.len()
+    }
+}
+
 impl Conformance {
     /// Compares, prints, and writes the page when everything was run.
     ///
@@ -68,46 +84,47 @@ impl Conformance {
     /// When something cannot be run, or a difference is not in the list.
     pub fn run(self) -> Result<(), Failure> {
         let known = self.known()?;
-        let (batches, groups) = (conformance::batches(), flows::groups());
+        let (batches, groups, connections) = (conformance::batches(), flows::groups(), conformance::connections());
         let mut versions = Vec::new();
         for version in VERSIONS.iter().filter(|version| self.is_wanted(version)) {
             let binary = EnvoyBinary::find_version(version).map_err(|error| {
                 Failure::environment(error)
                     .hint(format_args!("`tamis setup envoy --envoy-version {version}` installs it"))
             })?;
-            let batches = self.chosen(version, &batches, |batch| &batch.name);
-            let groups = self.chosen(version, &groups, |group| &group.name);
-            versions.push((binary, batches, groups));
+            versions.push(Version {
+                binary,
+                batches: self.chosen(version, &batches, |batch| &batch.name),
+                groups: self.chosen(version, &groups, |group| &group.name),
+                connections: self.chosen(version, &connections, |batch| &batch.name),
+            });
         }
-        let all = versions.iter().map(|(binary, batches, groups)| (binary.version(), batches.len() + groups.len()));
-        let progress = Progress::new(all);
+        let progress = Progress::new(versions.iter().map(|version| (version.binary.version(), version.size())));
         let done = |version: &str, size: usize| progress.done(version, size);
         let pool = Pool::new(self.jobs, &done);
-        let run = |binary: &EnvoyBinary, some: &[Batch], streams: &[flows::Group]| {
-            let outcome = conformance::run(binary, &self.probe, some, &known, &pool)?;
-            Ok::<_, ConformanceError>((outcome, flows::run(binary, &self.probe, streams, &known, &pool)?))
-        };
+        let run = |version: &Version| self.version(version, &known, &pool);
         let run = &run;
         let ran = std::thread::scope(|scope| {
-            let threads =
-                versions.iter().map(|(binary, batches, groups)| scope.spawn(move || run(binary, batches, groups)));
-            let threads = threads.collect::<Vec<_>>();
+            let run = |version| scope.spawn(move || run(version));
+            let threads = versions.iter().map(run).collect::<Vec<_>>();
             threads.into_iter().map(std::thread::ScopedJoinHandle::join).collect::<Vec<_>>()
         });
-        let (mut outcomes, mut streams) = (Vec::new(), Vec::new());
+        let (mut outcomes, mut streams, mut bytes) = (Vec::new(), Vec::new(), Vec::new());
         for ran in ran {
             let ran = ran.map_err(|_| Failure::environment("a version's thread has died"))?;
-            let (mut calls, mut flows) =
+            let (mut calls, mut flows, mut tcp) =
                 ran.map_err(|error| Failure::environment(error).hint("`make modules` builds the probe"))?;
-            (calls.batches.1, flows.groups.1) = (batches.len(), groups.len());
+            (calls.batches.1, flows.groups.1, tcp.batches.1) = (batches.len(), groups.len(), connections.len());
             print(&calls.version, calls.unexplained(), self.print);
             print(&flows.version, flows.unexplained(), self.print);
+            print(&tcp.version, tcp.unexplained(), self.print);
             outcomes.push(calls);
             streams.push(flows);
+            bytes.push(tcp);
         }
-        print!("{}\n{}", compare::table(&outcomes), flows::table::table(&streams));
+        print!("{}\n{}\n", compare::table(&outcomes), flows::table::table(&streams));
+        print!("{}", compare::table(&bytes));
         if self.all {
-            let calls = outcomes.iter().flat_map(compare::Outcome::explained);
+            let calls = outcomes.iter().chain(&bytes).flat_map(compare::Outcome::explained);
             let found = calls.chain(streams.iter().flat_map(flows::Outcome::explained));
             let counts = compare::explained(&known, found);
             for (entry, _) in known.iter().zip(counts).filter(|(_, counts)| counts.is_empty()) {
@@ -119,16 +136,28 @@ impl Conformance {
                     entry.rule
                 );
             }
-            write_whole(&self.out, compare::page(&outcomes, &streams, &known).as_bytes())?;
+            write_whole(&self.out, compare::page(&outcomes, &streams, &bytes, &known).as_bytes())?;
             println!("==> {}", self.out.display());
         }
-        let different: usize = outcomes.iter().map(|outcome| outcome.unexplained().count()).sum();
+        let different: usize = outcomes.iter().chain(&bytes).map(|outcome| outcome.unexplained().count()).sum();
         let different = different + streams.iter().map(|outcome| outcome.unexplained().count()).sum::<usize>();
         if different > 0 {
             return Err(Failure::user(format_args!("{different} differences that nothing explains"))
                 .hint(format_args!("Envoy is right: mend the harness, or say why not in {}", self.known.display())));
         }
         Ok(())
+    }
+
+    /// All sets in one version.
+    fn version(&self, version: &Version, known: &[Known], pool: &Pool<'_>) -> Result<Ran, ConformanceError> {
+        let Version { binary, batches, groups, connections } = version;
+        let calls = |batches: &[Batch]| conformance::run(binary, &self.probe, batches, known, pool);
+        std::thread::scope(|scope| {
+            let (http, tcp) = (scope.spawn(|| calls(batches)), scope.spawn(|| calls(connections)));
+            let flows = flows::run(binary, &self.probe, groups, known, pool);
+            let dead = |_| ConformanceError::System { what: "a thread", error: std::io::Error::other("it has died") };
+            Ok((http.join().map_err(dead)??, flows?, tcp.join().map_err(dead)??))
+        })
     }
 
     fn known(&self) -> Result<Vec<Known>, Failure> {
@@ -151,40 +180,6 @@ impl Conformance {
         let is_named = |one: &T| self.batch.is_empty() || self.batch.iter().any(|begin| name(one).starts_with(begin));
         let chosen = all.iter().enumerate().filter(|(place, _)| full || (place + offset).is_multiple_of(SAMPLE));
         chosen.map(|(_, one)| one).filter(|one| is_named(one)).cloned().collect()
-    }
-}
-
-/// What is done of each version, told every few seconds.
-struct Progress {
-    begun: Instant,
-    state: Mutex<Done>,
-}
-
-struct Done {
-    /// Version, how many batches and groups are done, and of how many.
-    versions: Vec<(String, usize, usize)>,
-    told: Instant,
-}
-
-impl Progress {
-    fn new<'v>(versions: impl Iterator<Item = (&'v str, usize)>) -> Self {
-        let versions = versions.map(|(version, all)| (version.to_owned(), 0, all)).collect();
-        let begun = Instant::now();
-        Self { begun, state: Mutex::new(Done { versions, told: begun }) }
-    }
-
-    fn done(&self, version: &str, size: usize) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let Done { versions, told } = &mut *state;
-        if let Some((_, done, _)) = versions.iter_mut().find(|(other, ..)| other == version) {
-            *done += size;
-        }
-        let is_over = versions.iter().all(|(_, done, all)| done == all);
-        if is_over || told.elapsed() >= TOLD {
-            *told = Instant::now();
-            let each = versions.iter().map(|(version, done, all)| format!("{version}: {done} of {all}"));
-            println!("==> {} s, {}", self.begun.elapsed().as_secs(), each.collect::<Vec<_>>().join(", "));
-        }
     }
 }
 

@@ -82,6 +82,31 @@ extern "C" fn proxy_on_response_trailers(id: u32, count: u32) -> u32 {
 }
 
 #[unsafe(no_mangle)]
+extern "C" fn proxy_on_new_connection(id: u32) -> u32 {
+    program::run(id, "new_connection", &[], 0)
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_downstream_data(id: u32, size: u32, end: u32) -> u32 {
+    program::run(id, "downstream_data", &[size, end], 0)
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_upstream_data(id: u32, size: u32, end: u32) -> u32 {
+    program::run(id, "upstream_data", &[size, end], 0)
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_upstream_connection_close(id: u32, peer: u32) {
+    program::run(id, "upstream_close", &[peer], 0);
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_downstream_connection_close(id: u32, peer: u32) {
+    program::run(id, "downstream_close", &[peer], 0);
+}
+
+#[unsafe(no_mangle)]
 extern "C" fn proxy_on_tick(id: u32) {
     program::run_root(id, "tick", &[]);
 }

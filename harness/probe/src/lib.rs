@@ -33,11 +33,13 @@
 //! | `!null`, `!end`, `!end-1`, `!max` | a pointer: 0, the end of the memory, one before it, 2^32 - 1 |
 //! | `$0` | what the call marked with `>0` got in its first place |
 //!
-//! A phase may be narrowed: `request_body@2` is a stream's second visit there, `request_body@end` the one that has the end of
-//! the message, `request_body@more` one that has not. The phases `tick` and `http_call_response` belong to the plugin; they are
+//! The phases are the callbacks' names without `proxy_on_`, and `new_connection`, `downstream_data`, `upstream_data`,
+//! `upstream_close` and `downstream_close` for connections. A phase may be narrowed: `request_body@2` is a stream's second visit
+//! there, `request_body@end` the one that has the end of the message, `request_body@more` one that has not. The phases `tick` and `http_call_response` belong to the plugin; they are
 //! silent unless the program names them, and their calls are those of the last stream.
 //!
-//! A first line `number-by-path` gives a stream the number that its path ends in, at its request headers; 0 until then.
+//! A first line `number-by-path` gives a stream the number that its path ends in, at its request headers; 0 until then. The
+//! plugin's own callbacks then have the number of its last stream.
 //!
 //! Some names are no calls: `return 1` makes the callback return that, `keep 3` puts the context's id where `$3` finds it, and
 //! `trap` is the end of the VM.

@@ -104,13 +104,16 @@ pub fn run_root(id: u32, phase: &str, arguments: &[u32]) {
 /// Makes the calls of a phase; what the callback returns.
 pub fn run(id: u32, phase: &str, arguments: &[u32], otherwise: u32) -> u32 {
     let (stream, root, visit) = STREAMS.with_borrow_mut(|streams| {
-        let Some(stream) = streams.get_mut(&id) else { return (0, id, 1) };
+        let Some(stream) = streams.get_mut(&id) else { return (last_by_path(id), id, 1) };
         let visits = stream.visits.entry(phase.to_owned()).or_default();
         *visits += 1;
         (stream.number, stream.root, *visits)
     });
     let program = program(root).unwrap_or_else(|| Rc::from(""));
-    let end = arguments.get(1).filter(|_| phase.ends_with("_headers") || phase.ends_with("_body")).map(|end| *end != 0);
+    let end = arguments
+        .get(1)
+        .filter(|_| ["_headers", "_body", "_data"].iter().any(|end| phase.ends_with(end)))
+        .map(|end| *end != 0);
     let place = Place { phase, visit, end };
     run_lines(id, stream, &program, arguments, otherwise, &place, |streams| {
         streams == "*" || streams.split(',').any(|number| number.parse() == Ok(stream))
@@ -168,6 +171,13 @@ impl Place<'_> {
 
 fn program(root: u32) -> Option<Rc<str>> {
     PLUGINS.with_borrow(|plugins| plugins.get(&root).map(|plugin| plugin.program.clone()))
+}
+
+/// The last stream of a plugin whose streams are numbered by their paths: the plugin's own end is told apart so from that of
+/// one that has had none.
+fn last_by_path(root: u32) -> u32 {
+    let last = |plugin: &Plugin| if is_by_path(&plugin.program) { plugin.last } else { 0 };
+    PLUGINS.with_borrow(|plugins| plugins.get(&root).map_or(0, last))
 }
 
 fn is_by_path(program: &str) -> bool {

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::stream;
+
 /// Every phase of the probe, in the order of its callbacks; behind them stands what became of the stream.
-pub const PHASES: [&str; 14] = [
+pub const PHASES: [&str; 19] = [
     "create_root",
     "vm_start",
     "configure",
@@ -14,6 +16,11 @@ pub const PHASES: [&str; 14] = [
     "response_headers",
     "response_body",
     "response_trailers",
+    "new_connection",
+    "downstream_data",
+    "upstream_data",
+    "upstream_close",
+    "downstream_close",
     "log",
     "done",
     "delete",
@@ -27,6 +34,8 @@ pub struct Batch {
     pub name: String,
     /// The exchanges that go through it, one after the other; the first is stream 1.
     pub exchanges: Vec<Exchange>,
+    /// In place of exchanges the connections that go through it as a network filter: which end is the first to close each.
+    pub connections: Vec<stream::End>,
     /// It may end Envoy, so it gets a process of its own.
     pub alone: bool,
     /// The program's lines, as the probe reads them.
@@ -71,12 +80,14 @@ pub enum Place {
 }
 
 /// What became of a stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum End {
     /// The probe was told that it is over.
     Deleted,
     /// The proxy died.
     Crash,
+    /// A connection is over, and this is what client and upstream got of it.
+    Closed(String, String),
 }
 
 /// What was logged, by place. Lines that the calls themselves have logged stand in front of what the probe says.
@@ -96,17 +107,27 @@ impl Batch {
         self.program.get(index).and_then(|line| line.splitn(3, ' ').nth(2)).unwrap_or_default()
     }
 
+    /// Whether its probe is a network filter.
+    pub(super) fn is_network(&self) -> bool {
+        !self.connections.is_empty()
+    }
+
+    /// How many streams it sees.
+    pub(super) const fn streams(&self) -> usize {
+        self.exchanges.len() + self.connections.len()
+    }
+
     /// What became of a stream, as a line.
     #[must_use]
-    pub fn end(&self, stream: usize, end: End) -> (Line, String) {
+    pub fn end(&self, stream: usize, end: &End) -> (Line, String) {
         let line = Line { copy: 2, stream, phase: PHASES.len() - 1, visit: 0, call: Place::Enter };
         (line, format!(" {}: {end:?}", self.name))
     }
 
     /// Whether the proxy died in one of the batch's streams.
     pub(super) fn has_crashed(&self, lines: &Lines) -> bool {
-        (1..=self.exchanges.len()).any(|stream| {
-            let (line, text) = self.end(stream, End::Crash);
+        (1..=self.streams()).any(|stream| {
+            let (line, text) = self.end(stream, &End::Crash);
             lines.get(&line) == Some(&text)
         })
     }

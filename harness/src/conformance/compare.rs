@@ -214,17 +214,20 @@ pub fn table(outcomes: &[Outcome]) -> String {
 
 /// The page with the table and what explains the differences.
 #[must_use]
-pub fn page(outcomes: &[Outcome], streams: &[flows::Outcome], known: &[Known]) -> String {
+pub fn page(outcomes: &[Outcome], streams: &[flows::Outcome], connections: &[Outcome], known: &[Known]) -> String {
     let mut text = format!(
         "# Conformance\n\nWritten by `make conformance ALL=1`; do not edit. A guest that calls every host function as it is \
          told, with valid and invalid arguments, in every callback, ran in the harness and in real Envoys; a case is a call or \
          a callback whose status word, data and log lines were compared.\n\n{}\n\
+         The same by a network filter, in every callback of a connection; what client and upstream got of it is compared, too.\n\n\
+         {}\n\
          ## Differences that are known\n\n\
          Where the two differ, Envoy is right. From `harness/conformance/known.yaml`; the count is of all versions.\n\n\
          | call | phases | differences | rule | why |\n|---|---|---|---|---|\n",
-        table(outcomes)
+        table(outcomes),
+        table(connections)
     );
-    let counts = explained(known, outcomes.iter().flat_map(Outcome::explained));
+    let counts = explained(known, outcomes.iter().chain(connections).flat_map(Outcome::explained));
     for (entry, counts) in known.iter().zip(counts).filter(|(entry, _)| entry.flows.is_empty()) {
         let phases = if entry.phases.is_empty() { "all".to_owned() } else { entry.phases.join(", ") };
         let name = |call: &String| if call.is_empty() { "the callback itself".to_owned() } else { format!("`{call}`") };

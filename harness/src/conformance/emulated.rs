@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tamis_module::gate::EnvoyVersion;
 
 use super::batch::End;
-use super::{Batch, ConformanceError, Exchange, Lines};
+use super::{Batch, ConformanceError, Exchange, Lines, connection};
 use crate::context::{Attributes, LogLine, Node, Plugin, Process, Xds};
 use crate::stream::{FailurePolicy, FilterSpec, LoadedModule, Options, Passed, Proxy};
 
@@ -38,13 +38,20 @@ pub fn run(
     }
     let mut lines = BTreeMap::new();
     for (batch, mut proxy, mut log) in loaded {
+        let mut ends = Vec::new();
         for exchange in &batch.exchanges {
             let mark = process.log_written();
             stream(&mut proxy, *exchange);
             log.extend(process.log_since(mark));
+            ends.push(End::Deleted);
+        }
+        for closes_first in &batch.connections {
+            let mark = process.log_written();
+            ends.push(connection::emulated(&mut proxy, *closes_first));
+            log.extend(process.log_since(mark));
         }
         let mut sorted = Batch::sort(log.iter().map(record));
-        sorted.extend((1..=batch.exchanges.len()).map(|stream| batch.end(stream, End::Deleted)));
+        sorted.extend((1..).zip(&ends).map(|(stream, end)| batch.end(stream, end)));
         lines.insert(batch.name.clone(), sorted);
     }
     Ok(lines)

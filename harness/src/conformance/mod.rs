@@ -11,6 +11,7 @@
 //! | [`batch`] | a program, the exchanges it sees, and what is logged about them |
 //! | [`cases`] | the tables from which all programs are made |
 //! | [`emulated`], [`real`] | a batch in the harness, and in Envoy |
+//! | `connection` | what goes over a connection of a batch that is a network filter |
 //! | [`normal`] | what two processes may number differently |
 //! | [`flows`] | the second set: what becomes of streams |
 //! | [`compare`] | differences, those that are known, and the table |
@@ -19,6 +20,7 @@
 pub mod batch;
 pub mod cases;
 pub mod compare;
+mod connection;
 pub mod emulated;
 pub mod flows;
 pub mod normal;
@@ -28,7 +30,7 @@ mod streams;
 mod written;
 
 pub use batch::{Batch, Exchange, Line, Lines};
-pub use cases::batches;
+pub use cases::{batches, connections};
 pub use compare::{Difference, Known, Outcome, run};
 pub use pool::Pool;
 

@@ -115,6 +115,7 @@ mod tests {
         let batch = Batch {
             name: String::new(),
             exchanges: Vec::new(),
+            connections: Vec::new(),
             alone: false,
             program: program.map(str::to_owned).to_vec(),
         };

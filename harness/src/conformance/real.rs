@@ -14,22 +14,25 @@ use tamis_module::plugin_config::{FailurePolicy, PluginConfig};
 
 use super::batch::End;
 use super::written::Written;
-use super::{Batch, ConformanceError, Exchange, Lines, pool};
+use super::{Batch, ConformanceError, Exchange, Lines, connection, pool};
 use crate::envoy::{EnvoyBinary, EnvoyProcess};
 
 /// How long a stream may take from its first byte until the probe has forgotten it.
 const STREAM: Duration = Duration::from_secs(5);
+/// How long a connection may take until the probe has forgotten it, when both its ends have gone.
+const CONNECTION: Duration = Duration::from_secs(1);
 /// How long after a stream's end Envoy may still die of it; it does so within the same turn of its event loop.
 const AFTERMATH: Duration = Duration::from_millis(200);
 /// Between two looks at the log.
 const TICK: Duration = Duration::from_millis(2);
 /// How many batches share a process.
-const TOGETHER: usize = 8;
+const TOGETHER: usize = 12;
 /// The most bytes of a request that the upstream reads.
 const MAX_REQUEST: usize = 1 << 20;
 
 pub(super) const MANAGER: &str =
     "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
+const TCP_PROXY: &str = "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy";
 pub(super) const ROUTER: &str = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router";
 pub(super) const UPSTREAM: &str = "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
@@ -50,9 +53,11 @@ pub fn run(
 ) -> Result<BTreeMap<String, Lines>, ConformanceError> {
     let module = &std::path::absolute(module)
         .map_err(|error| ConformanceError::System { what: "cannot find the probe", error })?;
-    let upstream =
-        Upstream::start().map_err(|error| ConformanceError::System { what: "cannot start an upstream", error })?;
-    let envoy = EnvoyProcess::start(binary, &bootstrap(batches, module, upstream.address))?;
+    let unstarted = |error| ConformanceError::System { what: "cannot start an upstream", error };
+    let upstream = Upstream::start().map_err(unstarted)?;
+    let connections = connection::listen().map_err(unstarted)?;
+    let bytes = connections.local_addr().map_err(unstarted)?;
+    let envoy = EnvoyProcess::start(binary, &bootstrap(batches, module, [upstream.address, bytes]))?;
     let listeners = envoy.listeners()?;
     let mut written = Written::new(&envoy);
     let (mut log, mut ends) = (String::new(), BTreeMap::<&str, Vec<End>>::new());
@@ -60,6 +65,12 @@ pub fn run(
         let Some(address) = listeners.get(&batch.name) else { continue };
         for (index, exchange) in batch.exchanges.iter().enumerate() {
             let end = stream(&mut written, &mut log, *address, batch, index + 1, *exchange)?;
+            ends.entry(&batch.name).or_default().push(end);
+        }
+        for (index, closes_first) in batch.connections.iter().enumerate() {
+            let got = connection::real(*address, &connections, &mut written, &mut log, *closes_first);
+            let got = got.map_err(|error| ConformanceError::System { what: "cannot talk to Envoy", error })?;
+            let end = wait_for_end(&mut written, &mut log, batch, index + 1, got)?;
             ends.entry(&batch.name).or_default().push(end);
         }
     }
@@ -72,7 +83,7 @@ pub fn run(
             let own = records.iter().filter(|record| record.0.split(' ').next_back() == Some(&batch.name));
             let mut lines = Batch::sort(own.map(|(from, message)| (*from, message.as_str())));
             for (index, end) in ends.remove(batch.name.as_str()).unwrap_or_default().into_iter().enumerate() {
-                let (line, text) = batch.end(index + 1, end);
+                let (line, text) = batch.end(index + 1, &end);
                 lines.insert(line, text);
             }
             (batch.name.clone(), lines)
@@ -92,8 +103,20 @@ fn stream(
     let system = |error| ConformanceError::System { what: "cannot talk to Envoy", error };
     let mut client = TcpStream::connect(address).map_err(system)?;
     client.write_all(exchange.request().as_bytes()).map_err(system)?;
+    wait_for_end(written, log, batch, stream, End::Deleted)
+}
+
+/// Waits until the probe has seen the last of a stream; that has become this then, unless Envoy died of it.
+fn wait_for_end(
+    written: &mut Written<'_>,
+    log: &mut String,
+    batch: &Batch,
+    stream: usize,
+    became: End,
+) -> Result<End, ConformanceError> {
     let end = format!(" {}: probe|{stream}|delete|leave|", batch.name);
-    let (limit, mut ended) = (Instant::now() + STREAM, None);
+    let limit = Instant::now() + if batch.is_network() { CONNECTION } else { STREAM };
+    let mut ended = (log.contains(&end)).then(Instant::now);
     loop {
         if let Some(news) = written.news() {
             if news.contains(&end) {
@@ -105,9 +128,13 @@ fn stream(
             return Ok(End::Crash);
         }
         if ended.is_some_and(|ended| !batch.alone || ended.elapsed() >= AFTERMATH) {
-            return Ok(End::Deleted);
+            return Ok(became);
         }
         if Instant::now() >= limit {
+            // A connection that is closed while it begins is never told that it is over (rule TCP-3).
+            if batch.is_network() {
+                return Ok(became);
+            }
             let lines = log.lines().rev().take(10).collect::<Vec<_>>();
             return Err(ConformanceError::NoEnd {
                 batch: batch.name.clone(),
@@ -145,26 +172,29 @@ fn said(line: &str) -> Option<(&str, String)> {
     Some((from, message.to_owned()))
 }
 
-fn bootstrap(batches: &[&Batch], module: &Path, upstream: SocketAddr) -> Value {
+fn bootstrap(batches: &[&Batch], module: &Path, [upstream, bytes]: [SocketAddr; 2]) -> Value {
     let listeners = batches.iter().map(|batch| listener(batch, module)).collect::<Vec<_>>();
+    let cluster = |name: &str, to: SocketAddr| {
+        json!({
+            "name": name,
+            "type": "STATIC",
+            "load_assignment": {
+                "cluster_name": name,
+                "endpoints": [{ "lb_endpoints": [{ "endpoint": { "address": address(to) } }] }],
+            },
+            "typed_extension_protocol_options": {
+                "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                    "@type": UPSTREAM,
+                    "explicit_http_config": { "http_protocol_options": { "enable_trailers": true } },
+                },
+            },
+        })
+    };
     json!({
         "node": { "id": "conformance", "cluster": "conformance" },
         "static_resources": {
             "listeners": listeners,
-            "clusters": [{
-                "name": "upstream",
-                "type": "STATIC",
-                "load_assignment": {
-                    "cluster_name": "upstream",
-                    "endpoints": [{ "lb_endpoints": [{ "endpoint": { "address": address(upstream) } }] }],
-                },
-                "typed_extension_protocol_options": {
-                    "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-                        "@type": UPSTREAM,
-                        "explicit_http_config": { "http_protocol_options": { "enable_trailers": true } },
-                    },
-                },
-            }],
+            "clusters": [cluster("upstream", upstream), cluster("bytes", bytes)],
         },
     })
 }
@@ -182,6 +212,17 @@ fn listener(batch: &Batch, module: &Path) -> Value {
         vm_configuration: None,
         allowed_capabilities: Vec::new(),
     };
+    if batch.is_network() {
+        let proxy = json!({
+            "name": "envoy.filters.network.tcp_proxy",
+            "typed_config": { "@type": TCP_PROXY, "stat_prefix": batch.name, "cluster": "bytes" },
+        });
+        return json!({
+            "name": batch.name,
+            "address": address(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
+            "filter_chains": [{ "filters": [probe.network_filter(), proxy] }],
+        });
+    }
     let router = json!({
         "name": "envoy.filters.http.router",
         "typed_config": { "@type": ROUTER, "suppress_envoy_headers": true },

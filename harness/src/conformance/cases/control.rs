@@ -135,5 +135,11 @@ fn controlled(name: &str, calls: &[(&str, String)]) -> Batch {
     ] {
         program.push(format!("* request_headers,request_body,response_headers,response_body,log {call}"));
     }
-    Batch { name: name.to_owned(), exchanges: vec![Exchange::Trailers; calls.len()], alone: false, program }
+    Batch {
+        name: name.to_owned(),
+        exchanges: vec![Exchange::Trailers; calls.len()],
+        connections: Vec::new(),
+        alone: false,
+        program,
+    }
 }

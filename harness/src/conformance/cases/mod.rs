@@ -5,13 +5,17 @@
 
 mod buffers;
 mod calls;
+mod connections;
 mod control;
 mod headers;
 mod properties;
 mod state;
 mod system;
 
+pub use connections::connections;
+
 use super::{Batch, Exchange};
+use crate::stream::End;
 
 /// Strings that are no strings: pointer and size.
 const BAD_BYTES: [&str; 5] = ["!end-1 2", "!end 1", "!max 1", "!max 0", "0 -1"];
@@ -64,12 +68,20 @@ pub fn batches() -> Vec<Batch> {
 /// Calls that are made in every phase.
 fn everywhere(name: &str, calls: Vec<String>) -> Batch {
     let program = calls.into_iter().map(|call| format!("* * {call}")).collect();
-    Batch { name: name.to_owned(), exchanges: vec![Exchange::Trailers], alone: false, program }
+    Batch { name: name.to_owned(), exchanges: vec![Exchange::Trailers], connections: Vec::new(), alone: false, program }
 }
 
 impl Batch {
     fn with(mut self, exchanges: &[Exchange]) -> Self {
         self.exchanges = exchanges.to_vec();
+        self
+    }
+
+    /// The same for a network filter.
+    fn over(mut self, connections: &[End]) -> Self {
+        self.exchanges.clear();
+        self.connections = connections.to_vec();
+        self.name.insert_str(0, "tcp-");
         self
     }
 }

@@ -1,7 +1,8 @@
 //! Envoy's configuration: a listener for each group, with the recorders around its chain.
 
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use tamis_module::plugin_config::{FailurePolicy, PluginConfig};
@@ -10,13 +11,53 @@ use super::{Group, Plugin, real};
 use crate::conformance::real::{MANAGER, ROUTER, UPSTREAM, address};
 use crate::stream;
 
+const EXTENSION: &str = "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig";
+const WASM: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
+
 /// What the recorders do: the first call says which stream it is, the second whose response.
 const RECORDER: &str = "number-by-path\n* response_headers proxy_get_property \"response\\x00code_details\" @data";
 
 /// Between two attempts to load a VM that has failed, in seconds; Envoy's own is one.
 const BACKOFF: [&str; 2] = ["0.1s", "60s"];
 
-pub(super) fn bootstrap(groups: &[&Group], module: &Path, server: SocketAddr) -> Value {
+/// Where the plugins of groups come from that change.
+pub(super) struct Discovery<'a> {
+    pub folder: &'a Path,
+    pub module: &'a Path,
+}
+
+impl Discovery<'_> {
+    /// Writes a group's first plugin as it is after so many reloads. The file is written whole: Envoy looks at it when another
+    /// takes its place.
+    pub(super) fn write(&self, group: &Group, reloads: usize) -> io::Result<()> {
+        let plugin = group.plugin_after(0, reloads);
+        let mut extension = filter(group, 0, &plugin, self.module);
+        if let Value::Object(fields) = &mut extension {
+            fields.insert("@type".to_owned(), json!(EXTENSION));
+            fields.insert("name".to_owned(), json!(group.root(0)));
+        }
+        let new = self.folder.join(format!("{}.new", group.name));
+        std::fs::write(&new, json!({ "version_info": reloads.to_string(), "resources": [extension] }).to_string())?;
+        std::fs::rename(new, self.file(group))
+    }
+
+    fn file(&self, group: &Group) -> PathBuf {
+        self.folder.join(format!("{}.json", group.name))
+    }
+
+    /// The entry of a filter chain that leads there.
+    fn filter(&self, group: &Group) -> Value {
+        json!({
+            "name": group.root(0),
+            "config_discovery": {
+                "config_source": { "path_config_source": { "path": self.file(group) }, "resource_api_version": "V3" },
+                "type_urls": [WASM],
+            },
+        })
+    }
+}
+
+pub(super) fn bootstrap(groups: &[&Group], discovery: &Discovery<'_>, server: SocketAddr) -> Value {
     let cluster = |name: &str, to: SocketAddr| {
         json!({
             "name": name,
@@ -37,15 +78,19 @@ pub(super) fn bootstrap(groups: &[&Group], module: &Path, server: SocketAddr) ->
     json!({
         "node": { "id": "conformance", "cluster": "conformance" },
         "static_resources": {
-            "listeners": groups.iter().map(|group| listener(group, module)).collect::<Vec<_>>(),
+            "listeners": groups.iter().map(|group| listener(group, discovery)).collect::<Vec<_>>(),
             "clusters": [cluster("upstream", server), cluster("callout", server), cluster("refused", real::nobody())],
         },
     })
 }
 
-fn listener(group: &Group, module: &Path) -> Value {
+fn listener(group: &Group, discovery: &Discovery<'_>) -> Value {
+    let module = discovery.module;
     let mut filters = vec![recorder(group, "front", module)];
-    filters.extend(group.plugins.iter().enumerate().map(|(index, plugin)| filter(group, index, plugin, module)));
+    filters.extend(group.plugins.iter().enumerate().map(|(index, plugin)| match index {
+        0 if group.reloads() => discovery.filter(group),
+        _ => filter(group, index, plugin, module),
+    }));
     filters.push(recorder(group, "back", module));
     filters.push(json!({
         "name": "envoy.filters.http.router",

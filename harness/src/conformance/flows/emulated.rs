@@ -11,7 +11,7 @@ use super::real::Happened;
 use super::received::Received;
 use super::server::{CALLOUT, CALLOUT_BODY};
 use super::transcript::{Ends, Transcript};
-use super::{Exchange, Flow, Group, tail, transcript};
+use super::{Exchange, Flow, Group, Wire, tail, transcript};
 use crate::conformance::ConformanceError;
 use crate::context::{Attributes, ClusterState, HeaderMap, Plugin, Process};
 use crate::stream::{
@@ -61,6 +61,7 @@ pub(super) fn waiting(
 /// A chain under way.
 struct Emulated<'g> {
     group: &'g Group,
+    module: LoadedModule,
     process: Arc<Process>,
     proxy: Proxy,
     streams: BTreeMap<usize, Stream>,
@@ -86,34 +87,29 @@ impl<'g> Emulated<'g> {
         for cluster in ["upstream", "callout", "refused"] {
             process.add_cluster(cluster, ClusterState::Up);
         }
-        let filter = |(index, plugin): (usize, &super::Plugin)| FilterSpec {
-            module: module.clone(),
-            plugin: Plugin {
-                name: "probe".to_owned(),
-                root_id: group.root(index),
-                vm_id: format!("{}.{}", group.name, plugin.vm),
-                configuration: plugin.configuration().into_bytes(),
-                allow_on_headers_stop_iteration: plugin.held,
-                ..Plugin::default()
-            },
-            failure_policy: plugin.policy,
+        let filters = filters(module, group, 0);
+        let buffer_limit = match group.wire {
+            Wire::Http1 => usize::try_from(group.limit).unwrap_or(usize::MAX),
+            // The stream's window, and that is more than is sent here (rule BODY-6).
+            Wire::Http2 => usize::MAX,
         };
-        let filters = group.plugins.iter().enumerate().map(filter).collect::<Vec<_>>();
-        let options = Options { workers: 1, buffer_limit: usize::try_from(group.limit).unwrap_or(usize::MAX), envoy };
+        let options = Options { workers: 1, buffer_limit, envoy };
         let proxy = Proxy::load_with(&filters, process.clone(), options)
             .map_err(|error| ConformanceError::Harness { batch: group.name.clone(), error })?;
-        Ok(Self { group, process, proxy, streams: BTreeMap::new(), callouts: Vec::new() })
+        Ok(Self { group, module: module.clone(), process, proxy, streams: BTreeMap::new(), callouts: Vec::new() })
     }
 
     fn replay(&mut self, flow: &Flow, records: &[tail::Record]) -> Transcript {
         let mark = self.process.log_written();
+        // Whatever nobody waits for any more; VMs that come later count their tokens from the beginning.
+        self.callouts.clear();
         for event in events(records) {
             self.event(flow, event);
         }
         let log = self.process.log_since(mark);
         let records = log.iter().filter_map(|line| tail::parse(&line.from, &line.message, self.group));
         let lines = transcript::lines(&records.collect::<Vec<_>>());
-        let ends = flow.exchanges.iter().map(|exchange| self.ends(exchange.number)).collect();
+        let ends = flow.exchanges.iter().map(|exchange| self.ends(exchange)).collect();
         Transcript { lines, ends, crashed: false }
     }
 
@@ -126,7 +122,7 @@ impl<'g> Emulated<'g> {
                     self.proxy.advance(RELOAD);
                 }
                 let headers = match direction {
-                    Direction::Request => exchange.request.request_headers(&self.group.path(exchange)),
+                    Direction::Request => exchange.request.request_headers(&self.group.path(exchange), self.group.wire),
                     Direction::Response => exchange.response.response_headers(),
                 };
                 self.send(number, direction, Frame::Headers(headers), end);
@@ -161,14 +157,19 @@ impl<'g> Emulated<'g> {
             }
             Event::Tick(plugin) => self.proxy.tick(0, plugin),
             Event::Answer(_, token) => self.answer(token),
+            Event::Reload => self.reload(flow),
         }
         self.collect();
     }
 
     fn send(&mut self, number: usize, direction: Direction, frame: Frame, end: bool) {
+        let protocol = match self.group.wire {
+            Wire::Http1 => "HTTP/1.1",
+            Wire::Http2 => "HTTP/2",
+        };
         let proxy = &mut self.proxy;
         let stream = self.streams.entry(number).or_insert_with(|| Stream {
-            key: proxy.open_on(0, Attributes { protocol: "HTTP/1.1".to_owned(), ..Attributes::default() }),
+            key: proxy.open_on(0, Attributes { protocol: protocol.to_owned(), ..Attributes::default() }),
             open: true,
             sent: [0; 2],
             request: Vec::new(),
@@ -215,12 +216,20 @@ impl<'g> Emulated<'g> {
         }
     }
 
-    fn ends(&self, number: usize) -> Ends {
-        let Some(stream) = self.streams.get(&number) else { return Ends::default() };
+    /// Gives the first plugin its next configuration. One that is refused changes nothing, as its canary has logged.
+    fn reload(&mut self, flow: &Flow) {
+        let place = self.group.flows.iter().position(|other| other.name == flow.name).unwrap_or_default();
+        if flow.reload.is_some() {
+            let _ = self.proxy.reload(&filters(&self.module, self.group, self.group.reloads_before(place) + 1));
+        }
+    }
+
+    fn ends(&self, exchange: &Exchange) -> Ends {
+        let Some(stream) = self.streams.get(&exchange.number) else { return Ends::default() };
         Ends {
-            upstream: Received::collect(&stream.request),
-            client: Received::collect(&stream.response),
-            cut: stream.reset || stream.replied,
+            upstream: Received::collect(&stream.request, Wire::Http1),
+            client: Received::collect(&stream.response, self.group.wire),
+            cut: stream.reset || stream.replied || exchange.aborted,
         }
     }
 
@@ -235,11 +244,11 @@ impl<'g> Emulated<'g> {
     fn rehearse(&mut self, exchange: &Exchange, all: &[Exchange]) {
         let path = self.group.path(exchange);
         let (request, number) = (&exchange.request, exchange.number);
-        self.whole(number, Direction::Request, request.request_headers(&path), request);
+        self.whole(number, Direction::Request, request.request_headers(&path, self.group.wire), request);
         for _ in 0..ROUNDS {
             for exchange in all {
                 let Some(stream) = self.streams.get_mut(&exchange.number) else { continue };
-                let upstream = Received::collect(&stream.request);
+                let upstream = Received::collect(&stream.request, Wire::Http1);
                 let asked = upstream.is_some_and(|got| got.ended || exchange.early);
                 if asked && !std::mem::replace(&mut stream.answered, true) {
                     let response = &exchange.response;
@@ -270,4 +279,24 @@ impl<'g> Emulated<'g> {
             None => {}
         }
     }
+}
+
+/// The chain of a group after so many reloads.
+fn filters(module: &LoadedModule, group: &Group, reloads: usize) -> Vec<FilterSpec> {
+    let filter = |index: usize| {
+        let plugin = group.plugin_after(index, if index == 0 { reloads } else { 0 });
+        FilterSpec {
+            module: module.clone(),
+            plugin: Plugin {
+                name: "probe".to_owned(),
+                root_id: group.root(index),
+                vm_id: format!("{}.{}", group.name, plugin.vm),
+                configuration: plugin.configuration().into_bytes(),
+                allow_on_headers_stop_iteration: plugin.held,
+                ..Plugin::default()
+            },
+            failure_policy: plugin.policy,
+        }
+    };
+    (0..group.plugins.len()).map(filter).collect()
 }

@@ -18,6 +18,8 @@ pub(super) enum Event {
     Tick(usize),
     /// An answer to the callout with this token, for this plugin.
     Answer(usize, u32),
+    /// A plugin begins anew, while streams are under way.
+    Reload,
 }
 
 /// What the upstream's own responses have for details.
@@ -62,6 +64,9 @@ pub(super) fn events(records: &[Record]) -> Vec<Event> {
             }
             (From::Back, "response_trailers") if entered && answered.contains(&number) => {
                 events.push(Event::Trailers(number, Direction::Response));
+            }
+            (From::Plugin(_), "create_root") if entered && !events.is_empty() && !events.contains(&Event::Reload) => {
+                events.push(Event::Reload);
             }
             (From::Plugin(plugin), "tick") if entered => events.push(Event::Tick(plugin)),
             (From::Plugin(plugin), "http_call_response") if entered => {

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use super::Wire;
 use crate::context::HeaderMap;
 
 /// Between two pieces, so that they are read one by one.
 const PAUSE: Duration = Duration::from_millis(10);
 /// Between two pieces, so that more happens in between: more than timers and callouts take.
 const SLOW: Duration = Duration::from_millis(110);
+/// Between two pieces, so that a configuration changes in between.
+const LATE: Duration = Duration::from_millis(700);
 
 /// How a message says where its body ends.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -36,8 +39,31 @@ pub struct Message {
     pub status: Option<u16>,
     /// The end is sent by itself, too.
     pub late_end: bool,
-    /// Between two pieces passes enough time for a timer and a callout.
-    pub slow: bool,
+    /// How much time passes between two pieces.
+    pub pace: Pace,
+}
+
+/// How much time passes between two pieces of a message.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Pace {
+    /// Enough that they are read one by one.
+    #[default]
+    Quick,
+    /// Enough for a timer and a callout.
+    Slow,
+    /// Enough for a new configuration.
+    Late,
+}
+
+/// A part of a message over HTTP/2.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Part {
+    /// The headers, with whether they are all.
+    Head(bool),
+    /// Bytes of the body, with whether they are the last.
+    Data(Vec<u8>, bool),
+    /// Trailers.
+    Trailers,
 }
 
 impl Message {
@@ -64,13 +90,31 @@ impl Message {
     /// The same, with time between its pieces.
     #[must_use]
     pub fn slowly(mut self) -> Self {
-        self.slow = true;
+        self.pace = Pace::Slow;
+        self
+    }
+
+    /// The same, with time for a new configuration between its pieces.
+    #[must_use]
+    pub fn late(mut self) -> Self {
+        self.pace = Pace::Late;
+        self
+    }
+
+    /// The same, with its end by itself.
+    #[must_use]
+    pub fn with_late_end(mut self) -> Self {
+        self.late_end = true;
         self
     }
 
     /// How long it waits between two pieces.
     pub(super) const fn pause(&self) -> Duration {
-        if self.slow { SLOW } else { PAUSE }
+        match self.pace {
+            Pace::Quick => PAUSE,
+            Pace::Slow => SLOW,
+            Pace::Late => LATE,
+        }
     }
 
     /// The whole body.
@@ -81,7 +125,7 @@ impl Message {
 
     /// The request as bytes, in the parts in which it is sent.
     pub(super) fn request(&self, path: &str) -> Vec<Vec<u8>> {
-        let method = if self.framing == Framing::None { "GET" } else { "POST" };
+        let method = self.method();
         self.parts(format!("{method} {path} HTTP/1.1\r\nhost: example.com\r\nuser-agent: probe\r\nx-a: 1\r\n"))
     }
 
@@ -95,19 +139,48 @@ impl Message {
         self.parts(head)
     }
 
+    /// The same over HTTP/2: what is sent at a time.
+    pub(super) fn frames(&self) -> Vec<Vec<Part>> {
+        let mut steps = vec![vec![Part::Head(self.framing == Framing::None)]];
+        for (index, piece) in self.pieces.iter().enumerate() {
+            let is_last = index + 1 == self.pieces.len() && !self.late_end && self.framing != Framing::Trailers;
+            let part = Part::Data(piece.clone(), is_last);
+            match steps.last_mut() {
+                Some(head) if index == 0 => head.push(part),
+                _ => steps.push(vec![part]),
+            }
+        }
+        let end = match self.framing {
+            Framing::None => None,
+            Framing::Trailers => Some(Part::Trailers),
+            Framing::Length | Framing::Chunked if !self.late_end && !self.pieces.is_empty() => None,
+            Framing::Length | Framing::Chunked => Some(Part::Data(Vec::new(), true)),
+        };
+        match (end, steps.last_mut()) {
+            (Some(end), Some(last)) if !self.late_end => last.push(end),
+            (Some(end), _) => steps.push(vec![end]),
+            (None, _) => {}
+        }
+        steps
+    }
+
+    /// The method that asks for it.
+    pub(super) fn method(&self) -> &'static str {
+        if self.framing == Framing::None { "GET" } else { "POST" }
+    }
+
     /// The request's headers as Envoy's first filter sees them.
-    pub(super) fn request_headers(&self, path: &str) -> HeaderMap {
-        let method = if self.framing == Framing::None { "GET" } else { "POST" };
-        let mut headers = [
-            (":authority", "example.com"),
-            (":path", path),
-            (":method", method),
-            (":scheme", "http"),
-            ("user-agent", "probe"),
-            ("x-a", "1"),
-        ]
-        .into_iter()
-        .collect::<HeaderMap>();
+    pub(super) fn request_headers(&self, path: &str, wire: Wire) -> HeaderMap {
+        let pseudo = match wire {
+            Wire::Http1 => {
+                [(":authority", "example.com"), (":path", path), (":method", self.method()), (":scheme", "http")]
+            }
+            Wire::Http2 => {
+                [(":method", self.method()), (":scheme", "http"), (":authority", "example.com"), (":path", path)]
+            }
+        };
+        let own = [("user-agent", "probe"), ("x-a", "1")];
+        let mut headers = pseudo.into_iter().chain(own).collect::<HeaderMap>();
         self.own_headers(&mut headers);
         if self.framing == Framing::Length {
             headers.add(b"content-length", self.body().len().to_string().as_bytes());
@@ -194,5 +267,20 @@ mod tests {
         assert!(parts[0].ends_with(b"chunked\r\n\r\n2\r\naa\r\n"), "{parts:?}");
         assert_eq!(parts[1], b"1\r\nb\r\n0\r\nx-t: 1\r\n\r\n");
         assert_eq!(Message::bare().request("/a/1").len(), 1);
+    }
+
+    #[test]
+    fn the_same_parts_are_sent_over_http_2() {
+        let data = |bytes: &[u8], end| Part::Data(bytes.to_vec(), end);
+        let frames = |framing, sizes: &[usize]| Message::sized(framing, sizes).frames();
+        assert_eq!(frames(Framing::None, &[]), [[Part::Head(true)]]);
+        assert_eq!(frames(Framing::Chunked, &[]), [[Part::Head(false), data(b"", true)]]);
+        let two = frames(Framing::Chunked, &[2, 1]);
+        assert_eq!(two, [vec![Part::Head(false), data(b"aa", false)], vec![data(b"b", true)]]);
+        let trailers = Message::sized(Framing::Trailers, &[2]).with_late_end().frames();
+        assert_eq!(trailers, [vec![Part::Head(false), data(b"aa", false)], vec![Part::Trailers]]);
+        let late = Message::sized(Framing::Chunked, &[]).with_late_end();
+        assert_eq!(late.frames(), [[Part::Head(false)], [data(b"", true)]]);
+        assert_eq!(late.request("/").len(), 2);
     }
 }

@@ -12,15 +12,18 @@
 //! | [`message`] | what is sent: on the wire, and as a filter sees it |
 //! | [`received`] | what came out at either end |
 //! | [`real`], [`config`], [`tail`], [`server`] | a group in Envoy |
+//! | [`client`], [`http2`] | a client of it, over HTTP/1.1 and over HTTP/2 |
 //! | [`events`] | what came in, from what the recorders logged |
 //! | [`emulated`] | a group in the harness |
 //! | [`transcript`] | what both must agree on |
 //! | [`table`] | the table |
 
 pub mod cases;
+mod client;
 mod config;
 mod emulated;
 mod events;
+mod http2;
 mod message;
 mod real;
 mod received;
@@ -55,8 +58,20 @@ pub struct Group {
     pub alone: bool,
     /// A VM that has failed is loaded anew only after a long time (rule `FAIL-7`).
     pub patient: bool,
+    /// What its clients speak.
+    pub wire: Wire,
     /// What goes through, in this order.
     pub flows: Vec<Flow>,
+}
+
+/// What a client speaks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Wire {
+    /// HTTP/1.1, a connection for each request.
+    #[default]
+    Http1,
+    /// HTTP/2 without TLS, one connection for all requests of a flow.
+    Http2,
 }
 
 /// A probe in the chain.
@@ -79,8 +94,32 @@ pub struct Flow {
     pub name: String,
     /// What is sent, in this order.
     pub exchanges: Vec<Exchange>,
-    /// The next exchange begins while the one before waits; else when it is over.
-    pub together: bool,
+    /// When the next exchange begins.
+    pub order: Order,
+    /// What changes when the first exchange waits.
+    pub reload: Option<Reload>,
+}
+
+/// When the next exchange of a flow begins.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Order {
+    /// When the one before is over.
+    #[default]
+    After,
+    /// While the one before waits.
+    Beside,
+    /// With the one before: their pieces come in turn. Only over HTTP/2.
+    Interleaved,
+}
+
+/// A new configuration of a plugin. Every one of a group has a line more that is called in every stream, so that it can be
+/// told which one a stream has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Reload {
+    /// It says no to it.
+    pub rejected: bool,
+    /// Its VM is another one, too.
+    pub new_vm: bool,
 }
 
 /// A request, and what the upstream does about it.
@@ -96,6 +135,12 @@ pub struct Exchange {
     pub early: bool,
     /// It begins when so much time has passed that a VM may be loaded anew (rule `FAIL-7`).
     pub later: bool,
+    /// So many parts of the request are sent and no more; until the reload, where there is one.
+    pub held: Option<usize>,
+    /// So many parts of the response are sent and no more.
+    pub stalled: Option<usize>,
+    /// The client goes when nothing happens any more.
+    pub aborted: bool,
 }
 
 /// One case that is not the same.
@@ -154,9 +199,10 @@ pub fn run(
 }
 
 /// How often a group is run again in which something differs.
-const RETRIES: usize = 2;
+const RETRIES: usize = 4;
 
-/// The flows that always differ, as far as nothing explains them. On a busy machine a timer can fire while a stream ends.
+/// The flows that always differ, as far as nothing explains them. On a busy machine a timer can fire while a stream ends: for
+/// a moment Envoy still knows what it has told the filter to forget (rule `LIFE-13`).
 fn repeated(
     groups: &[&Group],
     compare: impl Fn(&[&Group]) -> Result<BTreeMap<String, String>, ConformanceError>,
@@ -219,17 +265,48 @@ impl Group {
         format!("{}:{plugin}", self.name)
     }
 
+    /// The configurations of a plugin up to that of the last reload, in order.
+    fn plugin_after(&self, plugin: usize, reloads: usize) -> Plugin {
+        let mut wanted = self.plugins.get(plugin).cloned().unwrap_or_default();
+        let all = self.flows.iter().filter_map(|flow| flow.reload).take(reloads);
+        // What was rejected leaves no trace; but the same one again would be refused without a look (rule LIFE-3).
+        for (index, reload) in all.enumerate().filter(|(index, reload)| !reload.rejected || index + 1 == reloads) {
+            let lines = if reload.rejected { index + 1 } else { 1 };
+            wanted.program.extend(std::iter::repeat_n(VERSION.to_owned(), lines));
+            if reload.new_vm {
+                wanted.vm += 100 * (index + 1);
+            }
+            if reload.rejected {
+                wanted.program.push("* configure return 0".to_owned());
+            }
+        }
+        wanted
+    }
+
+    /// How many reloads there are before a flow.
+    fn reloads_before(&self, flow: usize) -> usize {
+        self.flows.iter().take(flow).filter(|flow| flow.reload.is_some()).count()
+    }
+
+    /// Whether its plugins can change.
+    fn reloads(&self) -> bool {
+        self.flows.iter().any(|flow| flow.reload.is_some())
+    }
+
     /// The flow that an exchange's number belongs to.
     fn flow_of(&self, number: usize) -> Option<usize> {
         self.flows.iter().position(|flow| flow.exchanges.iter().any(|exchange| exchange.number == number))
     }
 }
 
+/// What every reload adds to a program: one call more.
+const VERSION: &str = "* request_headers,request_body,request_trailers,response_headers,response_body,response_trailers,log,tick \
+                       proxy_get_log_level @u32";
+
 impl Plugin {
-    /// Whether the line of this number makes a callout.
-    fn calls_out(&self, line: usize) -> bool {
-        let line = line.checked_sub(1).and_then(|line| self.program.get(line));
-        line.is_some_and(|line| line.contains(" proxy_http_call "))
+    /// The line of the program that has this number.
+    fn line(&self, number: usize) -> Option<&str> {
+        self.program.get(number.checked_sub(1)?).map(String::as_str)
     }
 
     /// What the probe reads.

@@ -1,23 +1,25 @@
 //! Groups in a real Envoy: some in one process, each with a listener of its own.
 
 use std::collections::BTreeMap;
-use std::io::{self, Read as _, Write as _};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::client::{Client, Way};
+use super::config::Discovery;
 use super::received::Received;
-use super::server::{Script, Server, lock};
+use super::server::{HELD, Script, Server};
 use super::tail::{From, Record, Seen, Tail};
 use super::transcript::{Ends, Transcript};
-use super::{Exchange, Flow, Group, config, transcript};
+use super::{Exchange, Flow, Group, Order, Reload, config, transcript};
 use crate::conformance::{ConformanceError, pool};
 use crate::envoy::{EnvoyBinary, EnvoyProcess};
 
 /// How many groups share a process.
 const TOGETHER: usize = 10;
+/// A flow in which a configuration changes takes as long as so many others.
+const LONG: usize = 5;
 /// How long a stream may take that is not expected to wait for ever.
 const STREAM: Duration = Duration::from_secs(5);
 /// How long nothing must happen until a client gives up that is expected to wait for ever.
@@ -30,6 +32,10 @@ const END: Duration = Duration::from_secs(4);
 const LAST_BYTES: Duration = Duration::from_millis(300);
 /// After this a VM that failed is loaded anew: more than the back-off that is configured, with what Envoy adds to it.
 const RELOAD: Duration = Duration::from_millis(400);
+/// How long Envoy may take to take over a configuration.
+const CHANGE: Duration = Duration::from_secs(20);
+/// How many VMs configure a plugin (rule `LIFE-4`).
+const CANARY_MAIN_AND_WORKER: usize = 3;
 /// Between two looks at the log.
 const TICK: Duration = Duration::from_millis(4);
 
@@ -41,8 +47,10 @@ pub(super) struct Happened {
     pub transcript: Transcript,
 }
 
-/// Which groups share a process.
+/// Which groups share a process: those that take about the same time, the longest first.
 pub(super) fn jobs(groups: &[Group]) -> Vec<Vec<&Group>> {
+    let mut groups = groups.iter().collect::<Vec<_>>();
+    groups.sort_by_key(|group| std::cmp::Reverse(group.flows.len() * if group.reloads() { LONG } else { 1 }));
     pool::jobs(groups, TOGETHER, |group| group.alone)
 }
 
@@ -86,13 +94,8 @@ fn one_by_one(
     Ok(happened)
 }
 
-/// What came of a client's connection.
-struct Got {
-    wire: Vec<u8>,
-}
-
 /// A group's records, what each client got, by the exchange's number, and the flow in which Envoy has died.
-type Ran = (Vec<Record>, BTreeMap<usize, Got>, Option<usize>);
+type Ran = (Vec<Record>, BTreeMap<usize, Option<Received>>, Option<usize>);
 
 fn process(
     binary: &EnvoyBinary,
@@ -103,13 +106,20 @@ fn process(
     let scripts = groups.iter().flat_map(|(group, _)| {
         let exchanges = group.flows.iter().flat_map(|flow| &flow.exchanges);
         exchanges.map(|exchange| {
-            let (parts, pause) = (exchange.response.response(), exchange.response.pause());
+            let (mut parts, pause) = (exchange.response.response(), exchange.response.pause());
+            parts.truncate(exchange.stalled.unwrap_or(usize::MAX));
             (group.path(exchange), Script { parts, pause, early: exchange.early })
         })
     });
     let server = Server::start(scripts.collect()).map_err(system)?;
     let only = groups.iter().map(|(group, _)| *group).collect::<Vec<_>>();
-    let envoy = EnvoyProcess::start(binary, &config::bootstrap(&only, module, server.address))?;
+    let unwritten = |error| ConformanceError::System { what: "cannot write what Envoy shall discover", error };
+    let folder = tempfile::tempdir().map_err(unwritten)?;
+    let discovery = &Discovery { folder: folder.path(), module };
+    for group in only.iter().filter(|group| group.reloads()) {
+        discovery.write(group, 0).map_err(unwritten)?;
+    }
+    let envoy = EnvoyProcess::start(binary, &config::bootstrap(&only, discovery, server.address))?;
     let listeners = envoy.listeners()?;
     let ran = std::thread::scope(|scope| {
         let threads = groups
@@ -117,7 +127,7 @@ fn process(
             .map(|(group, waiting)| {
                 let address = listeners.get(&group.name).copied();
                 let envoy = &envoy;
-                scope.spawn(move || run_group(envoy, address, group, waiting))
+                scope.spawn(move || run_group(envoy, address, group, waiting, discovery))
             })
             .collect::<Vec<_>>();
         threads.into_iter().map(std::thread::ScopedJoinHandle::join).collect::<Vec<_>>()
@@ -133,48 +143,166 @@ fn process(
     Ok(happened)
 }
 
-fn run_group(envoy: &EnvoyProcess, address: Option<SocketAddr>, group: &Group, waiting: &[bool]) -> io::Result<Ran> {
+fn run_group(
+    envoy: &EnvoyProcess,
+    address: Option<SocketAddr>,
+    group: &Group,
+    waiting: &[bool],
+    discovery: &Discovery<'_>,
+) -> io::Result<Ran> {
     let address = address.ok_or_else(|| io::Error::other(format!("there is no listener {}", group.name)))?;
-    let mut tail = Tail::new(envoy, group);
-    let mut got = BTreeMap::new();
+    let mut running =
+        Running { tail: Tail::new(envoy, group), address, group, waiting, discovery, got: BTreeMap::new() };
     let mut crash = None;
-    for (index, flow) in group.flows.iter().enumerate() {
-        let ran = run_flow(&mut tail, address, group, flow, waiting, &mut got);
-        if tail.has_crashed() {
+    for index in 0..group.flows.len() {
+        let ran = running.flow(index);
+        if running.tail.has_crashed() {
             crash = Some(index);
             break;
         }
         ran?;
     }
-    Ok((std::mem::take(&mut tail.records), got, crash))
+    Ok((std::mem::take(&mut running.tail.records), running.got, crash))
 }
 
-fn run_flow(
-    tail: &mut Tail<'_>,
+/// A group whose flows go through Envoy.
+struct Running<'r> {
+    tail: Tail<'r>,
     address: SocketAddr,
-    group: &Group,
-    flow: &Flow,
-    waiting: &[bool],
-    got: &mut BTreeMap<usize, Got>,
-) -> io::Result<()> {
-    let mut open = Vec::new();
-    for exchange in &flow.exchanges {
-        if exchange.later {
-            std::thread::sleep(RELOAD);
+    group: &'r Group,
+    /// Of each exchange, whether it is expected to wait for ever.
+    waiting: &'r [bool],
+    discovery: &'r Discovery<'r>,
+    got: BTreeMap<usize, Option<Received>>,
+}
+
+impl Running<'_> {
+    fn flow(&mut self, index: usize) -> io::Result<()> {
+        let Some(flow) = self.group.flows.get(index) else { return Ok(()) };
+        let way = Way::new(self.group.wire, self.address)?;
+        if flow.order == Order::Interleaved {
+            self.interleaved(&way, flow)?;
+        } else {
+            self.in_order(&way, flow, index)?;
         }
-        open.push((exchange, Client::send(address, group, exchange)?));
-        tail.touch();
-        if flow.together && open.len() < flow.exchanges.len() {
-            wait(tail, STREAM, |tail| is_over(tail, exchange.number) || tail.is_quiet(SETTLED));
-            continue;
+        let tail = &mut self.tail;
+        wait(tail, END, |tail| !tail.is_waiting() || tail.is_quiet(if tail.calls_out() { HELD * 2 } else { PATIENCE }));
+        if flow.reload.is_some() {
+            // The plugin ends behind its last stream.
+            tail.touch();
+            wait(tail, END, |tail| tail.is_quiet(SETTLED));
         }
-        for (exchange, client) in open.drain(..) {
-            let waits = waiting.get(exchange.number - 1).copied().unwrap_or_default();
-            got.insert(exchange.number, client.finish(tail, exchange, waits));
+        Ok(())
+    }
+
+    fn in_order(&mut self, way: &Way, flow: &Flow, index: usize) -> io::Result<()> {
+        let mut open = Vec::new();
+        for (place, exchange) in flow.exchanges.iter().enumerate() {
+            if exchange.later {
+                std::thread::sleep(RELOAD);
+            }
+            let mut client = way.open(self.group, exchange)?;
+            send(&mut client, exchange, exchange.held);
+            self.tail.touch();
+            open.push((exchange, client));
+            let begins = place == 0;
+            if begins && (flow.reload.is_some() || flow.order == Order::Beside && flow.exchanges.len() > 1) {
+                wait(&mut self.tail, STREAM, |tail| is_over(tail, exchange.number) || tail.is_quiet(SETTLED));
+            }
+            if let (true, Some(reload)) = (begins, flow.reload) {
+                self.reload(index, reload)?;
+            }
+            if begins && flow.order == Order::Beside && flow.exchanges.len() > 1 {
+                continue;
+            }
+            // What waits for a reload comes last.
+            open.sort_by_key(|(exchange, _)| exchange.held.is_some());
+            for (exchange, client) in open.drain(..) {
+                self.finish(client, exchange, flow.reload.is_some());
+            }
+        }
+        Ok(())
+    }
+
+    /// Begins all exchanges, and sends their parts in turn.
+    fn interleaved(&mut self, way: &Way, flow: &Flow) -> io::Result<()> {
+        let open = flow.exchanges.iter().map(|exchange| Ok((exchange, way.open(self.group, exchange)?)));
+        let mut open = open.collect::<io::Result<Vec<_>>>()?;
+        loop {
+            let mut sent = false;
+            for (exchange, client) in &mut open {
+                if client.send_part() {
+                    sent = true;
+                    std::thread::sleep(exchange.request.pause());
+                }
+            }
+            if !sent {
+                break;
+            }
+        }
+        self.tail.touch();
+        for (exchange, client) in open {
+            self.finish(client, exchange, false);
+        }
+        Ok(())
+    }
+
+    /// Changes the first plugin, and waits until all threads have taken it over, or it was refused.
+    fn reload(&mut self, flow: usize, reload: Reload) -> io::Result<()> {
+        let configured = |tail: &Tail<'_>| tail.seen(From::Plugin(0), 0, Seen::Configured);
+        let threads = if reload.rejected { 1 } else { CANARY_MAIN_AND_WORKER };
+        let wanted = configured(&self.tail) + threads;
+        self.discovery.write(self.group, self.group.reloads_before(flow) + 1)?;
+        if wait(&mut self.tail, CHANGE, |tail| configured(tail) >= wanted) {
+            // What the old plugin has left to do is done by then.
+            wait(&mut self.tail, CHANGE, |tail| tail.is_quiet(SETTLED));
+            return Ok(());
+        }
+        Err(io::Error::other(format!("Envoy has not taken over a configuration of {}", self.group.name)))
+    }
+
+    /// Sends what is left, waits for the stream's end, or gives up.
+    fn finish(&mut self, mut client: Client, exchange: &Exchange, after_reload: bool) {
+        let tail = &mut self.tail;
+        if after_reload && exchange.held.is_some() {
+            send(&mut client, exchange, None);
+            tail.touch();
+        }
+        let over = |tail: &Tail<'_>| is_over(tail, exchange.number);
+        let waits = self.waiting.get(exchange.number - 1).copied().unwrap_or_default();
+        if exchange.aborted {
+            wait(tail, STREAM, |tail| over(tail) || tail.is_quiet(SETTLED));
+        } else {
+            let limit = if waits { PATIENCE * 20 } else { STREAM };
+            wait(tail, limit, |tail| over(tail) || waits && tail.is_quiet(PATIENCE));
+        }
+        let gave_up = !over(tail) && !tail.crashed();
+        if !gave_up {
+            // What has left the stream may still be on its way.
+            let limit = Instant::now() + LAST_BYTES;
+            let is_whole = |client: &Client| client.received().is_some_and(|got| got.ended);
+            while !is_whole(&client) && !client.is_over() && Instant::now() < limit {
+                std::thread::sleep(TICK);
+            }
+        }
+        client.leave();
+        if gave_up {
+            wait(tail, END, over);
+        }
+        self.got.insert(exchange.number, client.finish());
+    }
+}
+
+/// Sends a request's parts, up to this many of them.
+fn send(client: &mut Client, exchange: &Exchange, parts: Option<usize>) {
+    for index in 0..parts.unwrap_or(usize::MAX) {
+        if index > 0 {
+            std::thread::sleep(exchange.request.pause());
+        }
+        if !client.send_part() {
+            break;
         }
     }
-    wait(tail, END, |tail| tail.callouts_under_way() == 0 || tail.is_quiet(PATIENCE));
-    Ok(())
 }
 
 /// Waits until something is so, or Envoy has died; says whether it is.
@@ -198,65 +326,6 @@ fn is_over(tail: &Tail<'_>, number: usize) -> bool {
     tail.seen(From::Front, number, Seen::Deleted) > 0 && tail.seen(From::Back, number, Seen::Deleted) >= begun
 }
 
-/// A client with one request.
-struct Client {
-    stream: TcpStream,
-    read: Arc<Mutex<Vec<u8>>>,
-    reader: JoinHandle<()>,
-}
-
-impl Client {
-    /// Connects and sends the request, part by part.
-    fn send(address: SocketAddr, group: &Group, exchange: &Exchange) -> io::Result<Self> {
-        let mut stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
-        let mut reading = stream.try_clone()?;
-        let read = Arc::<Mutex<Vec<u8>>>::default();
-        let keep = read.clone();
-        let reader = std::thread::Builder::new().spawn(move || {
-            let mut piece = [0; 4096];
-            while let Ok(size) = reading.read(&mut piece)
-                && size > 0
-            {
-                lock(&keep).extend_from_slice(piece.get(..size).unwrap_or_default());
-            }
-        })?;
-        for (index, part) in exchange.request.request(&group.path(exchange)).iter().enumerate() {
-            if index > 0 {
-                std::thread::sleep(exchange.request.pause());
-            }
-            // The proxy may have answered and closed before it has read everything.
-            if stream.write_all(part).is_err() {
-                break;
-            }
-        }
-        Ok(Self { stream, read, reader })
-    }
-
-    /// Waits for the stream's end, or gives up.
-    fn finish(self, tail: &mut Tail<'_>, exchange: &Exchange, waits: bool) -> Got {
-        let over = |tail: &Tail<'_>| is_over(tail, exchange.number);
-        let limit = if waits { PATIENCE * 20 } else { STREAM };
-        wait(tail, limit, |tail| over(tail) || waits && tail.is_quiet(PATIENCE));
-        let gave_up = !over(tail) && !tail.crashed();
-        if !gave_up {
-            // What has left the stream may still be on its way.
-            let limit = Instant::now() + LAST_BYTES;
-            let is_whole = || Received::parse(&lock(&self.read)).is_some_and(|got| got.ended);
-            while !is_whole() && !self.reader.is_finished() && Instant::now() < limit {
-                std::thread::sleep(TICK);
-            }
-        }
-        // Nobody listens any more if this fails.
-        let _ = self.stream.shutdown(Shutdown::Both);
-        if gave_up {
-            wait(tail, END, over);
-        }
-        let _ = self.reader.join();
-        Got { wire: std::mem::take(&mut *lock(&self.read)) }
-    }
-}
-
 /// Gives each flow its records, and what came out at either end.
 fn sort(group: &Group, (records, mut got, crash): Ran, seen: &BTreeMap<String, Vec<Vec<u8>>>) -> Vec<Happened> {
     let mut flows = group.flows.iter().map(|_| Vec::new()).collect::<Vec<Vec<Record>>>();
@@ -278,8 +347,7 @@ fn sort(group: &Group, (records, mut got, crash): Ran, seen: &BTreeMap<String, V
             let mut ends = Vec::new();
             for exchange in &flow.exchanges {
                 let upstream = seen.get(&group.path(exchange)).and_then(|wires| Received::of_all(wires));
-                let got = got.remove(&exchange.number);
-                let client = got.and_then(|got| Received::parse(&got.wire));
+                let client = got.remove(&exchange.number).flatten();
                 ends.push(Ends { upstream, client, cut: false });
             }
             let lines = transcript::lines(&records);

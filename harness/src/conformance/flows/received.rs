@@ -1,5 +1,7 @@
 //! What came out at either end, in a form that both the harness and the wire have.
 
+use super::Wire;
+use super::http2::Response;
 use crate::context::HeaderMap;
 use crate::envoy::is_proxy_own;
 use crate::stream::Frame;
@@ -52,8 +54,18 @@ impl Received {
         Some(received)
     }
 
-    /// From what left the harness; nothing when no headers did.
-    pub(super) fn collect<'a>(frames: impl IntoIterator<Item = &'a (Frame, bool)>) -> Option<Self> {
+    /// A response over HTTP/2, so far; nothing when no headers have come.
+    pub(super) fn of_http2(response: &Response) -> Option<Self> {
+        let pairs = |pairs: &[(String, String)]| pairs.to_vec();
+        let start = response.status.map(|status| status.to_string())?;
+        let (headers, trailers) = (compared(pairs(&response.headers)), pairs(&response.trailers));
+        let mut received = Self { start, headers, body: response.body.clone(), trailers, ended: response.ended };
+        received.sort();
+        Some(received)
+    }
+
+    /// From what left the harness; nothing when no headers did. Over HTTP/1.1 a length says where a body ends.
+    pub(super) fn collect<'a>(frames: impl IntoIterator<Item = &'a (Frame, bool)>, wire: Wire) -> Option<Self> {
         let mut received: Option<Self> = None;
         let mut expected = None;
         for (frame, end) in frames {
@@ -85,12 +97,28 @@ impl Received {
                 received.ended |= end;
             }
         }
-        // On the wire a body with a length ends when that has come.
-        if let (Some(received), Some(expected)) = (&mut received, expected) {
-            received.ended = received.body.len() >= expected;
-            received.trailers.clear();
+        match (&mut received, wire) {
+            // On the wire a body with a length ends when that has come.
+            (Some(received), Wire::Http1) => {
+                if let Some(expected) = expected {
+                    received.ended = received.body.len() >= expected;
+                    received.trailers.clear();
+                }
+            }
+            // The end is a flag; a client takes none where something is missing.
+            (Some(received), Wire::Http2) => {
+                received.ended &= expected.is_none_or(|expected| received.body.len() == expected);
+                received.sort();
+            }
+            (None, _) => {}
         }
         received
+    }
+
+    /// The client's library keeps the values of a name together.
+    fn sort(&mut self) {
+        self.headers.sort_by(|(a, _), (b, _)| a.cmp(b));
+        self.trailers.sort_by(|(a, _), (b, _)| a.cmp(b));
     }
 
     /// Whether this can be the first part of another message.
@@ -172,7 +200,7 @@ mod tests {
             (Frame::Data(b"i".to_vec()), false),
             (Frame::Trailers(trailers), true),
         ];
-        assert_eq!(Received::parse(wire), Received::collect(&frames));
+        assert_eq!(Received::parse(wire), Received::collect(&frames, Wire::Http1));
         let cut = Received::parse(&wire[..wire.len() - 12]).unwrap();
         assert!(!cut.ended && cut.body == b"hi");
     }
@@ -182,7 +210,7 @@ mod tests {
         let wire = b"POST /a HTTP/1.1\r\nhost: h\r\ncontent-length: 3\r\n\r\nab";
         let headers: HeaderMap = [(":method", "POST"), (":path", "/a"), ("content-length", "3")].into_iter().collect();
         let frames = [(Frame::Headers(headers), false), (Frame::Data(b"ab".to_vec()), true)];
-        assert_eq!(Received::parse(wire), Received::collect(&frames));
+        assert_eq!(Received::parse(wire), Received::collect(&frames, Wire::Http1));
         assert!(!Received::parse(wire).unwrap().ended);
     }
 }

@@ -12,6 +12,8 @@ use std::time::Duration;
 const IDLE: Duration = Duration::from_secs(20);
 /// How long the answer to some callouts takes; as the timers of programs.
 const LATER: Duration = Duration::from_millis(45);
+/// How long the answer to others takes: a client has gone by then, or a configuration has changed.
+pub(super) const HELD: Duration = Duration::from_millis(600);
 /// The most bytes of one connection that are kept.
 const MAX_READ: usize = 4 << 20;
 
@@ -158,10 +160,11 @@ impl Shared {
             "slow" => return None,
             "reset" => vec![format!("{head}99\r\n\r\n{CALLOUT_BODY}").into_bytes()],
             // Later than one that is answered at once.
-            "later" => vec![Vec::new(), whole],
+            "later" | "held" => vec![Vec::new(), whole],
             _ => vec![whole],
         };
-        Some(Script { parts, pause: LATER, early: false })
+        let pause = if callout == "held" { HELD } else { LATER };
+        Some(Script { parts, pause, early: false })
     }
 }
 

@@ -41,6 +41,8 @@ pub(super) struct Tail<'e> {
     seen: BTreeMap<(From, usize, Seen), usize>,
     /// Callouts that were made, and those that were answered.
     callouts: [usize; 2],
+    /// A timer is set.
+    timer: bool,
     last: Instant,
 }
 
@@ -51,12 +53,14 @@ pub(super) enum Seen {
     Begun,
     /// The stream is forgotten.
     Deleted,
+    /// A plugin has its configuration, or has refused it.
+    Configured,
 }
 
 impl<'e> Tail<'e> {
     pub(super) fn new(envoy: &'e EnvoyProcess, group: &'e Group) -> Self {
         let (written, last) = (Written::new(envoy), Instant::now());
-        Self { written, group, records: Vec::new(), seen: BTreeMap::new(), callouts: [0; 2], last }
+        Self { written, group, records: Vec::new(), seen: BTreeMap::new(), callouts: [0; 2], timer: false, last }
     }
 
     /// Reads what is new.
@@ -76,15 +80,36 @@ impl<'e> Tail<'e> {
                 return;
             }
             (From::Plugin(plugin), _, place) if record.text.starts_with("0|") => {
-                let made = |line| self.group.plugins.get(plugin).is_some_and(|plugin| plugin.calls_out(line));
-                self.callouts[0] += usize::from(place.parse().is_ok_and(made));
+                self.called(plugin, place);
                 return;
             }
+            (From::Plugin(_), "configure", "leave") => Seen::Configured,
             (_, "request_headers", "enter") => Seen::Begun,
             (_, "delete", "leave") => Seen::Deleted,
             _ => return,
         };
         *self.seen.entry((record.from, record.number, seen)).or_default() += 1;
+    }
+
+    /// Notes a call that went well.
+    fn called(&mut self, plugin: usize, place: &str) {
+        let line = self.group.plugins.get(plugin).and_then(|plugin| plugin.line(place.parse().ok()?));
+        let Some(line) = line else { return };
+        self.callouts[0] += usize::from(line.contains(" proxy_http_call "));
+        if line.contains(" proxy_set_tick_period_milliseconds ") {
+            self.timer = !line.ends_with(" 0");
+        }
+    }
+
+    /// Whether something is still to come of what a stream has left behind.
+    pub(super) const fn is_waiting(&self) -> bool {
+        self.timer || self.calls_out()
+    }
+
+    /// Whether a callout has no answer yet.
+    pub(super) const fn calls_out(&self) -> bool {
+        let [made, answered] = self.callouts;
+        made > answered
     }
 
     /// Whether Envoy has died.
@@ -106,12 +131,6 @@ impl<'e> Tail<'e> {
     /// Something was done that may have an effect.
     pub(super) fn touch(&mut self) {
         self.last = Instant::now();
-    }
-
-    /// How many callouts have been made that have no answer yet.
-    pub(super) const fn callouts_under_way(&self) -> usize {
-        let [made, answered] = self.callouts;
-        made.saturating_sub(answered)
     }
 
     /// How often a recorder has been at a place with a stream.

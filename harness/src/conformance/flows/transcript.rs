@@ -36,6 +36,10 @@ pub(super) fn lines<'r>(records: impl IntoIterator<Item = &'r Record>) -> Vec<St
             return None;
         }
         let Record { number, phase, place, text, .. } = record;
+        // The main thread's plugin ends too, at about the same time; it has never had a stream.
+        if !record.of_stream && *number == 0 && matches!(phase.as_str(), "done" | "delete") {
+            return None;
+        }
         let of = if record.of_stream { "" } else { " (plugin)" };
         Some(format!("filter {plugin}{of} stream {number} {phase} {place}: {text}"))
     };

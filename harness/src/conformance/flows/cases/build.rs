@@ -1,6 +1,6 @@
 //! Makes groups.
 
-use super::super::{Exchange, Flow, Group, Message, Plugin};
+use super::super::{Exchange, Flow, Group, Message, Order, Plugin, Reload, Wire};
 use crate::stream::FailurePolicy;
 
 /// What is looked at in every flow: which maps and buffers can be reached where.
@@ -39,6 +39,7 @@ impl Builder {
             limit: 1 << 20,
             alone: false,
             patient: false,
+            wire: Wire::default(),
             flows: Vec::new(),
         };
         Self { group, next: 1, lines: Vec::new() }
@@ -78,7 +79,7 @@ impl Builder {
     /// Adds a flow, whose name is the group's with this behind it.
     pub(super) fn flow(&mut self, name: &str, make: impl FnOnce(&mut FlowBuilder<'_>)) {
         let name = format!("{}/{name}", self.group.name);
-        let flow = Flow { name, exchanges: Vec::new(), together: false };
+        let flow = Flow { name, exchanges: Vec::new(), order: Order::After, reload: None };
         let mut maker = FlowBuilder { builder: self, flow, lines: Vec::new() };
         make(&mut maker);
         let FlowBuilder { flow, lines, .. } = maker;
@@ -93,6 +94,12 @@ impl Builder {
             self.lines.push((plugin, if is_root { all.clone() } else { number.to_string() }, line));
         }
         self.group.flows.push(flow);
+    }
+
+    /// Clients speak HTTP/2.
+    pub(super) fn http2(mut self) -> Self {
+        self.group.wire = Wire::Http2;
+        self
     }
 
     pub(super) fn build(mut self) -> Group {
@@ -131,7 +138,9 @@ impl FlowBuilder<'_> {
     pub(super) fn exchange(&mut self, (request, response): (Message, Message)) -> &mut Self {
         let number = self.builder.next;
         self.builder.next += 1;
-        self.flow.exchanges.push(Exchange { number, request, response, early: false, later: false });
+        let (early, later, aborted) = (false, false, false);
+        let (held, stalled) = (None, None);
+        self.flow.exchanges.push(Exchange { number, request, response, early, later, held, stalled, aborted });
         self
     }
 
@@ -149,7 +158,41 @@ impl FlowBuilder<'_> {
 
     /// The next exchange begins while this one waits.
     pub(super) const fn together(&mut self) -> &mut Self {
-        self.flow.together = true;
+        self.flow.order = Order::Beside;
+        self
+    }
+
+    /// All exchanges begin at once, and their pieces come in turn.
+    pub(super) const fn interleaved(&mut self) -> &mut Self {
+        self.flow.order = Order::Interleaved;
+        self
+    }
+
+    /// The first plugin gets a new configuration while the first exchange waits.
+    pub(super) const fn reload(&mut self, reload: Reload) -> &mut Self {
+        self.flow.reload = Some(reload);
+        self
+    }
+
+    /// Of this exchange's request so many parts are sent, and no more; or the rest after the reload.
+    pub(super) fn held(&mut self, parts: usize) -> &mut Self {
+        self.last(|exchange| exchange.held = Some(parts))
+    }
+
+    /// Of this exchange's response so many parts are sent, and no more.
+    pub(super) fn stalled(&mut self, parts: usize) -> &mut Self {
+        self.last(|exchange| exchange.stalled = Some(parts))
+    }
+
+    /// This exchange's client goes when nothing happens any more.
+    pub(super) fn aborted(&mut self) -> &mut Self {
+        self.last(|exchange| exchange.aborted = true)
+    }
+
+    fn last(&mut self, change: impl FnOnce(&mut Exchange)) -> &mut Self {
+        if let Some(exchange) = self.flow.exchanges.last_mut() {
+            change(exchange);
+        }
         self
     }
 

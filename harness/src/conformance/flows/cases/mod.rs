@@ -1,15 +1,18 @@
 //! The tables from which all groups are made.
 
+mod aborts;
 mod bodies;
 mod build;
 mod callouts;
 mod chain;
+mod http2;
 mod pause;
+mod reloads;
 mod replies;
 mod trailers;
 mod traps;
 
-use super::{Framing, Group, Message};
+use super::{Framing, Group, Message, Reload, Wire};
 use build::Builder;
 
 /// A direction's name, its number in the ABI, and the names of its phases.
@@ -63,6 +66,10 @@ pub fn groups() -> Vec<Group> {
     all.extend(callouts::groups());
     all.extend(chain::groups());
     all.extend(traps::groups());
+    all.extend(aborts::groups());
+    all.extend(reloads::groups());
+    // Some of these again, and what only HTTP/2 has.
+    all.extend(http2::groups(&all));
     all
 }
 
