@@ -105,6 +105,7 @@
 //! | [`config`] | from JSON to a checked type, errors with a path |
 //! | [`log`] | lines in the proxy's log |
 //! | [`attributes`] | what the proxy knows of a request, with types; filter state |
+//! | [`audit`] | what rules have done, or would have done in shadow |
 //! | [`metrics`] | counters, gauges, histograms, with labels |
 //! | [`shared`] | values that all threads share |
 //! | [`queue`] | queues between plugins |
@@ -118,6 +119,7 @@
 #![deny(missing_docs)]
 
 pub mod attributes;
+pub mod audit;
 pub mod callouts;
 pub mod clock;
 pub mod config;

@@ -10,7 +10,7 @@ use tamis_module::ModuleInfo;
 use crate::repository::{self, module};
 
 /// Examples that are a crate, and so must have a scenario.
-const CRATES: [&str; 12] = [
+const CRATES: [&str; 13] = [
     "add-header",
     "auth-callout",
     "block-by-path",
@@ -22,6 +22,7 @@ const CRATES: [&str; 12] = [
     "path-echo",
     "plain-crate",
     "replace-body",
+    "shared-limiter",
     "tcp-guard",
 ];
 

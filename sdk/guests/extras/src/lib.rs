@@ -1,6 +1,7 @@
 //! A filter with queues, random bytes and foreign functions: the guest of the SDK's own tests. The path says what is tried; the
 //! request's header `x-result` has what came of it.
 
+use tamis::audit::{Audit, Trail};
 use tamis::foreign::{self, Hash, Holds, Key, Span};
 use tamis::queue::Queue;
 use tamis::{
@@ -18,16 +19,19 @@ const X_VERSION: HeaderName = HeaderName::from_static("x-version");
 #[derive(Debug)]
 pub struct Extras {
     queue: Queue,
+    audit: Audit,
 }
 
 #[tamis::filter]
 impl Filter for Extras {
+    type Stream = Trail;
+
     fn new(_: NoConfig, _: &PluginContext) -> Result<Self, ConfigError> {
         let queue = Queue::register("extras").map_err(|error| ConfigError::new("", error.to_string()))?;
-        Ok(Self { queue })
+        Ok(Self { queue, audit: Audit::define("extras.audit", ["cards", "keys"], ["refused"])? })
     }
 
-    fn request_headers(&self, _: &mut (), request: &mut RequestHeaders) -> Outcome {
+    fn request_headers(&self, trail: &mut Trail, request: &mut RequestHeaders) -> Outcome {
         let path = request.path().map(|path| String::from_utf8_lossy(path.unwrap_or_default()).into_owned());
         let path = path.unwrap_or_default();
         let result = match path.trim_start_matches('/') {
@@ -38,6 +42,7 @@ impl Filter for Extras {
             "filter-state" => filter_state(),
             "sign" => signatures(),
             "route" => route(request),
+            "audit" => Ok(self.judge(trail)),
             other => foreign::call(other, b"").map(|bytes| format!("{} bytes", bytes.len())),
         };
         let text = result.unwrap_or_else(|error| error.to_string());
@@ -57,6 +62,13 @@ impl Filter for Extras {
 }
 
 impl Extras {
+    /// Two rules, of which one is in shadow, and one that nobody has named.
+    fn judge(&self, trail: &mut Trail) -> String {
+        let acts = [("cards", false), ("keys", true), ("nobody", false)]
+            .map(|(rule, shadow)| self.audit.acts(trail, rule, "refused", shadow));
+        format!("{acts:?} {}", trail.as_str())
+    }
+
     /// Puts three items in, and takes the first.
     fn put(&self) -> Result<String, HostError> {
         let found = Queue::find("", "extras")?;
