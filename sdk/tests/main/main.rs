@@ -4,4 +4,5 @@
 mod compile_fail;
 mod configuration;
 mod doubles;
+mod fuzz;
 mod matching;

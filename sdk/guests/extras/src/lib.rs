@@ -12,6 +12,7 @@ mod keys;
 
 use keys::{PRIVATE_KEY, PUBLIC_KEY, SIGNATURE};
 
+const X_KEPT: HeaderName = HeaderName::from_static("x-kept");
 const X_RESULT: HeaderName = HeaderName::from_static("x-result");
 const X_VERSION: HeaderName = HeaderName::from_static("x-version");
 
@@ -34,6 +35,9 @@ impl Filter for Extras {
     fn request_headers(&self, trail: &mut Trail, request: &mut RequestHeaders) -> Outcome {
         let path = request.path().map(|path| String::from_utf8_lossy(path.unwrap_or_default()).into_owned());
         let path = path.unwrap_or_default();
+        if path == "/headers" {
+            return again(request);
+        }
         let result = match path.trim_start_matches('/') {
             "queue" => self.put(),
             "random" => lengths(),
@@ -79,6 +83,28 @@ impl Extras {
         let first = found.map(|queue| queue.dequeue()).transpose()?.flatten().unwrap_or_default();
         Ok(format!("{} {nobody:?}", String::from_utf8_lossy(&first)))
     }
+}
+
+/// Writes each header anew as it was read, where it can be written, and keeps the value of `x-kept` as filter state.
+fn again(request: &mut RequestHeaders) -> Outcome {
+    let headers = request.headers();
+    let pairs =
+        headers.iter().map(|pairs| pairs.map(|(name, value)| (name.to_vec(), value.to_vec())).collect::<Vec<_>>());
+    for (name, value) in pairs.unwrap_or_default() {
+        let Some(name) = std::str::from_utf8(&name).ok().and_then(|name| HeaderName::parse(name).ok()) else {
+            continue;
+        };
+        if headers.get_all(&name).is_ok_and(|values| values.count() == 1) {
+            // A value that cannot stand in a message is refused, and stays as it is.
+            let _ = headers.set(&name, &value);
+        }
+        if name == X_KEPT {
+            let _ = tamis::attributes::filter_state::set("extras.kept", &value);
+            let kept = tamis::attributes::filter_state::get("extras.kept").ok().flatten().unwrap_or_default();
+            let _ = headers.set(&X_RESULT, if kept == value { b"kept" } else { b"lost" });
+        }
+    }
+    Outcome::Continue
 }
 
 fn lengths() -> Result<String, HostError> {

@@ -8,6 +8,7 @@ mod json_model;
 use arbtest::arbitrary::{Result, Unstructured};
 use arbtest::arbtest;
 use serde_json::{Value, json};
+use tamis_core::Pairs;
 use tamis_core::json::{Document, Edit, MergePatch, Path, Text};
 use tamis_core::matching::{Match, Request, most_specific};
 use tamis_core::views::{Authority, ContentType, Cookies, Query, RequestPath, address, forwarded, percent_decoded};
@@ -49,6 +50,34 @@ fn views() {
         let lines = [raw.as_slice(), &raw];
         if let Some(address) = forwarded::client(lines, u.int_in_range(0..=4)?) {
             assert_eq!(address::parse(address.to_string().as_bytes()), Some(address));
+        }
+        Ok(())
+    });
+}
+
+/// The map as the host hands it over: what is read is all that there is, or nothing is read.
+#[test]
+fn header_maps() {
+    fuzz(600, |u| {
+        let map = (0..u.int_in_range(0..=6)?).map(|_| Ok((u.arbitrary()?, u.arbitrary()?)));
+        let map = map.collect::<Result<Vec<(Vec<u8>, Vec<u8>)>>>()?;
+        let mut wire = Pairs::encode(map.iter().map(|(name, value)| (name.as_slice(), value.as_slice())));
+        let whole = Pairs::parse(&wire).unwrap();
+        assert!(whole.iter().eq(map.iter().map(|(name, value)| (name.as_slice(), value.as_slice()))));
+        for _ in 0..u.int_in_range(0..=3)? {
+            match u.int_in_range(0..=2)? {
+                0 if !wire.is_empty() => {
+                    let place = u.choose_index(wire.len())?;
+                    wire[place] = u.arbitrary()?;
+                }
+                1 => wire.truncate(u.int_in_range(0..=wire.len())?),
+                _ => wire.push(u.arbitrary()?),
+            }
+        }
+        if let Ok(pairs) = Pairs::parse(&wire)
+            && !wire.is_empty()
+        {
+            assert_eq!(Pairs::encode(pairs), wire, "a byte is lost");
         }
         Ok(())
     });

@@ -1,6 +1,8 @@
 //! Queues, random bytes and foreign functions: natively, as a module, and in a real Envoy.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod hostile;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -17,6 +19,18 @@ fn scenario(name: &str) -> Scenario {
 
 fn linked() -> Native {
     Native::linked(tamis::native::of::<Extras>).unwrap()
+}
+
+/// A proxy of so many workers with the filter alone.
+fn proxy(workers: usize) -> (Proxy, Arc<Process>) {
+    let filter = FilterSpec {
+        module: LoadedModule::native(linked()),
+        plugin: Plugin { name: "extras".to_owned(), ..Plugin::default() },
+        failure_policy: FailurePolicy::Closed,
+    };
+    let process = Arc::new(Process::deterministic(1));
+    let options = Options { workers, ..Options::default() };
+    (Proxy::load_with(&[filter], process.clone(), options).unwrap(), process)
 }
 
 #[test]
@@ -47,14 +61,7 @@ fn they_work_in_a_real_envoy() {
 
 #[test]
 fn a_queue_has_one_consumer_that_hears_of_each_item() {
-    let filter = FilterSpec {
-        module: LoadedModule::native(linked()),
-        plugin: Plugin { name: "extras".to_owned(), ..Plugin::default() },
-        failure_policy: FailurePolicy::Closed,
-    };
-    let process = Arc::new(Process::deterministic(1));
-    let options = Options { workers: 2, ..Options::default() };
-    let mut proxy = Proxy::load_with(&[filter], process.clone(), options).unwrap();
+    let (mut proxy, process) = proxy(2);
     let headers = [(":authority", "example.com"), (":path", "/queue"), (":method", "GET")];
     let stream = proxy.open_on(0, Attributes::default());
     proxy.send(stream, Direction::Request, Frame::Headers(headers.into_iter().collect::<HeaderMap>()), true);
