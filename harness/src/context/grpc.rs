@@ -159,8 +159,8 @@ impl VmContext {
 
     fn refuse(&self, to: &GrpcTarget) -> Result<(), Status> {
         match self.process.cluster(&to.cluster) {
-            Some(ClusterState::Refusing) => Err(Status::InternalFailure),
-            _ => Ok(()),
+            Some(ClusterState::Up) => Ok(()),
+            Some(ClusterState::Refusing) | None => Err(Status::InternalFailure),
         }
     }
 
@@ -173,12 +173,12 @@ impl VmContext {
             });
             Some(found.ok_or(Status::BadArgument))
         };
-        let cluster = match first(arguments.target) {
-            Some(envoy_grpc) => first(envoy_grpc?).ok_or(Status::BadArgument)??,
-            None => arguments.target,
+        let (cluster, by_name) = match first(arguments.target) {
+            Some(envoy_grpc) => (first(envoy_grpc?).ok_or(Status::BadArgument)??, false),
+            None => (arguments.target, true),
         };
         let cluster = String::from_utf8_lossy(cluster).into_owned();
-        if self.process.cluster(&cluster).is_none() {
+        if by_name && self.process.cluster(&cluster).is_none() {
             return Err(Status::ParseFailure);
         }
         let GrpcArguments { service, method, metadata, .. } = arguments;

@@ -317,7 +317,7 @@ impl Session {
             (false, 0, Some(message)) => GrpcAnswer::Message(message.0),
             // What has no message is no success.
             (false, 0, None) => GrpcAnswer::Close { status: INTERNAL, message: String::new() },
-            (false, status, _) => GrpcAnswer::Close { status, message: status_message },
+            (false, status, _) => GrpcAnswer::Close { status, message: [&status_message, VIA_UPSTREAM].concat() },
         };
         if messages.next().is_some() {
             self.book.note("callout: a gRPC call gets one message, and several are written".to_owned());
@@ -350,7 +350,7 @@ impl Session {
                 end.push(("grpc-message", &status_message));
             }
             answers.push(GrpcAnswer::TrailingMetadata(map(&end, &trailers)));
-            answers.push(GrpcAnswer::Close { status, message: status_message });
+            answers.push(GrpcAnswer::Close { status, message: [&status_message, VIA_UPSTREAM].concat() });
         }
         for answer in answers {
             self.send(after.0, Answer::Grpc(id, answer));
@@ -401,6 +401,9 @@ impl Session {
         self.proxy.process().clock().elapsed()
     }
 }
+
+/// What the proxy puts behind the message of a gRPC status that came from an upstream (rule `GRPC-4`).
+const VIA_UPSTREAM: &str = "{via_upstream}";
 
 /// What Envoy's router says of an upstream that hangs up (rule `HC-5`).
 const CLOSED: &str = "upstream connect error or disconnect/reset before headers. reset reason: connection termination";

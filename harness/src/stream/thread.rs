@@ -255,7 +255,8 @@ impl Thread {
             self.settle();
         }
         while let Some((vm, root, token)) = self.vms.take_late_grpc(now) {
-            let answer = GrpcAnswer::Close { status: 14, message: "upstream request timeout".to_owned() };
+            let answer =
+                GrpcAnswer::Close { status: 14, message: "upstream request timeout{response_timeout}".to_owned() };
             self.grpc(vm, root, token, answer);
         }
         for (vm, root) in self.vms.due_ticks(now) {

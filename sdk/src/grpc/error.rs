@@ -21,7 +21,8 @@ pub enum GrpcError {
     /// The proxy does not know the cluster, or does not understand the target (rule `GRPC-1`).
     #[error("the proxy does not know the gRPC callout's cluster")]
     UnknownCluster,
-    /// The cluster has nobody to ask at the moment; or the proxy does not let this filter ask (rules `GRPC-2`, `CAP-1`).
+    /// The cluster has nobody to ask at the moment; or the proxy does not let this filter ask (rules `GRPC-2`, `CAP-1`). Of
+    /// some names, and of targets that are messages, the proxy does not say otherwise that it does not know them (`GRPC-1`).
     #[error("the gRPC callout's cluster has nobody to ask")]
     Unavailable,
     /// A message is longer than the request takes ([`GrpcRequest::max_message`](super::GrpcRequest::max_message)), or a stream
@@ -48,7 +49,8 @@ pub enum GrpcError {
 pub struct GrpcFailure {
     /// The status.
     pub status: GrpcStatus,
-    /// The message, as it came: bytes of whoever was asked, at most 1 KiB of them.
+    /// The message: bytes of whoever was asked, and behind them in braces what Envoy says of it, such as `{via_upstream}` (rule
+    /// `GRPC-4`); at most 1 KiB in all.
     pub message: Vec<u8>,
 }
 

@@ -37,9 +37,11 @@ pub struct GrpcRequest {
 impl GrpcRequest {
     /// The method of a service (`package.Service`), in the cluster that has this name in the proxy's configuration.
     pub fn new(cluster: impl AsRef<[u8]>, service: impl Into<Vec<u8>>, method: impl Into<Vec<u8>>) -> Self {
-        // A name alone may happen to be a message (rule GRPC-1), so this is one: GrpcService { envoy_grpc: { cluster_name } }.
-        let name = field(cluster.as_ref());
-        Self::with_target(field(&name), service, method)
+        let name = cluster.as_ref();
+        // Of a name the host says whether it knows it. But one that may be taken for a message goes in a message (rule
+        // GRPC-1): GrpcService { envoy_grpc: { cluster_name } }.
+        let target = if may_be_message(name) { field(&field(name)) } else { name.to_vec() };
+        Self::with_target(target, service, method)
     }
 
     /// The method of a service that the proxy reaches as `target` says: a message `envoy.config.core.v3.GrpcService`.
@@ -122,6 +124,41 @@ fn field(bytes: &[u8]) -> Vec<u8> {
     message
 }
 
+/// Whether a reader of protobuf may take these bytes for a message.
+fn may_be_message(mut bytes: &[u8]) -> bool {
+    while !bytes.is_empty() {
+        let rest = match varint(bytes) {
+            Some((tag, rest)) => match tag & 7 {
+                0 => varint(rest).map(|(_, rest)| rest),
+                1 => rest.get(8..),
+                2 => varint(rest).and_then(|(size, rest)| rest.get(usize::try_from(size).ok()?..)),
+                5 => rest.get(4..),
+                // The borders of groups: too odd to be sure.
+                3 | 4 => return true,
+                _ => None,
+            },
+            None => None,
+        };
+        match rest {
+            Some(rest) => bytes = rest,
+            None => return false,
+        }
+    }
+    true
+}
+
+/// A number, and what is behind it.
+fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let mut number = 0;
+    for (i, byte) in bytes.iter().enumerate().take(10) {
+        number |= u64::from(byte & 0x7f) << (7 * i);
+        if byte & 0x80 == 0 {
+            return Some((number, bytes.get(i + 1..)?));
+        }
+    }
+    None
+}
+
 /// What is called, and no content: that may be secret.
 impl fmt::Debug for GrpcRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -138,9 +175,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cluster_becomes_a_message() {
-        assert_eq!(GrpcRequest::new("auth", "s", "m").target, b"\x0a\x06\x0a\x04auth");
-        let long = GrpcRequest::new("x".repeat(126), "s", "m").target;
+    fn a_cluster_goes_by_its_name_unless_that_may_be_a_message() {
+        for name in ["auth", "quota", "a", "b", "outbound|80||auth.default.svc.cluster.local"] {
+            assert_eq!(GrpcRequest::new(name, "s", "m").target, name.as_bytes());
+        }
+        // Field 12 with eight bytes; with one byte; a group; nothing.
+        for name in ["a12345678", "b\u{1}x", "cluster", ""] {
+            let target = GrpcRequest::new(name, "s", "m").target;
+            assert_eq!(target, field(&field(name.as_bytes())), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_message_has_the_form_of_protobuf() {
+        assert_eq!(field(&field(b"auth")), b"\x0a\x06\x0a\x04auth");
+        let long = field(&field(&[b'x'; 126]));
         assert_eq!(long[..5], [0x0a, 0x80, 0x01, 0x0a, 126]);
     }
 }

@@ -253,7 +253,8 @@ async fn talk(send: usize, read: usize, request: &GrpcRequest, words: &mut Vec<S
     for _ in 0..read {
         let Some(message) = stream.next().await? else {
             let (first, last) = (stream.initial_metadata(), stream.trailing_metadata());
-            let texts = [first.get(&X_A), last.get(&X_WHY)].map(Option::unwrap_or_default).map(String::from_utf8_lossy);
+            let texts =
+                [first.get(&X_A), last.get(&X_WHY)].map(|value| value.unwrap_or(b"none")).map(String::from_utf8_lossy);
             words.push(texts.join(" why "));
             break;
         };
