@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 use tamis::matching::{Match, PathPattern, Precedence, PreciseHostname};
 use tamis::rewrite::PathRewrite;
-use tamis::{DirectResponse, HeaderName, NameValue, OnError, Redirect, RuleName};
+use tamis::{DirectResponse, HeaderName, HeaderValue, NameValue, OnError, Redirect, RuleName};
 
 /// The whole configuration.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -54,6 +54,9 @@ pub struct Target {
     /// Routing headers, for routes that match on them or have `cluster_header`. What a client sends under the name of any
     /// routing header of the whole configuration is always taken away.
     pub headers: Vec<NameValue>,
+    /// A value in filter state, for routes that match on it (`filter_state` with the key `wasm.NAME`), and for access logs. No
+    /// client can set it, and no upstream sees it. Needs Envoy 1.33.
+    pub filter_state: Option<FilterState>,
     /// Another host.
     pub authority: Option<PreciseHostname>,
     /// Another path.
@@ -62,6 +65,16 @@ pub struct Target {
     pub redirect: Option<Redirect>,
     /// Answers here.
     pub direct_response: Option<DirectResponse>,
+}
+
+/// A value in filter state.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FilterState {
+    /// Its name: letters, digits, `_` and `-`, at most 64. Envoy calls it `wasm.NAME`.
+    pub name: RuleName,
+    /// The value.
+    pub value: HeaderValue,
 }
 
 /// Who goes where, by weight.
@@ -153,12 +166,13 @@ impl Target {
     ///
     /// In words.
     pub fn check(&self) -> Result<(), &'static str> {
-        let routes = !self.headers.is_empty() || self.authority.is_some() || self.path.is_some();
+        let rewrites = self.authority.is_some() || self.path.is_some();
+        let routes = rewrites || !self.headers.is_empty() || self.filter_state.is_some();
         match (routes, &self.redirect, &self.direct_response) {
             (true, None, None) | (false, Some(_), None) | (false, None, Some(_)) => Ok(()),
-            (false, None, None) => {
-                Err("it goes nowhere: give it `headers`, `authority`, `path`, `redirect` or `direct_response`")
-            }
+            (false, None, None) => Err(
+                "it goes nowhere: give it `headers`, `filter_state`, `authority`, `path`, `redirect` or `direct_response`",
+            ),
             _ => Err("a `redirect` or a `direct_response` stands alone: the request goes no further"),
         }
     }

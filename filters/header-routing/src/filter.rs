@@ -1,10 +1,11 @@
 //! The phases.
 
+use tamis::attributes::filter_state;
 use tamis::metrics::{Counter, Metric};
 use tamis::views::RequestPath;
 use tamis::{
     ConfigError, Filter, HeaderMap, HeaderName, HostError, OnError, Outcome, PluginContext, RequestHeaders, Response,
-    ResponseHeaders, sys,
+    ResponseHeaders, foreign,
 };
 
 use crate::config::{Config, Sticky, Target};
@@ -25,8 +26,6 @@ pub struct HeaderRouting {
 enum RouteError {
     #[error(transparent)]
     Host(#[from] HostError),
-    #[error("the proxy has no random bytes to give")]
-    Random,
     #[error("the split has no such arm")]
     Arm,
 }
@@ -46,6 +45,15 @@ impl Filter for HeaderRouting {
             let arm = arm.map(|arm| [".arm.", arm].concat()).unwrap_or_default();
             Ok(Counter::define(&["routed.rule.", rule, &arm].concat())?)
         })?;
+        if routes.uses_filter_state {
+            // Routes look at filter state from the release on that has this function, and only after it was called.
+            foreign::clear_route_cache().map_err(|_| {
+                ConfigError::new(
+                    "",
+                    "`filter_state` needs Envoy 1.33 or newer, whose routes can match on it: use `headers`",
+                )
+            })?;
+        }
         Ok(Self { routes, on_error })
     }
 
@@ -108,13 +116,13 @@ fn way<'r>(
         && let Some(Sticky::Cookie(made)) = sticky.get(place)
     {
         // What the client will send from now on decides already now.
-        let value = format!("{:016x}{:016x}", random()?, random()?);
+        let value = format!("{:032x}", u128::from_le_bytes(tamis::random::bytes()?));
         cookie.0 = Some(split::set_cookie(made, &value));
         who = Who::Known(value.into_bytes());
     }
     let arm = match &who {
         Who::Known(_) => split::arm(split, &who, 0),
-        Who::New(_) | Who::Anybody => split::arm(split, &who, random()?),
+        Who::New(_) | Who::Anybody => split::arm(split, &who, tamis::random::number()?),
     };
     arms.get(arm).ok_or(RouteError::Arm)
 }
@@ -137,9 +145,9 @@ fn go(target: &Target, request: &mut RequestHeaders) -> Result<Option<Response>,
     if let Some(path) = path {
         request.set_path(&path)?;
     }
+    if let Some(state) = &target.filter_state {
+        filter_state::set(state.name.as_str(), state.value.as_bytes())?;
+        foreign::clear_route_cache()?;
+    }
     Ok(None)
-}
-
-fn random() -> Result<u64, RouteError> {
-    sys::random_u64().ok_or(RouteError::Random)
 }

@@ -15,6 +15,8 @@ pub struct Routes<M> {
     pub otherwise: Option<Target>,
     /// The names of all routing headers.
     pub names: Vec<HeaderName>,
+    /// Whether a request can go somewhere by filter state.
+    pub uses_filter_state: bool,
 }
 
 /// What a request is for.
@@ -97,7 +99,9 @@ impl<M> Routes<M> {
         if let Some(target) = &config.otherwise {
             checked(target, "otherwise", &mut names)?;
         }
-        Ok(Self { rules, precedence: config.precedence, otherwise: config.otherwise, names })
+        let targets = rules.iter().flat_map(Route::targets).chain(&config.otherwise);
+        let uses_filter_state = targets.into_iter().any(|target| target.filter_state.is_some());
+        Ok(Self { rules, precedence: config.precedence, otherwise: config.otherwise, names, uses_filter_state })
     }
 
     /// The rule that a request is for, and those in shadow that would have been.
@@ -159,6 +163,14 @@ impl<M> Route<M> {
             (Some(_), Some(_)) => return Err(ConfigError::new(path, "`to` and `split` exclude each other")),
         };
         Ok(Self { matches: rule.matches, shadow: rule.shadow, ways })
+    }
+
+    fn targets(&self) -> impl Iterator<Item = &Target> {
+        let ways = match &self.ways {
+            Ways::One(way) => std::slice::from_ref(way),
+            Ways::Split { arms, .. } => arms,
+        };
+        ways.iter().map(|way| &way.to)
     }
 }
 

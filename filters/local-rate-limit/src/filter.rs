@@ -5,7 +5,7 @@ use tamis::metrics::{Counter, Label, Labelled};
 use tamis::shared::{Creation, SharedCell, SharedCells, Version};
 use tamis::{
     ConfigError, Filter, GrpcStatus, HeaderMap, HeaderName, HostError, OnError, Outcome, PluginContext, RequestHeaders,
-    Response, ResponseHeaders, clock, sys,
+    Response, ResponseHeaders, clock,
 };
 
 use crate::config::{Config, Refusal, RefusalGrpcStatus};
@@ -277,10 +277,7 @@ impl RuleCells {
 fn agree(plugin: &PluginContext) -> Result<Origin, ConfigError> {
     let cell = SharedCell::new(plugin, "origin", LAYOUT)?;
     let refused = |error: HostError| ConfigError::new("", format!("no shared values: {error}"));
-    let (Some(random), Some(more)) = (sys::random_u64(), sys::random_u64()) else {
-        return Err(ConfigError::new("", "the proxy has no random bytes to give"));
-    };
-    let random = (u128::from(random) << 64 | u128::from(more)).to_le_bytes();
+    let random = tamis::random::bytes().map_err(refused)?;
     let nanoseconds = |time: std::time::Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
     let (wall, monotone) = (clock::wall().map_err(refused)?, clock::monotonic().map_err(refused)?);
     let proposal = Origin::proposal(random, nanoseconds(wall), nanoseconds(monotone));
