@@ -91,8 +91,17 @@ impl Audit {
         !shadow
     }
 
+    /// Counts what needs no place in the access log: what happens to nearly every request, or to a rule rather than to a request.
+    ///
+    /// # Errors
+    ///
+    /// [`HostError`] when the proxy refuses it.
+    pub fn counts(&self, rule: &str, action: &str) -> Result<(), HostError> {
+        self.counts.with([rule.as_bytes(), action.as_bytes()]).add(1)
+    }
+
     fn note(&self, trail: &mut Trail, rule: &str, action: &str) -> Result<(), HostError> {
-        self.counts.with([rule.as_bytes(), action.as_bytes()]).add(1)?;
+        self.counts(rule, action)?;
         if trail.add(rule, action) { filter_state::set(&self.name, trail.0.as_bytes()) } else { Ok(()) }
     }
 }

@@ -1,7 +1,7 @@
 //! The phases.
 
+use tamis::audit::{Audit, Trail};
 use tamis::matching::Subject;
-use tamis::metrics::{Counter, Label, Labelled};
 use tamis::shared::{Creation, SharedCell, SharedCells, Version};
 use tamis::{
     ConfigError, Filter, GrpcStatus, HeaderMap, HeaderName, HostError, OnError, Outcome, PluginContext, RequestHeaders,
@@ -24,6 +24,9 @@ const X_ENVOY_RATELIMITED: HeaderName = HeaderName::from_static("x-envoy-ratelim
 /// The version of the form of shared values.
 const LAYOUT: u32 = 1;
 
+/// What a rule does with a request. Only `limited` has a place in access logs.
+const ACTIONS: [&str; 5] = ["allowed", "limited", "overflow", "contended", "refunded"];
+
 /// The filter.
 #[derive(Debug)]
 pub struct LocalRateLimit {
@@ -32,7 +35,7 @@ pub struct LocalRateLimit {
     headers: bool,
     on_error: OnError,
     origin: Origin,
-    answers: Labelled<Counter, 2>,
+    audit: Audit,
 }
 
 /// What a request has taken, as long as its response may give it back.
@@ -40,6 +43,7 @@ pub struct LocalRateLimit {
 pub struct Stream {
     taken: Vec<Taken>,
     fields: Fields,
+    trail: Trail,
 }
 
 #[derive(Debug)]
@@ -74,11 +78,9 @@ impl Filter for LocalRateLimit {
             }
             rules.push(Rule::new(rule, &path, |name, sets, windows| RuleCells::new(plugin, name, sets, windows))?);
         }
-        let names = Label::new("rule", rules.iter().map(|rule| rule.name.as_str()))?;
-        let answers =
-            Label::new("answer", ["allowed", "limited", "shadow_limited", "overflow", "contended", "refunded"])?;
+        let names = rules.iter().map(|rule| rule.name.as_str());
         Ok(Self {
-            answers: Labelled::define("ratelimit", [names, answers])?,
+            audit: Audit::define("ratelimit", names, ACTIONS)?,
             origin: agree(plugin)?,
             rules,
             refusal: config.refusal,
@@ -137,7 +139,7 @@ impl LocalRateLimit {
         let mut wait = 0;
         let mut violated = Vec::new();
         for ((_, rule, asks), answer) in demanded.iter().zip(&answers) {
-            self.count(rule, answer, admitted)?;
+            self.note(&mut stream.trail, rule, answer, admitted)?;
             if rule.shadow {
                 continue;
             }
@@ -151,7 +153,7 @@ impl LocalRateLimit {
             return Ok(Some(self.refusal(wait, &violated, fields)));
         }
         for (i, rule, asks) in leased {
-            self.add(rule, "allowed")?;
+            self.audit.counts(&rule.name, "allowed")?;
             stream.keep(i, rule, asks, None);
         }
         for ((i, rule, asks), answer) in demanded.drain(..).zip(answers) {
@@ -181,7 +183,7 @@ impl LocalRateLimit {
                     true
                 }
             };
-            self.add(rule, if is_back { "refunded" } else { "contended" })?;
+            self.audit.counts(&rule.name, if is_back { "refunded" } else { "contended" })?;
         }
         Ok(())
     }
@@ -203,25 +205,26 @@ impl LocalRateLimit {
         }
     }
 
-    fn count(&self, rule: &Rule<RuleCells>, answer: &Answer, admitted: bool) -> Result<(), HostError> {
-        match (answer.refuses(), rule.shadow) {
-            (true, true) => self.add(rule, "shadow_limited")?,
-            (true, false) => self.add(rule, "limited")?,
-            (false, _) if admitted => self.add(rule, "allowed")?,
-            // Another rule has refused; this one was asked and not charged.
-            (false, _) => {}
+    fn note(
+        &self,
+        trail: &mut Trail,
+        rule: &Rule<RuleCells>,
+        answer: &Answer,
+        admitted: bool,
+    ) -> Result<(), HostError> {
+        if answer.refuses() {
+            // Whether it is done was decided with all other rules.
+            let _ = self.audit.acts(trail, &rule.name, "limited", rule.shadow);
+        } else if admitted {
+            self.audit.counts(&rule.name, "allowed")?;
         }
         if answer.overflow {
-            self.add(rule, "overflow")?;
+            self.audit.counts(&rule.name, "overflow")?;
         }
         if answer.contended {
-            self.add(rule, "contended")?;
+            self.audit.counts(&rule.name, "contended")?;
         }
         Ok(())
-    }
-
-    fn add(&self, rule: &Rule<RuleCells>, answer: &str) -> Result<(), HostError> {
-        self.answers.with([rule.name.as_bytes(), answer.as_bytes()]).add(1)
     }
 
     fn now(&self) -> Result<Now, HostError> {
