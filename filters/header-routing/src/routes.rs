@@ -42,7 +42,7 @@ pub struct Route<M> {
 #[derive(Debug)]
 pub enum Ways<M> {
     /// All to one place.
-    One(Way<M>),
+    One(Box<Way<M>>),
     /// By weight.
     Split {
         /// Who goes where.
@@ -132,7 +132,7 @@ impl<M> Route<M> {
         let ways = match (rule.to, rule.split) {
             (Some(to), None) => {
                 checked(&to, &format!("{path}.to"), names)?;
-                Ways::One(Way { to, metric: metric(rule.name.as_str(), None)? })
+                Ways::One(Box::new(Way { to, metric: metric(rule.name.as_str(), None)? }))
             }
             (None, Some(split)) => {
                 let path = format!("{path}.split");
@@ -167,7 +167,7 @@ impl<M> Route<M> {
 
     fn targets(&self) -> impl Iterator<Item = &Target> {
         let ways = match &self.ways {
-            Ways::One(way) => std::slice::from_ref(way),
+            Ways::One(way) => std::slice::from_ref(&**way),
             Ways::Split { arms, .. } => arms,
         };
         ways.iter().map(|way| &way.to)
