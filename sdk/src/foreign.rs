@@ -3,6 +3,7 @@
 //! | function | since Envoy |
 //! |---|---|
 //! | [`compress`], [`uncompress`], [`declare`], [`set_filter_state`] | 1.30 and before |
+//! | [`Expression`] | where it was built so |
 //! | [`verify`] | 1.30; keys in PEM: 1.37 |
 //! | [`clear_route_cache`] | 1.33 |
 //! | [`sign`] | 1.37 |
@@ -12,7 +13,10 @@
 
 use crate::sys::{self, HostError, Status};
 
+mod expression;
 mod message;
+
+pub use expression::Expression;
 
 use message::{Message, bytes_of, number_of};
 
@@ -78,7 +82,8 @@ pub enum Span {
 ///
 /// # Errors
 ///
-/// [`HostError`]; "not found" for a key that the proxy has no use for.
+/// [`HostError`]; "not found" for a key that the proxy has no use for, "bad argument" for a value that makes nothing of it (rule
+/// `FF-5`).
 pub fn set_filter_state(key: &str, value: &[u8], span: Span) -> Result<(), HostError> {
     let argument = Message::default().bytes(1, key.as_bytes()).bytes(2, value).number(3, span as u64);
     call("set_envoy_filter_state", &argument.done()).map(drop)
@@ -106,11 +111,12 @@ pub fn declare(name: &str, holds: Holds, span: Span, once: bool) -> Result<(), H
     call("declare_property", &argument.done()).map(drop)
 }
 
-/// A hash function of [`sign`] and [`verify`].
+/// A hash function of [`sign`] and [`verify`]. SHA-1 is for what was signed long ago.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 #[allow(missing_docs, reason = "names of hash functions")]
 pub enum Hash {
+    Sha1,
     Sha224,
     Sha256,
     Sha384,
@@ -120,6 +126,7 @@ pub enum Hash {
 impl Hash {
     const fn name(self) -> &'static [u8] {
         match self {
+            Self::Sha1 => b"sha1",
             Self::Sha224 => b"sha224",
             Self::Sha256 => b"sha256",
             Self::Sha384 => b"sha384",

@@ -45,6 +45,7 @@ impl Filter for Extras {
             "declare" => declare(),
             "filter-state" => filter_state(),
             "sign" => signatures(),
+            "expression" => expressions(),
             "route" => route(request),
             "audit" => Ok(self.judge(trail)),
             other => foreign::call(other, b"").map(|bytes| format!("{} bytes", bytes.len())),
@@ -135,6 +136,16 @@ fn filter_state() -> Result<String, HostError> {
     let kept = tamis::attributes::raw(&["filter_state", KEY])?.unwrap_or_default();
     let unknown = foreign::set_filter_state("extras.native", b"kept", Span::Request).map_err(|error| error.status());
     Ok(format!("{} {unknown:?}", String::from_utf8_lossy(&kept)))
+}
+
+fn expressions() -> Result<String, HostError> {
+    let of = |cel: &str| foreign::Expression::new(cel);
+    let path = of("request.path")?.evaluate()?;
+    let truths = [of("request.method == 'GET'")?.is_true()?, of("request.method == 'PUT'")?.is_true()?];
+    let size = of("size('four')")?.evaluate()?;
+    let absent = of("request.headers['x-absent']")?.evaluate().map_err(|error| error.status());
+    let bad = of("request.").map(|_| ()).map_err(|error| error.status());
+    Ok(format!("{} {truths:?} {size:?} {absent:?} {bad:?}", String::from_utf8_lossy(&path)))
 }
 
 fn signatures() -> Result<String, HostError> {
