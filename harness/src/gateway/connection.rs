@@ -14,6 +14,7 @@ use tokio::time::{sleep, timeout};
 
 use super::client::{HEADER_BYTES, HEADER_COUNT};
 use super::exchange::{Origin, Shared};
+use super::guard::Guard;
 use super::patience::Patience;
 use super::server::State;
 use crate::context::Connection;
@@ -43,11 +44,15 @@ pub(super) async fn serve(
     };
     // A client that says nothing, or has gone.
     let Ok(Some(http2)) = http2 else { return };
-    let io = TokioIo::new(Patience::new(connection, limit));
-    if http2 { serve_http2(io, origin, shared, state).await } else { serve_http1(io, origin, shared, state).await }
+    let connection = Patience::new(connection, limit);
+    if http2 {
+        serve_http2(TokioIo::new(connection), origin, shared, state).await;
+    } else {
+        serve_http1(TokioIo::new(Guard::new(connection)), origin, shared, state).await;
+    }
 }
 
-async fn serve_http1(io: TokioIo<Patience>, origin: Origin, shared: Arc<Shared>, mut state: watch::Receiver<State>) {
+async fn serve_http1(io: TokioIo<Guard>, origin: Origin, shared: Arc<Shared>, mut state: watch::Receiver<State>) {
     let limit = shared.limits.client;
     let service = service_fn(|request| shared.clone().answer(origin.clone(), request));
     let connection = http1::Builder::new()

@@ -1,6 +1,8 @@
 //! Between HTTP as hyper has it and messages as filters see them.
 
-use hyper::header::{CONNECTION, CONTENT_LENGTH, COOKIE, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING, UPGRADE};
+use hyper::header::{
+    CONNECTION, CONTENT_LENGTH, COOKIE, HOST, HeaderName, HeaderValue, TE, TRANSFER_ENCODING, UPGRADE,
+};
 use hyper::http::uri::{Authority, PathAndQuery, Scheme};
 use hyper::http::{request, response};
 use hyper::{Method, StatusCode, Uri, Version};
@@ -24,6 +26,16 @@ pub(super) enum BadRequest {
     Http10,
     #[error("the request has too many headers")]
     TooMany,
+    #[error("the request's body has an encoding besides chunked")]
+    Encoding,
+    #[error("the request's host has characters that no host has")]
+    Host,
+    #[error("the request's method is not known")]
+    Method,
+    #[error("the request's target is no path")]
+    Target,
+    #[error("the request's `connection` names a header that is not the connection's")]
+    Connection,
 }
 
 /// A message that HTTP cannot carry after the filters have been at it. No text quotes a header's value.
@@ -60,11 +72,12 @@ impl BadRequest {
     /// What the client gets: what Envoy gives it by default.
     pub(super) fn status(&self) -> StatusCode {
         match self {
-            Self::NoHost | Self::TwoHosts => StatusCode::BAD_REQUEST,
-            Self::Connect => StatusCode::NOT_FOUND,
+            Self::NoHost | Self::TwoHosts | Self::Host | Self::Method | Self::Connection => StatusCode::BAD_REQUEST,
+            Self::Connect | Self::Target => StatusCode::NOT_FOUND,
             Self::Upgrade => StatusCode::FORBIDDEN,
             Self::Http10 => StatusCode::UPGRADE_REQUIRED,
             Self::TooMany => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::Encoding => StatusCode::NOT_IMPLEMENTED,
         }
     }
 }
@@ -83,6 +96,9 @@ pub(super) fn request_in(head: &request::Parts) -> Result<HeaderMap, BadRequest>
     if head.version == Version::HTTP_11 && asks_for_upgrade(&head.headers) {
         return Err(BadRequest::Upgrade);
     }
+    if head.version == Version::HTTP_11 {
+        is_plain(head)?;
+    }
     let mut hosts = head.headers.get_all(HOST).iter();
     let host = hosts.next();
     if hosts.next().is_some() {
@@ -95,13 +111,24 @@ pub(super) fn request_in(head: &request::Parts) -> Result<HeaderMap, BadRequest>
         (None, Some(host)) if !host.is_empty() => host.as_bytes(),
         _ => return Err(BadRequest::NoHost),
     };
+    if !authority.iter().all(is_of_a_host) {
+        return Err(BadRequest::Host);
+    }
+    let path = head.uri.path_and_query().map_or("/", PathAndQuery::as_str);
+    // The gateway's one route is the prefix `/`.
+    if !path.starts_with('/') {
+        return Err(BadRequest::Target);
+    }
     let mut headers = HeaderMap::default();
     headers.add(b":authority", authority);
-    headers.add(b":path", head.uri.path_and_query().map_or("/", PathAndQuery::as_str).as_bytes());
+    headers.add(b":path", path.as_bytes());
     headers.add(b":method", head.method.as_str().as_bytes());
     headers.add(b":scheme", b"http");
     // hyper itself says 100 to a client that waits for it, so there is nothing left to expect.
-    let regular = head.headers.iter().filter(|(name, _)| **name != HOST && name.as_str() != "expect");
+    let regular = head
+        .headers
+        .iter()
+        .filter(|(name, _)| **name != HOST && name.as_str() != "expect" && !is_nominated(&head.headers, name));
     // HTTP/2 lets a client send its cookies in pieces; filters see one header, as they do in Envoy.
     let joined = head.version == Version::HTTP_2 && head.headers.get_all(COOKIE).iter().nth(1).is_some();
     add_regular(&mut headers, regular.filter(|(name, _)| !(joined && **name == COOKIE)));
@@ -110,6 +137,48 @@ pub(super) fn request_in(head: &request::Parts) -> Result<HeaderMap, BadRequest>
         headers.add(b"cookie", &crumbs.join(b"; ".as_slice()));
     }
     Ok(headers)
+}
+
+/// What Envoy refuses in HTTP/1.1 and hyper does not (rule `WIRE-2`).
+fn is_plain(head: &request::Parts) -> Result<(), BadRequest> {
+    if !METHODS.split(' ').any(|known| known == head.method.as_str()) {
+        return Err(BadRequest::Method);
+    }
+    let mut encodings = head.headers.get_all(TRANSFER_ENCODING).iter();
+    let plain = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"chunked");
+    if encodings.next().is_some_and(|value| !plain(value)) || encodings.next().is_some() {
+        return Err(BadRequest::Encoding);
+    }
+    let denied = |word: &[u8]| {
+        word.starts_with(b":") || NOT_OF_A_CONNECTION.iter().any(|name| word.eq_ignore_ascii_case(name.as_bytes()))
+    };
+    if connection_words(&head.headers).any(denied) {
+        return Err(BadRequest::Connection);
+    }
+    Ok(())
+}
+
+/// The methods that Envoy's codec for HTTP/1.1 knows.
+const METHODS: &str = "ACL BIND CHECKOUT CONNECT COPY DELETE GET HEAD LINK LOCK MERGE MKACTIVITY MKCALENDAR MKCOL MOVE NOTIFY OPTIONS \
+                       PATCH POST PROPFIND PROPPATCH PURGE PUT REBIND REPORT SEARCH SOURCE SUBSCRIBE TRACE UNBIND UNLINK UNLOCK UNSUBSCRIBE";
+
+/// What `connection` must not name, besides pseudo headers.
+const NOT_OF_A_CONNECTION: [&str; 4] = ["host", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"];
+
+/// What `connection` lists.
+fn connection_words(headers: &hyper::HeaderMap) -> impl Iterator<Item = &[u8]> {
+    let values = headers.get_all(CONNECTION).iter();
+    values.flat_map(|value| value.as_bytes().split(|byte| *byte == b',')).map(<[u8]>::trim_ascii)
+}
+
+/// Whether `connection` says that a header goes no further; what `te` says of trailers does all the same.
+fn is_nominated(headers: &hyper::HeaderMap, name: &HeaderName) -> bool {
+    *name != TE && connection_words(headers).any(|word| word.eq_ignore_ascii_case(name.as_str().as_bytes()))
+}
+
+/// The characters that Envoy allows in a host.
+fn is_of_a_host(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:@[]".contains(byte)
 }
 
 /// Envoy's rule: `connection` has the word, and `upgrade` says what for. HTTP/2 is no other protocol here: who offers it

@@ -38,6 +38,7 @@
 //! | [`worker`], [`under_way`] | the thread on which filters run, and a stream on it |
 //! | [`pool`] | connections to an upstream |
 //! | [`callouts`] | the filters' own requests |
+//! | [`guard`] | what a client says, looked at before hyper mends it |
 //! | [`patience`] | writes that do not wait for ever |
 //! | [`client`] | a small client |
 //! | [`echo`] | a small upstream |
@@ -52,6 +53,7 @@ mod exchange;
 mod flow;
 mod framing;
 mod grpc;
+mod guard;
 mod message;
 mod options;
 mod patience;

@@ -7,6 +7,7 @@ mod grpc;
 mod http2;
 mod limits;
 mod pieces;
+mod raw;
 mod smuggling;
 mod streaming;
 mod traffic;
