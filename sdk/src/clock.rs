@@ -23,3 +23,9 @@ pub fn wall() -> Result<Duration, HostError> {
 pub fn monotonic() -> Result<Duration, HostError> {
     sys::monotonic_nanoseconds().map(Duration::from_nanos)
 }
+
+/// A time in whole milliseconds, rounded up.
+pub(crate) fn milliseconds(time: Duration) -> u64 {
+    let rest = u64::from(time.subsec_nanos().div_ceil(1_000_000));
+    time.as_secs().saturating_mul(1000).saturating_add(rest)
+}

@@ -182,7 +182,7 @@ pub(crate) fn set(now: Duration, due: Option<Duration>) -> Result<Option<Duratio
 
 /// A time as a period of the proxy: rounded up, so that it is over at the tick, and never 0, which would be "none".
 fn period(time: Duration) -> u32 {
-    let milliseconds = time.as_nanos().div_ceil(1_000_000);
+    let milliseconds = clock::milliseconds(time);
     // Beyond a day the timer ticks in between, for nothing.
     u32::try_from(milliseconds).unwrap_or(u32::MAX).clamp(1, 86_400_000)
 }

@@ -61,6 +61,8 @@ mod wait;
 
 use std::time::Duration;
 
+use crate::clock;
+
 pub use combine::{join, join_all, race};
 pub(crate) use current::Current;
 pub(crate) use executor::{CallId, Event, Executor, Inbox, Ticket};
@@ -77,8 +79,7 @@ pub const DEFAULT_MAX_BODY: usize = 64 << 10;
 
 /// A time in the host's milliseconds: rounded up and never 0, which would be "none" (rule `HC-1`); at most 24 days.
 pub(crate) fn milliseconds(time: Duration) -> u32 {
-    let milliseconds = time.as_nanos().div_ceil(1_000_000);
-    u32::try_from(milliseconds).unwrap_or(u32::MAX).clamp(1, i32::MAX.cast_unsigned())
+    u32::try_from(clock::milliseconds(time)).unwrap_or(u32::MAX).clamp(1, i32::MAX.cast_unsigned())
 }
 
 #[cfg(test)]

@@ -44,9 +44,18 @@ fn they_work_natively_as_in_wasm() {
 }
 
 #[test]
+fn signatures_natively_and_in_wasm() {
+    let scenario = scenario("signatures.yaml");
+    for mut modules in [Modules::native([linked()]), Modules::default()] {
+        let report = run(&scenario, &mut modules).unwrap();
+        assert!(report.passed(), "{report}");
+    }
+}
+
+#[test]
 fn they_work_in_a_real_envoy() {
     let Some(envoy) = find_or_skip("foreign functions in a real Envoy") else { return };
-    let scenarios = [scenario("scenario.yaml"), scenario("envoy.yaml")];
+    let scenarios = ["scenario.yaml", "signatures.yaml", "envoy.yaml"].map(scenario);
     let mut modules = Modules::default();
     let reports = run_all(&envoy, &scenarios, &mut modules).unwrap();
     for report in &reports {
