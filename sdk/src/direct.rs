@@ -112,7 +112,7 @@ impl Redirect {
         };
         let host = match &self.host {
             Some(host) => host.as_str().as_bytes(),
-            None => asked.as_ref().map(Authority::host).filter(|host| !host.is_empty())?,
+            None => asked.as_ref().map(Authority::host).filter(|host| is_host(host))?,
         };
         let port = match (self.port, self.scheme) {
             (Some(port), _) => Some(port),
@@ -173,6 +173,11 @@ impl JsonSchema for RedirectStatus {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "enum": [301, 302, 303, 307, 308] })
     }
+}
+
+/// Whether a host as a client wrote it can stand in a location, and ends where it seems to.
+fn is_host(host: &[u8]) -> bool {
+    !host.is_empty() && host.iter().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'/' | b'?' | b'#' | b'\\'))
 }
 
 #[cfg(test)]
