@@ -136,8 +136,8 @@ impl<'a> Results<'a> {
         let filter = filter.collect::<Result<Vec<_>, _>>()?;
         let figure = |which| self.at(which).and_then(|at| filter.get(at)).copied().unwrap_or(f64::NAN);
         let (control, native) = (figure(Which::Control), figure(Which::Native));
-        // A comparison with what is no number is false, and refuses.
-        let quiet = native > 0.0 && control.abs() <= limits.control * native;
+        // A comparison with what is no number is false, and refuses. Without a limit anything goes, a cost below zero as well.
+        let quiet = limits.control.is_infinite() || native > 0.0 && control.abs() <= limits.control * native;
         if !quiet {
             return Err(format!("the control costs {control:.2} us, the native filter {native:.2}"));
         }
@@ -194,6 +194,16 @@ mod tests {
         assert_eq!(results.good.len(), 4, "the figures are those of all");
         let control = "block 3: the control costs 1.10 us, the native filter 3.00";
         assert_eq!(results.refused[..2], ["block 2: too few quiet bursts of v", control]);
+    }
+
+    #[test]
+    fn figures_that_make_no_sense_are_shown_and_not_judged() {
+        let variants = variants();
+        let mut odd = block(0.0, 0.0);
+        odd.swap(0, 2);
+        let results = Results::new(&variants, &[odd]);
+        assert!(!results.can_be_judged());
+        assert_eq!(results.cost(Which::Native).unwrap().median, -3.0);
     }
 
     #[test]
