@@ -124,7 +124,7 @@ impl Ends {
     /// Reads and answers until nothing happens any more.
     fn settle(&mut self, listener: &TcpListener, written: &mut Written<'_>, log: &mut String) -> io::Result<()> {
         let (begin, mut last, mut follows) = (Instant::now(), Instant::now(), None);
-        while last.elapsed() < self.patience() && begin.elapsed() < STEP {
+        while (follows.is_some() || last.elapsed() < self.patience()) && begin.elapsed() < STEP {
             let mut moved = false;
             if let Some(news) = written.news() {
                 log.push_str(&news);
@@ -153,9 +153,9 @@ impl Ends {
                     follows = Some(end);
                 }
             }
-            // Not in one go with an answer.
+            // Not in one go with an answer, which is on its way until the client has it, or a filter keeps it.
             if !moved
-                && last.elapsed() >= QUIET / 2
+                && last.elapsed() >= if self.is_answered() { QUIET / 2 } else { PATIENCE }
                 && let Some(end) = follows.take()
             {
                 self.close(end);
@@ -173,6 +173,10 @@ impl Ends {
         let (Some(upstream), Some(client)) = (&self.upstream, &self.client) else { return PATIENCE };
         let all = upstream.got.len() == self.said && client.got == ANSWER;
         if self.are_over() || all && !self.closing { QUIET } else { PATIENCE }
+    }
+
+    fn is_answered(&self) -> bool {
+        !self.asked || self.client.as_ref().is_some_and(|client| client.got == ANSWER)
     }
 
     fn are_over(&self) -> bool {

@@ -1,10 +1,13 @@
 //! Jobs side by side. A job is one Envoy and what goes through it; most of its time it waits, so more of them run than there
 //! are processors. All versions share one pool, so that there are never more processes than it allows.
 
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 
 /// How many jobs may run at a time, in all threads that share it.
 pub struct Pool<'p> {
+    jobs: usize,
     free: Mutex<usize>,
     freed: Condvar,
     done: &'p (dyn Fn(&str, usize) + Sync),
@@ -14,7 +17,8 @@ impl<'p> Pool<'p> {
     /// A pool for so many jobs at a time, at least one. `done` hears of every job that has ended: of which Envoy, and with how
     /// many batches or groups.
     pub fn new(jobs: usize, done: &'p (dyn Fn(&str, usize) + Sync)) -> Self {
-        Self { free: Mutex::new(jobs.max(1)), freed: Condvar::new(), done }
+        let jobs = jobs.max(1);
+        Self { jobs, free: Mutex::new(jobs), freed: Condvar::new(), done }
     }
 
     /// Runs all jobs, and gives their results in order; or the first error, when all have ended. A job is some of a version's
@@ -25,21 +29,29 @@ impl<'p> Pool<'p> {
         jobs: &[Vec<T>],
         run: impl Fn(&[T]) -> Result<R, E> + Sync,
     ) -> Result<Vec<R>, E> {
-        let job = |some: &[T]| {
-            let result = self.one_at_a_time(|| run(some));
-            (self.done)(version, some.len());
-            result
+        let (next, results) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
+        // Jobs begin in their order: whoever has a place takes the next one.
+        let work = || {
+            loop {
+                let more = self.one_at_a_time(|| {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let some = jobs.get(index)?;
+                    let result = run(some);
+                    (self.done)(version, some.len());
+                    results.lock().unwrap_or_else(PoisonError::into_inner).insert(index, result);
+                    Some(())
+                });
+                if more.is_none() {
+                    return;
+                }
+            }
         };
-        let job = &job;
         std::thread::scope(|scope| {
-            let threads = jobs.iter().map(|some| scope.spawn(move || job(some))).collect::<Vec<_>>();
-            let joined = threads.into_iter().map(|thread| match thread.join() {
-                Ok(result) => result,
-                Err(panic) => std::panic::resume_unwind(panic),
-            });
-            // All threads are joined, whatever the first of them says.
-            joined.collect::<Vec<_>>().into_iter().collect()
-        })
+            for _ in 0..self.jobs.min(jobs.len()) {
+                scope.spawn(work);
+            }
+        });
+        results.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect()
     }
 
     /// Waits for a place, and leaves it when the job is over.
@@ -75,7 +87,6 @@ pub(super) fn jobs<T: Copy>(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::{Duration, Instant};
 
     use super::*;

@@ -11,8 +11,19 @@ use tamis_harness::envoy::find_or_skip;
 const SAMPLE: [&str; 4] = ["context", "buffer-set", "header-value", "queues"];
 
 /// Groups of streams that take little time. They run rules BODY-1, BODY-2, BODY-4, BODY-8, BODY-9, BODY-10, BUF-6, HDR-1,
-/// HDR-2, LR-6, LR-7, LR-10 and LIFE-12.
-const STREAMS: [&str; 3] = ["pause-request-trailers", "pause-response-trailers", "pause-request-body-1-end"];
+/// HDR-2, LR-6, LR-7, LR-10, LIFE-9, LIFE-11 and LIFE-12.
+const STREAMS: [&str; 6] = [
+    "pause-request-trailers",
+    "pause-response-trailers",
+    "pause-request-body-1-end",
+    "h2-pause-request-trailers",
+    "abort-headers",
+    "reload-leaving",
+];
+
+/// Batches of network filters: an ordinary one, one that keeps and changes bytes, one that closes while it begins. They run
+/// rules BUF-7, LR-10 and TCP-3.
+const CONNECTIONS: [&str; 3] = ["tcp-context", "tcp-downstream_data-each-append", "tcp-close-2-create_stream"];
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
@@ -64,4 +75,15 @@ fn streams_of_a_sample_are_the_same_in_the_harness_and_in_envoy() {
     let unexplained = outcome.unexplained().take(3).map(ToString::to_string).collect::<Vec<_>>();
     assert_eq!(unexplained, [""; 0]);
     assert!(outcome.cases > 30, "{} cases", outcome.cases);
+}
+
+#[test]
+fn network_filters_of_a_sample_are_the_same_in_the_harness_and_in_envoy() {
+    let Some(binary) = find_or_skip("network filters in a real Envoy") else { return };
+    let mut batches = conformance::connections();
+    batches.retain(|batch| CONNECTIONS.contains(&batch.name.as_str()));
+    let outcome = conformance::run(&binary, &probe(), &batches, &known(), &pool()).unwrap();
+    let unexplained = outcome.unexplained().take(5).map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(unexplained, [""; 0]);
+    assert!(outcome.cases > 1_000, "{} cases", outcome.cases);
 }

@@ -12,7 +12,9 @@ use std::time::Duration;
 const IDLE: Duration = Duration::from_secs(20);
 /// How long the answer to some callouts takes; as the timers of programs.
 const LATER: Duration = Duration::from_millis(45);
-/// How long the answer to others takes: a client has gone by then, or a configuration has changed.
+/// How long the answer to others takes: a client has gone by then.
+const AFTER: Duration = Duration::from_millis(200);
+/// And to others: a configuration has changed by then.
 pub(super) const HELD: Duration = Duration::from_millis(600);
 /// The most bytes of one connection that are kept.
 const MAX_READ: usize = 4 << 20;
@@ -160,10 +162,14 @@ impl Shared {
             "slow" => return None,
             "reset" => vec![format!("{head}99\r\n\r\n{CALLOUT_BODY}").into_bytes()],
             // Later than one that is answered at once.
-            "later" | "held" => vec![Vec::new(), whole],
+            "later" | "after" | "held" => vec![Vec::new(), whole],
             _ => vec![whole],
         };
-        let pause = if callout == "held" { HELD } else { LATER };
+        let pause = match callout {
+            "after" => AFTER,
+            "held" => HELD,
+            _ => LATER,
+        };
         Some(Script { parts, pause, early: false })
     }
 }

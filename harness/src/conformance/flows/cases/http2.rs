@@ -4,8 +4,8 @@
 use super::replies::whole;
 use super::{Builder, Framing, Group, Message, Wire};
 
-/// Groups whose flows are run over HTTP/2 too.
-const AGAIN: [&str; 11] = [
+/// Groups whose flows are run over HTTP/2 too, beside those of clients that go.
+const AGAIN: [&str; 10] = [
     "trailers-request",
     "trailers-response",
     "reply",
@@ -16,11 +16,11 @@ const AGAIN: [&str; 11] = [
     "pause-response-trailers",
     "limit-request",
     "limit-response",
-    "abort",
 ];
 
 pub(super) fn groups(all: &[Group]) -> Vec<Group> {
-    let again = all.iter().filter(|group| AGAIN.contains(&group.name.as_str())).map(over_http2);
+    let is_again = |group: &&Group| AGAIN.contains(&group.name.as_str()) || group.name.starts_with("abort-");
+    let again = all.iter().filter(is_again).map(over_http2);
     again.chain([shapes(), shared()]).collect()
 }
 

@@ -10,77 +10,105 @@ use crate::conformance::flows::Framing;
 
 pub(super) fn groups() -> Vec<Group> {
     let same = Reload::default();
-    vec![
-        group("reload", &[0], same),
-        group("reload-vm", &[0], Reload { new_vm: true, ..same }),
-        group("reload-rejected", &[0], Reload { rejected: true, ..same }),
-        group("reload-chain", &[0, 1], same),
-    ]
+    let kinds: [(&str, &[usize], Reload); 4] = [
+        ("reload", &[0], same),
+        ("reload-vm", &[0], Reload { new_vm: true, ..same }),
+        ("reload-rejected", &[0], Reload { rejected: true, ..same }),
+        ("reload-chain", &[0, 1], same),
+    ];
+    let mut groups = Vec::new();
+    for (name, vms, reload) in kinds {
+        let changing = |topic: &str| Changing { group: Builder::new(&format!("{name}-{topic}")).chain(vms), reload };
+        groups.push(moving(changing("moving")));
+        groups.push(leaving(changing("leaving")));
+        groups.extend(PHASES.into_iter().map(|at| {
+            let phase = at.replace("@1", "").replace('_', "-");
+            waiting(changing(&phase), at)
+        }));
+    }
+    groups
 }
 
-/// What the first stream does when the configuration changes.
-const PHASES: [&str; 4] = ["request_headers", "request_body@1", "response_headers", "response_body@1"];
+/// A group in whose flows the configuration changes.
+struct Changing {
+    group: Builder,
+    reload: Reload,
+}
 
-fn group(name: &str, vms: &[usize], reload: Reload) -> Group {
-    let mut group = Builder::new(name).chain(vms);
-    let mut flow = |name: &str, first: (Message, Message), make: &dyn Fn(&mut FlowBuilder<'_>)| {
-        group.flow(name, |flow| {
+impl Changing {
+    /// The first exchange is under way when the configuration changes; two more come after it.
+    fn flow(&mut self, name: &str, first: (Message, Message), make: impl Fn(&mut FlowBuilder<'_>)) {
+        let reload = self.reload;
+        self.group.flow(name, |flow| {
             flow.exchange(first).together().reload(reload);
             make(flow);
             flow.exchange(whole());
             flow.exchange(whole());
         });
-    };
+    }
+}
+
+/// What the first stream does when the configuration changes.
+const PHASES: [&str; 4] = ["request_headers", "request_body@1", "response_headers", "response_body@1"];
+
+/// Nothing is under way, or bytes are.
+fn moving(mut group: Changing) -> Group {
     let chunked = || Message::sized(Framing::Chunked, &[5, 7]);
     let trailers = || Message::sized(Framing::Trailers, &[5, 7]);
-    // Nothing is under way.
-    flow("idle", whole(), &|_| {});
+    group.flow("idle", whole(), |_| {});
     for (shape, message) in [("chunked", chunked()), ("trailers", trailers())] {
-        flow(&format!("body-{shape}"), (message.clone(), chunked()), &|flow| {
+        group.flow(&format!("body-{shape}"), (message.clone(), chunked()), |flow| {
             flow.held(1);
         });
-        flow(&format!("response-{shape}"), (chunked(), message.clone().late()), &|_| {});
-        flow(&format!("body-{shape}-kept"), (message, chunked()), &|flow| {
+        group.flow(&format!("response-{shape}"), (chunked(), message.clone().late()), |_| {});
+        group.flow(&format!("body-{shape}-kept"), (message, chunked()), |flow| {
             flow.held(1);
             flow.line("request_body@more return 1");
         });
     }
-    for at in PHASES {
-        let stream = u32::from(at.starts_with("response"));
-        let phase = at.replace("@1", "").replace('_', "-");
-        flow(&format!("{phase}-callout"), whole(), &|flow| {
-            flow.line(&format!("{at} keep 1"));
-            flow.line(&format!("{at} {}", callout("callout", "/callout/held", 3000)));
-            flow.line(&format!("{at} return 1"));
-            flow.line("http_call_response proxy_set_effective_context $1");
-            flow.line(&format!("http_call_response proxy_continue_stream {stream}"));
-        });
-        flow(&format!("{phase}-tick"), whole(), &|flow| {
-            flow.line(&format!("{at} keep 1"));
-            flow.line(&format!("{at} proxy_set_tick_period_milliseconds 700"));
-            flow.line(&format!("{at} return 1"));
-            flow.line("tick proxy_set_tick_period_milliseconds 0");
-            flow.line("tick proxy_set_effective_context $1");
-            flow.line(&format!("tick proxy_continue_stream {stream}"));
-        });
-        flow(&format!("{phase}-never"), whole(), &|flow| {
-            flow.line(&format!("{at} return 1"));
-        });
-        flow(&format!("{phase}-aborted"), whole(), &|flow| {
-            flow.aborted();
-            flow.line(&format!("{at} return 1"));
-        });
-    }
+    group.group.build()
+}
+
+/// The first stream waits in this phase.
+fn waiting(mut group: Changing, at: &str) -> Group {
+    let stream = u32::from(at.starts_with("response"));
+    group.flow("callout", whole(), |flow| {
+        flow.line(&format!("{at} keep 1"));
+        flow.line(&format!("{at} {}", callout("callout", "/callout/held", 3000)));
+        flow.line(&format!("{at} return 1"));
+        flow.line("http_call_response proxy_set_effective_context $1");
+        flow.line(&format!("http_call_response proxy_continue_stream {stream}"));
+    });
+    group.flow("tick", whole(), |flow| {
+        flow.line(&format!("{at} keep 1"));
+        flow.line(&format!("{at} proxy_set_tick_period_milliseconds 700"));
+        flow.line(&format!("{at} return 1"));
+        flow.line("tick proxy_set_tick_period_milliseconds 0");
+        flow.line("tick proxy_set_effective_context $1");
+        flow.line(&format!("tick proxy_continue_stream {stream}"));
+    });
+    group.flow("never", whole(), |flow| {
+        flow.line(&format!("{at} return 1"));
+    });
+    group.flow("aborted", whole(), |flow| {
+        flow.aborted();
+        flow.line(&format!("{at} return 1"));
+    });
+    group.group.build()
+}
+
+/// The old plugin has something left to do.
+fn leaving(mut group: Changing) -> Group {
     // The callout's answer finds its plugin after the last stream has gone, or not any more.
-    flow("callout-left", whole(), &|flow| {
+    group.flow("callout-left", whole(), |flow| {
         flow.line(&format!("log {}", callout("callout", "/callout/held", 3000)));
     });
-    // The old plugin wants to finish something first (rule LIFE-11).
-    flow("waits-for-done", whole(), &|flow| {
+    // It wants to finish something first (rule LIFE-11).
+    group.flow("waits-for-done", whole(), |flow| {
         flow.line("request_headers proxy_set_tick_period_milliseconds 700");
         flow.line("done return 0");
         flow.line("tick proxy_set_tick_period_milliseconds 0");
         flow.line("tick proxy_done");
     });
-    group.build()
+    group.group.build()
 }
