@@ -62,3 +62,4 @@ pub mod scenario;
 pub mod stream;
 mod symbols;
 pub mod testbed;
+mod verdict;

@@ -8,12 +8,14 @@
 //! `_initialize`, a host call there that is not allowed yet (MEM-7), data that does not fit into its memory.
 
 mod features;
+mod fingerprint;
 mod hosts;
 mod outside;
 mod reason;
 mod version;
 
 pub use features::{FLOOR, Invalid, check_features};
+pub use fingerprint::VERSION;
 pub use hosts::{Certainty, HostVerdict, check_for, hosts};
 pub use reason::{MAX_INITIAL_PAGES, Reason, Refusal};
 pub use version::{EnvoyVersion, UnknownEnvoy};

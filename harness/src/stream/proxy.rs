@@ -20,6 +20,7 @@ use crate::cost::Cost;
 use crate::engine;
 use crate::native::Native;
 use crate::symbols::Symbols;
+use crate::verdict;
 
 /// The proxy's limit on what it buffers for one message (rule `BODY-6`).
 pub const DEFAULT_BUFFER_LIMIT: usize = 1 << 20;
@@ -130,7 +131,7 @@ impl LoadedModule {
     ///
     /// [`LoadError::Refused`] and [`LoadError::Compile`].
     pub fn new(bytes: &[u8]) -> Result<Self, LoadError> {
-        gate::check(bytes)?;
+        verdict::check(bytes, None)?;
         Self::compile(bytes)
     }
 
@@ -141,7 +142,7 @@ impl LoadedModule {
     ///
     /// [`LoadError::Refused`] and [`LoadError::Compile`].
     pub fn for_envoy(bytes: &[u8], envoy: EnvoyVersion) -> Result<Self, LoadError> {
-        gate::check_for(bytes, envoy)?;
+        verdict::check(bytes, Some(envoy))?;
         Self::compile(bytes)
     }
 
