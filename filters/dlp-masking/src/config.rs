@@ -42,7 +42,7 @@ pub struct Config {
     /// Which values of JSON are looked at.
     #[serde(default)]
     pub json: JsonScope,
-    /// What becomes of bodies that are compressed, or in another character set than UTF-8 or a part of it.
+    /// What becomes of bodies that are compressed, in frames (gRPC), or in another character set than UTF-8 or a part of it.
     #[serde(default)]
     pub encoded: Unread,
     /// What becomes of bodies that say of themselves neither that they are text, JSON, a form or events, or nothing at all.
@@ -55,7 +55,8 @@ pub struct Config {
     /// What access logs can print, masked.
     #[serde(default)]
     pub access_log: AccessLog,
-    /// Whether what is found is only counted.
+    /// Whether what is found is only counted. Nothing is changed then, `accept-encoding` neither: what upstreams compress is
+    /// not counted.
     #[serde(default)]
     pub shadow: bool,
     /// Whether headers are held until a buffered body was looked at, so that `block` can answer in the place of a response.
@@ -202,7 +203,8 @@ pub struct Side {
 pub enum BodyChoice {
     /// Not at all.
     Skip,
-    /// Piece by piece: a few hundred bytes wait, and nothing else.
+    /// Piece by piece: a few hundred bytes wait, and nothing else. If trailers come that were not announced (`trailer`), and
+    /// bytes wait, the message is refused or cut short.
     #[default]
     Stream,
     /// As a whole. Server-sent events stream nevertheless.

@@ -17,7 +17,7 @@ pub enum Kind {
 }
 
 /// What is done with a body whose headers say this. Types are told by their names; a `charset` other than UTF-8 or a part of
-/// it, such as UTF-16, makes a body unreadable, and so does any `content-encoding` but `identity`.
+/// it, such as UTF-16, makes a body unreadable, and so do any `content-encoding` but `identity`, and the frames of gRPC.
 #[must_use]
 pub fn of(content_type: Option<&[u8]>, content_encoding: Option<&[u8]>, encoded: Unread, other: OtherTypes) -> Kind {
     let unread = match encoded {
@@ -30,6 +30,9 @@ pub fn of(content_type: Option<&[u8]>, content_encoding: Option<&[u8]>, encoded:
     }
     let content_type = content_type.and_then(|value| ContentType::parse(value).ok());
     if content_type.is_some_and(|it| it.parameter("charset").is_some_and(|charset| !is_ascii_based(&charset))) {
+        return unread;
+    }
+    if content_type.is_some_and(|it| is_framed(&it)) {
         return unread;
     }
     match content_type.and_then(|content_type| machine(&content_type)) {
@@ -78,6 +81,13 @@ fn machine(content_type: &ContentType<'_>) -> Option<Machine> {
     }
 }
 
+/// Whether messages of binary length and content are strung together, whatever the content is written in: gRPC, and the
+/// streams of Connect. A change of a length would break them.
+fn is_framed(content_type: &ContentType<'_>) -> bool {
+    let essence = content_type.essence().to_ascii_lowercase();
+    essence.starts_with(b"application/grpc") || essence.starts_with(b"application/connect+")
+}
+
 /// Whether ASCII's letters and digits are single bytes in a character set, the same ones.
 fn is_ascii_based(charset: &[u8]) -> bool {
     let charset = charset.trim_ascii().to_ascii_lowercase();
@@ -117,6 +127,9 @@ mod tests {
             ("Text/HTML; charset=\"iso-8859-1\"", "text"),
             ("image/svg+xml", "text"),
             ("image/png", "pass"),
+            ("application/grpc+json", "pass"),
+            ("application/grpc-web-text", "pass"),
+            ("application/connect+json", "pass"),
             ("none", "pass"),
             ("", "pass"),
         ] {

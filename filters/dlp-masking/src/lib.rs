@@ -9,7 +9,7 @@
 //!   and at most [`scan::HOLD_BACK`] bytes wait for that; what can be of any length is recognised by its beginning and
 //!   followed to its end.
 //! * [`mask`] says what stands in its place.
-//! * [`format`] finds the texts in a message and writes them back: as text, JSON, lines of JSON, forms, events.
+//! * [`mod@format`] finds the texts in a message and writes them back: as text, JSON, lines of JSON, forms, events.
 //!
 //! | file | idea |
 //! |---|---|

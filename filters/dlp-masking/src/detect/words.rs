@@ -7,8 +7,6 @@
 //! A word is looked for at its rarest byte; the words that share it, and its place, are searched by halving, one byte after
 //! the other. So thousands of words cost little more than one.
 
-use std::collections::BTreeMap;
-
 use super::token::commonness;
 use crate::entity::Candidate;
 use crate::view::{View, is_word};
@@ -30,11 +28,20 @@ pub enum InvalidWord {
 /// A word in small letters, and its rule.
 type Word = (Box<[u8]>, usize);
 
+/// Words with the same byte to stop at, at the same place.
+#[derive(Debug)]
+struct List {
+    byte: u8,
+    offset: usize,
+    /// Sorted.
+    words: Vec<Word>,
+}
+
 /// Lists of words, each with the rule it is for.
 #[derive(Debug, Default)]
 pub(crate) struct Words {
-    /// By the byte to stop at: by how far the word begins before it, the words, sorted.
-    anchors: BTreeMap<u8, BTreeMap<usize, Vec<Word>>>,
+    /// For each byte to stop at, and for how far a word begins before it.
+    lists: Vec<List>,
     /// How far a word may begin before the byte to stop at.
     back: usize,
 }
@@ -48,16 +55,21 @@ impl Words {
         let anchor = word.iter().enumerate().min_by_key(|(_, byte)| commonness(**byte)).ok_or(InvalidWord::Empty)?;
         let (offset, byte) = (anchor.0, *anchor.1);
         self.back = self.back.max(offset);
-        let list = self.anchors.entry(byte).or_default().entry(offset).or_default();
-        if let Err(place) = list.binary_search_by(|(other, _)| (**other).cmp(&word)) {
-            list.insert(place, (word.into(), rule));
+        if !self.lists.iter().any(|list| (list.byte, list.offset) == (byte, offset)) {
+            self.lists.push(List { byte, offset, words: Vec::new() });
+        }
+        let Some(list) = self.lists.iter_mut().find(|list| (list.byte, list.offset) == (byte, offset)) else {
+            return Ok(());
+        };
+        if let Err(place) = list.words.binary_search_by(|(other, _)| (**other).cmp(&word)) {
+            list.words.insert(place, (word.into(), rule));
         }
         Ok(())
     }
 
     /// The bytes to stop at.
     pub fn anchors(&self) -> impl Iterator<Item = u8> {
-        self.anchors.keys().flat_map(|byte| [*byte, byte.to_ascii_uppercase()])
+        self.lists.iter().flat_map(|list| [list.byte, list.byte.to_ascii_uppercase()])
     }
 
     /// How far a word may begin before the byte to stop at.
@@ -67,10 +79,10 @@ impl Words {
 
     /// A word around the byte at `at`, and its rule.
     pub fn at(&self, view: &View<'_>, at: usize, byte: u8, floor: usize) -> Option<(Candidate, usize)> {
-        let lists = self.anchors.get(&byte.to_ascii_lowercase())?;
-        let found = lists.iter().filter_map(|(offset, list)| {
-            let start = at.checked_sub(*offset).filter(|start| *start >= floor)?;
-            longest(view, start, list)
+        let byte = byte.to_ascii_lowercase();
+        let found = self.lists.iter().filter(|list| list.byte == byte).filter_map(|list| {
+            let start = at.checked_sub(list.offset).filter(|start| *start >= floor)?;
+            longest(view, start, &list.words)
         });
         found.max_by_key(|(found, _)| found.end - found.start)
     }

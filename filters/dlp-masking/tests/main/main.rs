@@ -13,4 +13,6 @@ mod bad;
 mod detectors;
 mod formats;
 mod fuzz;
+mod hostile;
+mod scenarios;
 mod support;

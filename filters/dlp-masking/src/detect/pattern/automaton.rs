@@ -1,7 +1,5 @@
 //! One automaton of all expressions.
 
-use std::collections::BTreeMap;
-
 use super::parse::{InvalidPattern, Node, Pattern, Set};
 use crate::entity::Candidate;
 use crate::view::{View, is_word};
@@ -49,7 +47,8 @@ impl Automaton {
         let width = representatives.len();
         let mut automaton = Self { classes, width, next: vec![0; width], accepts: vec![Vec::new()], first: Vec::new() };
         let first = steps.closure(vec![start]);
-        let mut numbers = BTreeMap::from([(Vec::new(), 0_u16), (first.clone(), 1)]);
+        // Sorted, to be searched.
+        let mut numbers = vec![(Vec::new(), 0_u16), (first.clone(), 1)];
         let mut waiting = vec![first];
         automaton.next.resize(2 * width, 0);
         automaton.accepts.push(Vec::new());
@@ -58,17 +57,17 @@ impl Automaton {
             done += 1;
             for (class, byte) in representatives.iter().enumerate() {
                 let set = steps.closure(steps.after(&states, *byte));
-                let known = numbers.get(&set).copied();
+                let known = numbers.binary_search_by(|(other, _)| other.cmp(&set));
                 let number = match known {
-                    Some(number) => number,
-                    None => {
+                    Ok(place) => numbers.get(place).map_or(0, |(_, number)| *number),
+                    Err(place) => {
                         let number = u16::try_from(automaton.accepts.len()).unwrap_or(u16::MAX);
                         if automaton.accepts.len() > MAX_STATES {
                             return Err(InvalidPattern::TooLarge);
                         }
                         automaton.accepts.push(steps.accepted(&set));
                         automaton.next.resize(automaton.accepts.len() * width, 0);
-                        numbers.insert(set.clone(), number);
+                        numbers.insert(place, (set.clone(), number));
                         waiting.push(set);
                         number
                     }
@@ -118,19 +117,23 @@ impl Automaton {
 
 /// Bytes that no set tells apart are a class; and one byte of each.
 fn classes(steps: &Steps) -> (Vec<u8>, Vec<u8>) {
-    let mut sets: Vec<Set> = steps.bytes.iter().flatten().map(|(set, _)| *set).collect();
-    sets.sort_by_key(|set| (0..=255).map(|byte| set.has(byte)).collect::<Vec<_>>());
-    sets.dedup();
-    let mut seen: BTreeMap<Vec<bool>, u8> = BTreeMap::new();
-    let mut representatives = Vec::new();
-    let classes = (0..=255_u8).map(|byte| {
-        let members = sets.iter().map(|set| set.has(byte)).collect::<Vec<_>>();
-        *seen.entry(members).or_insert_with(|| {
+    let mut sets: Vec<Set> = Vec::new();
+    for (set, _) in steps.bytes.iter().flatten() {
+        if !sets.contains(set) {
+            sets.push(*set);
+        }
+    }
+    let mut representatives: Vec<u8> = Vec::new();
+    let mut classes = Vec::with_capacity(256);
+    for byte in 0..=255_u8 {
+        let same = |other: &u8| sets.iter().all(|set| set.has(byte) == set.has(*other));
+        let class = representatives.iter().position(same).unwrap_or_else(|| {
             representatives.push(byte);
-            u8::try_from(representatives.len() - 1).unwrap_or(u8::MAX)
-        })
-    });
-    (classes.collect(), representatives)
+            representatives.len() - 1
+        });
+        classes.push(u8::try_from(class).unwrap_or(u8::MAX));
+    }
+    (classes, representatives)
 }
 
 /// An automaton that can be in several states at once.
@@ -221,14 +224,11 @@ impl Steps {
     }
 
     fn accepted(&self, states: &[usize]) -> Vec<Accept> {
-        let mut accepts: Vec<_> = self
-            .accepts
-            .iter()
-            .filter(|(state, _)| states.binary_search(state).is_ok())
-            .map(|(_, accept)| *accept)
-            .collect();
-        accepts.sort_unstable();
-        accepts.dedup();
+        let mut accepts: Vec<Accept> = Vec::new();
+        for (_, accept) in self.accepts.iter().filter(|(state, _)| states.binary_search(state).is_ok()) {
+            let place = accepts.partition_point(|other| other < accept);
+            accepts.insert(place, *accept);
+        }
         accepts
     }
 }
