@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use tamis_harness::envoy::{disagreements, find_or_skip, run_all};
+use tamis_harness::envoy::{Form, disagreements, find_or_skip, run_all, run_all_as};
+use tamis_harness::scenario::model::FilterEntry;
 use tamis_harness::scenario::{Modules, Report, Scenario, run};
 use tamis_module::ModuleInfo;
 
@@ -69,6 +70,50 @@ fn every_example_has_at_most_sixty_lines_in_one_file() {
         let lines = std::fs::read_to_string(&source).unwrap().lines().count();
         assert!(source.ends_with("src/lib.rs") && lines <= 60, "{} has {lines} lines", source.display());
     }
+}
+
+/// A WasmPlugin holds a Struct and sends its JSON: numbers have become doubles, and the order of keys is lost. A Struct that
+/// is sent itself comes as its serialized bytes (rule CFG-1), which are refused.
+#[test]
+fn configurations_survive_a_protobuf_struct() {
+    let Some(binary) = find_or_skip("configurations from a Struct in a real Envoy") else { return };
+    let filters = repository::files(&repository::root().join("filters"), &|file| {
+        let text = file.to_string_lossy();
+        text.contains("/scenarios/") && text.ends_with(".yaml")
+    });
+    let read = |file: &PathBuf| Scenario::read(file).unwrap_or_else(|error| panic!("{error}"));
+    let is_object = |filter: &FilterEntry| filter.config.as_ref().is_some_and(|config| config.value().is_object());
+    // To this one its configuration is a text, which it shows.
+    let mut seen = BTreeSet::from(["plain-crate".to_owned()]);
+    // The first scenario of each filter that has something to configure.
+    let mut is_new = |scenario: &Scenario| {
+        let before = seen.len();
+        let configured = scenario.filters.iter().filter(|filter| is_object(filter));
+        seen.extend(configured.map(|filter| filter.module.value.clone()));
+        seen.len() > before
+    };
+    let scenarios = scenarios().into_iter().chain(filters.iter().map(read));
+    let scenarios = scenarios.filter(|scenario| is_new(scenario)).collect::<Vec<_>>();
+    assert!(scenarios.len() > 6, "{}", scenarios.len());
+    let mut modules = Modules::default();
+    let mut as_form = |scenarios: &[Scenario], form| {
+        run_all_as(&binary, scenarios, &mut modules, form).unwrap_or_else(|error| panic!("{error}"))
+    };
+    let (texts, from_structs) = (as_form(&scenarios, Form::Text), as_form(&scenarios, Form::StructText));
+    for (scenario, (text, from_struct)) in scenarios.iter().zip(texts.into_iter().zip(from_structs)) {
+        let file = scenario.file.display();
+        let [text, from_struct] =
+            [text, from_struct].map(|report| report.unwrap_or_else(|error| panic!("{file}: {error}")));
+        passed(scenario, &from_struct);
+        for (text, from_struct) in text.exchanges.iter().zip(&from_struct.exchanges) {
+            assert_eq!(text.verdict(), from_struct.verdict(), "{file}: {}", text.name);
+            let lines = disagreements(&text.observed, &from_struct.observed);
+            assert!(lines.is_empty(), "{file}: {}: {lines:#?}", text.name);
+        }
+    }
+    let one = scenarios.iter().find(|scenario| scenario.filters.iter().any(|filter| filter.module.value == "counter"));
+    let refused = as_form(std::slice::from_ref(one.unwrap()), Form::Struct).remove(0).unwrap_err().to_string();
+    assert!(refused.contains("\n  invalid configuration"), "{refused}");
 }
 
 #[test]

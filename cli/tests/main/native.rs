@@ -37,6 +37,11 @@ fn every_scenario_comes_to_the_same_as_on_the_module() {
                 left_out.push(native["not_run"].as_str().unwrap().to_owned());
                 continue;
             }
+            // A step between exchanges costs nothing.
+            if wasm["cost"].is_null() {
+                assert_eq!(wasm, native);
+                continue;
+            }
             for exchange in [&mut wasm, &mut native] {
                 exchange.as_object_mut().unwrap().remove("estimated_microseconds_in_envoy");
                 for only_wasm in ["fuel", "memory_growth"] {

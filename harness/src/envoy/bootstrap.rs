@@ -13,6 +13,7 @@ const MANAGER: &str =
     "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
 const TCP_PROXY: &str = "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy";
 const HTTP_OPTIONS: &str = "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+const STRUCT: &str = "type.googleapis.com/google.protobuf.Struct";
 const ROUTER: &str = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router";
 
 /// One chain of filters, with a listener and an upstream of its own.
@@ -43,6 +44,19 @@ pub struct CalloutCluster {
     pub http2: bool,
 }
 
+/// How Envoy is handed the filters' configurations.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Form {
+    /// As text, byte for byte: `google.protobuf.StringValue`.
+    #[default]
+    Text,
+    /// As the text that is left of it on its way through a `google.protobuf.Struct`, which is how a WasmPlugin holds it:
+    /// numbers are doubles, here written as `1.0`, and keys are in another order. What is no JSON object stays as it is.
+    StructText,
+    /// As a `google.protobuf.Struct` itself, of which a module gets the serialized bytes (rule `CFG-1`).
+    Struct,
+}
+
 /// The bootstrap: the clusters of all chains, and the file that holds their listeners ([`listeners`]).
 #[must_use]
 pub fn bootstrap(chains: &[Chain], listeners: &Path) -> Value {
@@ -61,6 +75,45 @@ pub fn listeners(chains: &[Chain]) -> Value {
         Kind::Network => tcp_listener(chain),
     };
     json!({ "resources": chains.iter().map(listener).collect::<Vec<_>>() })
+}
+
+/// Puts the configurations of all filters into another form.
+pub(super) fn convert(listeners: &mut Value, form: Form) {
+    match listeners {
+        Value::Array(items) => items.iter_mut().for_each(|item| convert(item, form)),
+        Value::Object(fields) => {
+            if fields.contains_key("vm_config")
+                && let Some(configuration) = fields.get_mut("configuration")
+                && let Some(text) = configuration.get("value").and_then(Value::as_str)
+                && let Ok(object @ Value::Object(_)) = serde_json::from_str(text)
+            {
+                match form {
+                    Form::Text => {}
+                    Form::StructText => {
+                        if let Some(value) = configuration.get_mut("value") {
+                            *value = json!(struct_text(&object));
+                        }
+                    }
+                    Form::Struct => *configuration = json!({ "@type": STRUCT, "value": object }),
+                }
+            }
+            fields.values_mut().for_each(|field| convert(field, form));
+        }
+        _ => {}
+    }
+}
+
+/// JSON as it comes out of a Struct: every number a double, the keys in an order of their own.
+fn struct_text(value: &Value) -> String {
+    match value {
+        Value::Number(number) => number.as_f64().map_or_else(|| number.to_string(), |double| format!("{double:?}")),
+        Value::Array(items) => format!("[{}]", items.iter().map(struct_text).collect::<Vec<_>>().join(",")),
+        Value::Object(fields) => {
+            let fields = fields.iter().rev().map(|(name, value)| format!("{}: {}", json!(name), struct_text(value)));
+            format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
+        }
+        scalar => scalar.to_string(),
+    }
 }
 
 /// The filters are network filters, and behind them is a TCP proxy (rule `TCP-1`).
@@ -154,4 +207,16 @@ fn limit(whose: &mut Value, buffer_limit: Option<u32>) {
 
 fn address(address: SocketAddr) -> Value {
     json!({ "socket_address": { "address": address.ip().to_string(), "port_value": address.port() } })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_struct_has_doubles_and_an_order_of_its_own() {
+        let value = json!({ "b": [1, -2.5, null, "1"], "a": { "n": 10_000_000_000_000_000_000_u64 }, "é\"": true });
+        assert_eq!(struct_text(&value), r#"{"é\"": true,"b": [1.0,-2.5,null,"1"],"a": {"n": 1e19}}"#);
+        assert_eq!(serde_json::from_str::<Value>(&struct_text(&value)).unwrap()["b"][1], json!(-2.5));
+    }
 }

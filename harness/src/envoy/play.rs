@@ -12,15 +12,17 @@ use super::talk::Peer;
 use super::upstream::Upstream;
 use super::{admin, log};
 use crate::document::Document;
-use crate::gateway::client;
+use crate::gateway::{client, in_two};
 use crate::scenario::engine::Plan;
 use crate::scenario::model::{Callout, Exchange, Expect, Kind, Step};
-use crate::scenario::step::{Reconfiguration, UNWANTED};
+use crate::scenario::step::{Meanwhile, Reconfiguration, UNWANTED};
 use crate::scenario::{Difference, Effects, Engine, ExchangeReport, Observed};
 
 /// How long what is expected may take to show after the client has its answer: logs and metrics are not in step with it.
 const LATE: Duration = Duration::from_secs(2);
 const TICK: Duration = Duration::from_millis(5);
+/// How long a client waits for an answer that must not come.
+const NO_ANSWER: Duration = Duration::from_secs(2);
 
 /// Plays the steps of a scenario.
 pub(super) struct Player<'e> {
@@ -82,12 +84,23 @@ impl<'e> Player<'e> {
             self.plan.break_off();
             return ExchangeReport::not_run(step, why);
         }
-        if let Err(error) = self.clusters.begin(step.callouts()) {
+        // The start is over by now: what its callouts are was said before it, and all of the log is its.
+        let is_start = matches!(step, Step::Start(_));
+        if let Err(error) = if is_start { Ok(()) } else { self.clusters.begin(step.callouts()) } {
             return ExchangeReport::not_run(step, &format!("a cluster cannot listen: {error}"));
         }
-        let logged = self.envoy.process().log_size();
+        let logged = if is_start { 0 } else { self.envoy.process().log_size() };
         let (mut observed, mut differences) = match (step, &self.behind) {
-            (Step::Exchange(exchange), Behind::Http(upstream)) => (self.exchange(exchange, upstream), Vec::new()),
+            (Step::Start(start), _) => {
+                std::thread::sleep(start.wait.0);
+                (Observed::default(), Vec::new())
+            }
+            (Step::Exchange(exchange), Behind::Http(upstream)) => {
+                let (address, mut found) = (self.address, Vec::new());
+                let (envoy, chain) = (self.envoy, &mut self.chain);
+                let change = |wanted: &Reconfiguration| found.extend(reload(envoy, chain, wanted));
+                (send(exchange, upstream, address, change), found)
+            }
             (Step::Connection(connection), Behind::Tcp(peer)) => match peer.play(self.address, connection) {
                 Ok(seen) => {
                     // The next one begins when this one is over.
@@ -96,7 +109,7 @@ impl<'e> Player<'e> {
                 }
                 Err(error) => (Observed::default(), vec![Difference::told(format!("the connection: {error}"))]),
             },
-            (Step::Reload(reload), _) => (Observed::default(), self.reload(&reload.reload)),
+            (Step::Reload(step), _) => (Observed::default(), reload(self.envoy, &mut self.chain, &step.reload)),
             (Step::Advance(_), _) => return ExchangeReport::not_run(step, "there is no virtual time there"),
             (Step::Exchange(_), Behind::Tcp(_)) | (Step::Connection(_), Behind::Http(_)) => {
                 return ExchangeReport::not_run(step, "the filters of the scenario are of another kind");
@@ -112,30 +125,6 @@ impl<'e> Player<'e> {
             report.not_applicable.push("callouts that are refused".to_owned());
         }
         report
-    }
-
-    fn reload(&mut self, wanted: &Reconfiguration) -> Vec<Difference> {
-        let mut chain = self.chain.clone();
-        if let Some(plugin) = chain.plugins.iter_mut().find(|plugin| plugin.name == wanted.filter) {
-            plugin.configuration = wanted.config.as_ref().map(Document::to_configuration);
-        }
-        match (self.envoy.change(&chain), wanted.accepted) {
-            (Ok(()), accepted) => {
-                self.chain = chain;
-                if accepted { Vec::new() } else { vec![Difference::told(UNWANTED)] }
-            }
-            (Err(NotChanged::Rejected(_)), false) => Vec::new(),
-            (Err(error), _) => vec![Difference::told(format!("reload: {error}"))],
-        }
-    }
-
-    fn exchange(&self, exchange: &Exchange, server: &Upstream) -> Observed {
-        server.expect(&exchange.upstream);
-        let (response, note) = match client::send_blocking(self.address, &exchange.request) {
-            Ok(response) => (Some(response), None),
-            Err(error) => (None, Some(error.to_string())),
-        };
-        Observed { upstream: server.take_seen(), response, note, ..Observed::default() }
     }
 
     /// What is asked for of logs and metrics, once the stream is over and what is expected is there, or does not come.
@@ -178,6 +167,46 @@ impl<'e> Player<'e> {
             || admin::stats(self.envoy.process().admin(), &name).ok().and_then(|stats| stats.get(&name).copied());
         eventually(active, |active| *active == Some(0));
     }
+}
+
+/// Gives a filter a new configuration; what is wrong with how Envoy takes it.
+fn reload(envoy: &Running, chain: &mut Chain, wanted: &Reconfiguration) -> Vec<Difference> {
+    let mut changed = chain.clone();
+    if let Some(plugin) = changed.plugins.iter_mut().find(|plugin| plugin.name == wanted.filter) {
+        plugin.configuration = wanted.config.as_ref().map(Document::to_configuration);
+    }
+    match (envoy.change(&changed), wanted.accepted) {
+        (Ok(()), accepted) => {
+            *chain = changed;
+            if accepted { Vec::new() } else { vec![Difference::told(UNWANTED)] }
+        }
+        (Err(NotChanged::Rejected(_)), false) => Vec::new(),
+        (Err(error), _) => vec![Difference::told(format!("reload: {error}"))],
+    }
+}
+
+/// Sends a request, and changes what is to be changed while it is under way.
+fn send(
+    exchange: &Exchange,
+    server: &Upstream,
+    address: SocketAddr,
+    change: impl FnOnce(&Reconfiguration),
+) -> Observed {
+    server.expect(&exchange.upstream);
+    let answer = match &exchange.meanwhile {
+        Some(Meanwhile { after_bytes, reload }) => {
+            in_two::send_in_two(address, &exchange.request, *after_bytes, || change(reload))
+        }
+        None => {
+            let limit = if exchange.expect.response.answered { client::TIME_LIMIT } else { NO_ANSWER };
+            client::send_blocking_within(limit, address, &exchange.request)
+        }
+    };
+    let (response, note) = match answer {
+        Ok(response) => (Some(response), None),
+        Err(error) => (None, Some(error.to_string())),
+    };
+    Observed { upstream: server.take_seen(), response, note, ..Observed::default() }
 }
 
 /// What is read in the end: as soon as it is as it should be, or when it is too late.

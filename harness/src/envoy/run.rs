@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tamis_module::gate::EnvoyVersion;
 
 use super::binary::EnvoyBinary;
-use super::bootstrap::Chain;
+use super::bootstrap::{Chain, Form};
 use super::callouts::Clusters;
 use super::chain::chain;
 use super::play::{Behind, Player};
@@ -56,6 +56,20 @@ pub fn run_all(
     scenarios: &[Scenario],
     modules: &mut Modules,
 ) -> Result<Vec<Result<Report, NotRun>>, EnvoyError> {
+    run_all_as(binary, scenarios, modules, Form::Text)
+}
+
+/// The same, with configurations in the form that is asked for.
+///
+/// # Errors
+///
+/// Those of [`run_all`].
+pub fn run_all_as(
+    binary: &EnvoyBinary,
+    scenarios: &[Scenario],
+    modules: &mut Modules,
+    form: Form,
+) -> Result<Vec<Result<Report, NotRun>>, EnvoyError> {
     let mut reports = BTreeMap::new();
     let mut groups: Vec<Vec<Prepared<'_>>> = Vec::new();
     for (index, scenario) in scenarios.iter().enumerate() {
@@ -76,7 +90,7 @@ pub fn run_all(
     }
     for group in groups {
         let chains = group.iter().map(|prepared| prepared.chain.clone()).collect::<Vec<_>>();
-        let envoy = Running::start(binary, &chains)?;
+        let envoy = Running::start(binary, &chains, form)?;
         for prepared in group {
             reports.insert(prepared.index, prepared.run(&envoy));
         }
@@ -109,8 +123,12 @@ struct Prepared<'s> {
 impl<'s> Prepared<'s> {
     fn new(index: usize, scenario: &'s Scenario, modules: &mut Modules) -> Result<Result<Self, NotRun>, EnvoyError> {
         let (behind, upstream) = Behind::start(scenario.kind).map_err(system("cannot start an upstream"))?;
-        let clusters =
-            Clusters::start(&scenario.clusters, &scenario.steps).map_err(system("cannot start a cluster"))?;
+        let unopened = system("cannot start a cluster");
+        let mut clusters = Clusters::start(&scenario.clusters, &scenario.steps).map_err(&unopened)?;
+        // Filters may call as soon as they are there.
+        if let Some(start @ Step::Start(_)) = scenario.steps.first() {
+            clusters.begin(start.callouts()).map_err(unopened)?;
+        }
         let chain = chain(index, scenario, upstream, clusters.told(), modules);
         Ok(chain.map(|chain| Self { index, scenario, chain, behind, clusters }))
     }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::binary::EnvoyBinary;
-use super::bootstrap::{self, Chain};
+use super::bootstrap::{self, Chain, Form};
 use super::process::{EnvoyError, EnvoyProcess, system};
 use super::run::NotRun;
 use super::{admin, log};
@@ -27,6 +27,7 @@ pub(super) struct Running {
     process: EnvoyProcess,
     folder: TempDir,
     chains: RefCell<Vec<Chain>>,
+    form: Form,
     version: Cell<u64>,
     accepted: BTreeMap<String, SocketAddr>,
     rejected: BTreeMap<String, String>,
@@ -48,14 +49,14 @@ pub(super) enum NotChanged {
 
 impl Running {
     /// Starts one, with a listener for each chain that it accepts.
-    pub(super) fn start(binary: &EnvoyBinary, chains: &[Chain]) -> Result<Self, EnvoyError> {
+    pub(super) fn start(binary: &EnvoyBinary, chains: &[Chain], form: Form) -> Result<Self, EnvoyError> {
         let unwritten = system("cannot write the configuration of Envoy's listeners");
         let folder = tempfile::tempdir().map_err(&unwritten)?;
-        write(folder.path(), 0, chains).map_err(&unwritten)?;
+        write(folder.path(), 0, chains, form).map_err(&unwritten)?;
         let process = EnvoyProcess::start(binary, &bootstrap::bootstrap(chains, &folder.path().join(FILE)))?;
         let (accepted, rejected) = (process.listeners()?, process.rejected_listeners()?);
         let (chains, version) = (RefCell::new(chains.to_vec()), Cell::new(0));
-        Ok(Self { process, folder, chains, version, accepted, rejected })
+        Ok(Self { process, folder, chains, form, version, accepted, rejected })
     }
 
     pub(super) fn process(&self) -> &EnvoyProcess {
@@ -98,7 +99,7 @@ impl Running {
         let admin = self.process.admin();
         let before = admin::listener_updates(admin)?;
         self.version.set(self.version.get() + 1);
-        write(self.folder.path(), self.version.get(), chains)?;
+        write(self.folder.path(), self.version.get(), chains, self.form)?;
         let limit = Instant::now() + CHANGE;
         while admin::listener_updates(admin)? <= before {
             if Instant::now() >= limit {
@@ -115,8 +116,9 @@ impl Running {
 }
 
 /// Writes the file of the listeners whole: Envoy looks at it when another takes its place.
-fn write(folder: &Path, version: u64, chains: &[Chain]) -> io::Result<()> {
+fn write(folder: &Path, version: u64, chains: &[Chain], form: Form) -> io::Result<()> {
     let mut listeners = bootstrap::listeners(chains);
+    bootstrap::convert(&mut listeners, form);
     if let Value::Object(fields) = &mut listeners {
         fields.insert("version_info".to_owned(), json!(version.to_string()));
     }

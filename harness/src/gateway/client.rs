@@ -55,11 +55,13 @@ pub enum ClientError {
         /// Who.
         address: SocketAddr,
     },
-    /// The answer was not complete within [`TIME_LIMIT`].
-    #[error("{address} gave no whole answer within {} s", TIME_LIMIT.as_secs())]
+    /// The answer was not complete in time.
+    #[error("{address} gave no whole answer within {} s", .limit.as_secs())]
     Late {
         /// Who.
         address: SocketAddr,
+        /// How long was waited.
+        limit: Duration,
     },
     /// The machine gives no thread, timer or socket.
     #[error("cannot start the client: {0}")]
@@ -77,9 +79,25 @@ pub enum ClientError {
 /// [`ClientError`]: there is no whole answer within [`TIME_LIMIT`] and [`BODY_LIMIT`]. An answer with an error status is an
 /// answer.
 pub async fn send(address: SocketAddr, request: &Request) -> Result<Seen, ClientError> {
-    let request = to_http(request)?;
+    send_within(TIME_LIMIT, address, request).await
+}
+
+/// [`send`], with a limit of its own.
+async fn send_within(limit: Duration, address: SocketAddr, request: &Request) -> Result<Seen, ClientError> {
+    answered(limit, address, to_http(request)?).await
+}
+
+/// Sends a request and takes its answer.
+pub(super) async fn answered<B>(
+    limit: Duration,
+    address: SocketAddr,
+    request: hyper::Request<B>,
+) -> Result<Seen, ClientError>
+where
+    B: Body<Data = Bytes, Error: std::error::Error + Send + Sync> + Send + 'static,
+{
     let exchange = exchange(address, request, BODY_LIMIT);
-    let answer = tokio::time::timeout(TIME_LIMIT, exchange).await.map_err(|_| ClientError::Late { address })?;
+    let answer = tokio::time::timeout(limit, exchange).await.map_err(|_| ClientError::Late { address, limit })?;
     let (head, body) = answer.map_err(|error| match error {
         ExchangeError::Connect(error) => ClientError::Connect { address, error },
         ExchangeError::Broken(reason) => ClientError::Broken { address, reason },
@@ -96,11 +114,20 @@ pub async fn send(address: SocketAddr, request: &Request) -> Result<Seen, Client
 ///
 /// Those of [`send`].
 pub fn send_blocking(address: SocketAddr, request: &Request) -> Result<Seen, ClientError> {
+    send_blocking_within(TIME_LIMIT, address, request)
+}
+
+/// [`send_blocking`], with a limit of its own.
+pub(crate) fn send_blocking_within(
+    limit: Duration,
+    address: SocketAddr,
+    request: &Request,
+) -> Result<Seen, ClientError> {
     // A runtime must not be blocked on from within another one, so it gets its own thread.
     std::thread::scope(|scope| {
         let client = std::thread::Builder::new().name("client".to_owned()).spawn_scoped(scope, || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.map_err(ClientError::Start)?.block_on(send(address, request))
+            runtime.map_err(ClientError::Start)?.block_on(send_within(limit, address, request))
         });
         let stopped = || ClientError::Start(std::io::Error::other("its thread stopped"));
         client.map_err(ClientError::Start)?.join().map_err(|_| stopped())?
@@ -154,7 +181,7 @@ impl ExchangeError {
     }
 }
 
-fn to_http(request: &Request) -> Result<hyper::Request<Full<Bytes>>, ClientError> {
+pub(super) fn to_http(request: &Request) -> Result<hyper::Request<Full<Bytes>>, ClientError> {
     let body = Bytes::copy_from_slice(request.body.as_bytes());
     let mut http = hyper::Request::new(Full::new(body));
     *http.method_mut() = request.method.parse().map_err(|error| refused("its method", error))?;

@@ -54,6 +54,7 @@ mod flow;
 mod framing;
 mod grpc;
 mod guard;
+pub(crate) mod in_two;
 mod message;
 mod options;
 mod patience;

@@ -125,9 +125,14 @@ impl Observed {
 
     fn response_differences(&self, expect: &Expect, found: &mut Vec<Difference>) {
         let response = &expect.response;
-        let Some(seen) = &self.response else {
-            let note = self.note.as_deref().unwrap_or("the stream was closed");
-            return found.push(Difference::told(format!("response: none; {note}")));
+        let seen = match (&self.response, response.answered) {
+            (Some(seen), true) => seen,
+            (None, true) => {
+                let note = self.note.as_deref().unwrap_or("the stream was closed");
+                return found.push(Difference::told(format!("response: none; {note}")));
+            }
+            (Some(_), false) => return found.push(Difference::told("response: there is one, and should not be")),
+            (None, false) => return,
         };
         if let Some(wanted) = response.status {
             let (wanted, status) = (wanted.to_string(), seen.get(":status"));
@@ -277,6 +282,7 @@ mod tests {
                 "response body: expected \"no\", saw \"ok\"",
             ]
         );
+        assert_eq!(differences("response: {answered: false}"), ["response: there is one, and should not be"]);
         assert_eq!(differences("upstream: {reached: false}"), ["upstream: the request got there, and should not"]);
     }
 

@@ -19,12 +19,12 @@ pub use super::matcher::{ExpectFields, FieldMatch, ValueMatch};
 pub use super::metrics::ExpectMetrics;
 pub use super::split::Split;
 pub use super::state::ExpectState;
-pub use super::step::{Advance, Reload, Step};
+pub use super::step::{Advance, Meanwhile, Reload, Start, Step};
 pub use super::value::{Body, Fields};
 
 /// A scenario: a chain of filters, and what is sent through it.
 #[derive(Debug, Clone, JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, transform = with_start)]
 pub struct Scenario {
     /// What the scenario shows.
     pub name: String,
@@ -50,7 +50,8 @@ pub struct Scenario {
     pub clusters: Vec<Cluster>,
     /// The chain of filters, in the order in which a request meets them.
     pub filters: Vec<FilterEntry>,
-    /// What is sent, one after the other through the same proxy; and what happens between.
+    /// What is sent, one after the other through the same proxy; and what happens between. The `start`, when the file has
+    /// one, is the first.
     #[schemars(rename = "exchanges")]
     pub steps: Vec<Step>,
     /// The file that it was read from.
@@ -124,6 +125,9 @@ pub struct Exchange {
     /// What the upstream answers.
     #[serde(default)]
     pub upstream: Answer,
+    /// What happens while the request is under way.
+    #[serde(default)]
+    pub meanwhile: Option<Meanwhile>,
     /// The requests that filters make of their own meanwhile, and what comes back.
     #[serde(default)]
     pub callouts: Vec<Callout>,
@@ -213,9 +217,12 @@ pub struct ExpectUpstream {
 }
 
 /// What the client must see.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ExpectResponse {
+    /// Whether there must be a response at all: there is none when a filter holds the message for ever, or closes the
+    /// stream. A real Envoy is given 2 s for it to be none.
+    pub answered: bool,
     /// The status.
     #[schemars(schema_with = "status")]
     pub status: Option<u16>,
@@ -243,6 +250,18 @@ impl Default for Request {
 impl Default for Answer {
     fn default() -> Self {
         Self { status: 200, headers: Fields::default(), body: Body::default(), trailers: Fields::default() }
+    }
+}
+
+impl Default for ExpectResponse {
+    fn default() -> Self {
+        Self {
+            answered: true,
+            status: None,
+            headers: ExpectFields::default(),
+            body: None,
+            trailers: ExpectFields::default(),
+        }
     }
 }
 
@@ -303,6 +322,14 @@ pub(super) fn status(_: &mut SchemaGenerator) -> Schema {
         { "type": ["integer", "null"], "minimum": 100, "maximum": 599 },
         { "type": "string", "pattern": r"^\$\{[^}]+\}$" },
     ] })
+}
+
+/// The start is a step when there are types: a scenario's file has one field more.
+fn with_start(schema: &mut Schema) {
+    let start = SchemaGenerator::default().into_root_schema_for::<Start>();
+    if let Some(properties) = schema.get_mut("properties").and_then(serde_json::Value::as_object_mut) {
+        properties.insert("start".to_owned(), start.to_value());
+    }
 }
 
 /// Tables are gone when there are types: an exchange of the file has one field more.

@@ -8,6 +8,7 @@ use tamis_module::gate::EnvoyVersion;
 
 use super::cases;
 use super::model::{Cluster, FilterEntry, Kind, Scenario};
+use super::split::Split;
 use super::step::{Reconfiguration, Step};
 use super::tree::{self, Tree};
 use crate::document::{Document, DocumentError, Placed, parse_as};
@@ -59,11 +60,9 @@ impl Scenario {
             let FilterEntry { config, config_file, module, .. } = filter;
             read_config(file, &module.value, config, config_file.as_deref())?;
         }
-        for step in &mut scenario.steps {
-            if let Step::Reload(step) = step {
-                let Reconfiguration { config, config_file, filter, .. } = &mut step.reload;
-                read_config(file, filter, config, config_file.as_deref())?;
-            }
+        for wanted in scenario.steps.iter_mut().filter_map(Step::reconfiguration_mut) {
+            let Reconfiguration { config, config_file, filter, .. } = wanted;
+            read_config(file, filter, config, config_file.as_deref())?;
         }
         Ok(scenario)
     }
@@ -75,7 +74,14 @@ impl Scenario {
     /// [`DocumentError`] with the line and column of what is wrong.
     pub fn parse(text: &str) -> Result<Self, DocumentError> {
         let file: File = parse_as(text)?;
-        let (mut scenario, written) = file.parts()?;
+        let (mut scenario, start, written) = file.parts()?;
+        if let Some(start) = start {
+            let step = Step::Start(tree::read(&start)?);
+            scenario
+                .check(&step)
+                .map_err(|(path, message)| tree::error_at(tree::find(&start, &path).unwrap_or(&start), message))?;
+            scenario.steps.push(step);
+        }
         for written in written {
             for filled in cases::expand(written)? {
                 let step = Step::read(&filled)?;
@@ -95,11 +101,10 @@ impl Scenario {
         if step.is_traffic() {
             self.check_traffic(step)?;
         }
-        if let Step::Reload(step) = step
-            && !filter(&step.reload.filter)
-        {
-            let message = format!("no filter has the name `{}`", step.reload.filter);
-            return Err((path(&["reload", "filter"]), message));
+        if let Some(wanted) = step.reconfiguration().filter(|wanted| !filter(&wanted.filter)) {
+            let message = format!("no filter has the name `{}`", wanted.filter);
+            let within = if step.exchange().is_some() { ["meanwhile"].as_slice() } else { &[] };
+            return Err((path(&[within, &["reload", "filter"]].concat()), message));
         }
         for (index, callout) in step.callouts().iter().enumerate() {
             let name = &callout.cluster;
@@ -138,6 +143,19 @@ impl Scenario {
             let message = format!("workers are counted from 0, and `workers` is {}", self.workers);
             return Err((path(&["worker"]), message));
         }
+        if let Step::Exchange(exchange) = step
+            && let Some(meanwhile) = &exchange.meanwhile
+        {
+            let body = &exchange.request.body;
+            if meanwhile.after_bytes >= body.len() {
+                let message = format!("the request is over by then: its body has {} bytes", body.len());
+                return Err((path(&["meanwhile", "after_bytes"]), message));
+            }
+            if *body.split() != Split::Whole {
+                let message = "the body is cut where something happens meanwhile: leave out `split`";
+                return Err((path(&["request", "body"]), message.to_owned()));
+            }
+        }
         let named = step.fault().and_then(|fault| fault.filter.as_deref());
         if let Some(name) = named.filter(|name| !self.filters.iter().any(|filter| filter.plugin_name() == *name)) {
             return Err((path(&["fault", "filter"]), format!("no filter has the name `{name}`")));
@@ -164,12 +182,14 @@ struct File {
     #[serde(default)]
     clusters: Vec<Placed<Cluster>>,
     filters: Vec<FilterEntry>,
+    #[serde(default)]
+    start: Option<Tree>,
     exchanges: Vec<Tree>,
 }
 
 impl File {
-    /// The scenario without its steps, and these.
-    fn parts(self) -> Result<(Scenario, Vec<Tree>), DocumentError> {
+    /// The scenario without its steps, and these: the start, and all others.
+    fn parts(self) -> Result<(Scenario, Option<Tree>, Vec<Tree>), DocumentError> {
         let workers = match self.workers {
             None => 1,
             Some(workers) if (1..=MAX_WORKERS).contains(&workers.value) => workers.value,
@@ -191,10 +211,11 @@ impl File {
             }
             clusters.push(value);
         }
-        let Self { name, description, buffer_limit, kind, filters, exchanges, .. } = self;
+        let Self { name, description, buffer_limit, kind, filters, start, exchanges, .. } = self;
         let (file, steps) = (PathBuf::new(), Vec::new());
         Ok((
             Scenario { name, description, workers, envoy, buffer_limit, kind, clusters, filters, steps, file },
+            start,
             exchanges,
         ))
     }
@@ -285,6 +306,18 @@ mod tests {
             ("  - {name: a, connection: [{ends: proxy}]}", "4:35: unknown variant `proxy`, expected `client` or"),
             ("  - {name: a, connection: [{client: a, ends: client}]}", "4:28: an act is one of `client`, `upstream`"),
             ("  - {name: a, connection: [], expect: {response: {}}}", "4:40: unknown field `response`"),
+            (
+                "  - {name: a, request: {body: abc}, meanwhile: {after_bytes: 3, reload: {filter: f}}}",
+                "4:61: the request is over by then: its body has 3 bytes",
+            ),
+            (
+                "  - {name: a, request: {body: {text: abc, split: every-byte}}, meanwhile: {after_bytes: 1, reload: {filter: f}}}",
+                "4:31: the body is cut where something happens meanwhile: leave out `split`",
+            ),
+            (
+                "  - {name: a, request: {body: abc}, meanwhile: {after_bytes: 2, reload: {filter: b}}}",
+                "4:81: no filter has the name `b`",
+            ),
             ("  - {advance: soon}", "4:15: write a span of time as `10s`"),
             ("  - {advance: 1s, request: {}}", "4:19: unknown field `request`"),
             ("  - {name: a, callouts: [{cluster: up}]}", "4:36: the cluster `up` is not among `clusters`"),

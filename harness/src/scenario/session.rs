@@ -13,7 +13,7 @@ use super::fault::Fault;
 use super::message;
 use super::model::{Exchange, Expect, Fields, Scenario};
 use super::run::Cuts;
-use super::step::{Reload, Step, UNWANTED};
+use super::step::{Meanwhile, Reconfiguration, Step, UNWANTED};
 use crate::abi::Faults;
 use crate::context::{Attributes, ClusterState, GrpcTarget, GrpcWhat, HeaderMap, Process};
 use crate::cost::Cost;
@@ -108,11 +108,18 @@ impl Session {
         self.book = Book::new(step.callouts());
         (self.callouts, self.events) = (0, 0);
         self.grpc.clear();
-        let logged = self.proxy.process().log_written();
+        // The start is over by now; what was said then is in the log.
+        let logged = if matches!(step, Step::Start(_)) { 0 } else { self.proxy.process().log_written() };
         let (mut observed, cost, mut differences) = match step {
+            Step::Start(start) => {
+                self.advance(start.wait.0);
+                self.answer_all();
+                (Observed::default(), None, Vec::new())
+            }
             Step::Exchange(exchange) => {
-                let (observed, cost) = self.exchange(exchange, cuts);
-                (observed, Some(cost), Vec::new())
+                let mut differences = Vec::new();
+                let (observed, cost) = self.exchange(exchange, cuts, &mut differences);
+                (observed, Some(cost), differences)
             }
             Step::Connection(connection) => {
                 let (observed, cost) = self.connection(connection, cuts);
@@ -122,7 +129,7 @@ impl Session {
                 self.advance(step.advance.0);
                 (Observed::default(), None, Vec::new())
             }
-            Step::Reload(step) => (Observed::default(), None, self.reload(step)),
+            Step::Reload(step) => (Observed::default(), None, self.reload(&step.reload)),
         };
         let (callouts, found) = std::mem::take(&mut self.book).finish();
         differences.extend(found);
@@ -131,14 +138,26 @@ impl Session {
         Outcome { observed, cost, differences }
     }
 
-    fn exchange(&mut self, exchange: &Exchange, cuts: &Cuts) -> (Observed, Cost) {
+    fn exchange(&mut self, exchange: &Exchange, cuts: &Cuts, differences: &mut Vec<Difference>) -> (Observed, Cost) {
         let attributes = Attributes { protocol: "HTTP/1.1".to_owned(), ..self.attributes() };
         let limit = self.elapsed() + PATIENCE;
         let key = self.proxy.open_on(exchange.worker, attributes);
         self.set_faults(exchange.worker, exchange.fault.as_ref(), true);
         let mut whole = Whole::new(key);
         let mut upstream = None;
-        whole.send(&mut self.proxy, Direction::Request, message::request(&exchange.request, cuts.of(0)));
+        match &exchange.meanwhile {
+            None => whole.send(&mut self.proxy, Direction::Request, message::request(&exchange.request, cuts.of(0))),
+            Some(Meanwhile { after_bytes, reload }) => {
+                let cut = Some(*after_bytes).filter(|bytes| *bytes > 0);
+                let frames = message::request(&exchange.request, cut.as_slice()).into_frames();
+                let mut frames = frames.collect::<Vec<_>>();
+                let rest = frames.split_off(frames.len().min(1 + cut.iter().len()));
+                whole.send_frames(&mut self.proxy, Direction::Request, frames);
+                self.pump();
+                differences.extend(self.reload(reload));
+                whole.send_frames(&mut self.proxy, Direction::Request, rest);
+            }
+        }
         let passed = match self.wait(&mut whole, Direction::Request, limit) {
             Passed::On(request) => {
                 upstream = Some(message::seen(&request));
@@ -180,8 +199,7 @@ impl Session {
         self.pump();
     }
 
-    fn reload(&mut self, step: &Reload) -> Vec<Difference> {
-        let wanted = &step.reload;
+    fn reload(&mut self, wanted: &Reconfiguration) -> Vec<Difference> {
         let mut filters = self.filters.clone();
         let configuration = wanted.config.as_ref().map(|config| config.to_configuration().into_bytes());
         if let Some(filter) = filters.iter_mut().find(|filter| filter.plugin.name == wanted.filter) {
@@ -196,6 +214,16 @@ impl Session {
             }
             Err(error) if wanted.accepted => vec![Difference::told(format!("reload: {error}"))],
             Err(_) => Vec::new(),
+        }
+    }
+
+    /// Gives filters the answers that they wait for, each at its own time.
+    fn answer_all(&mut self) {
+        self.pump();
+        while let Some(last) = self.pending.iter().map(|pending| pending.due).max()
+            && self.pass_time(last)
+        {
+            self.pump();
         }
     }
 

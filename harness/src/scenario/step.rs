@@ -29,9 +29,11 @@ pub(crate) const UNWANTED: &str = "reload: the configuration was accepted, and s
 /// The longest delay of an answer that a real server waits for, and the longest time that a real connection is given.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// One entry of `exchanges`.
+/// One entry of `exchanges`; or the start, which is before all of them.
 #[derive(Debug, Clone)]
 pub enum Step {
+    /// The filters are loaded: the first step, when the scenario says something of it.
+    Start(Start),
     /// A request and its response.
     Exchange(Box<Exchange>),
     /// A connection through network filters.
@@ -93,6 +95,28 @@ pub struct Reconfiguration {
     pub accepted: bool,
 }
 
+/// What happens while a request is under way.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Meanwhile {
+    /// How many bytes of the request's body have been sent: fewer than it has.
+    pub after_bytes: usize,
+    /// A filter gets a new configuration. The request and its response stay with the one that they began with.
+    pub reload: Reconfiguration,
+}
+
+/// What happens while the filters are loaded: plugins start, are configured, and may ask others.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Start {
+    /// How much time goes by before anything is sent. A real Envoy is given the time, up to 5 s of it.
+    pub wait: Span,
+    /// The requests that filters make of their own meanwhile, and what comes back.
+    pub callouts: Vec<Callout>,
+    /// What must be seen.
+    pub expect: Aftermath,
+}
+
 /// What must be seen after a step that is no exchange.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -129,7 +153,31 @@ impl Step {
         if has("connection") {
             return tree::read(tree).map(Box::new).map(Self::Connection);
         }
-        tree::read(tree).map(Box::new).map(Self::Exchange)
+        let mut exchange: Box<Exchange> = tree::read(tree).map(Box::new)?;
+        if let Some(meanwhile) = &mut exchange.meanwhile {
+            let config = tree::find(tree, &["meanwhile", "reload", "config"]);
+            meanwhile.reload.config = config.map(Document::of);
+        }
+        Ok(Self::Exchange(exchange))
+    }
+
+    /// The new configuration that it brings.
+    #[must_use]
+    pub fn reconfiguration(&self) -> Option<&Reconfiguration> {
+        match self {
+            Self::Reload(step) => Some(&step.reload),
+            Self::Exchange(exchange) => exchange.meanwhile.as_ref().map(|meanwhile| &meanwhile.reload),
+            Self::Start(_) | Self::Connection(_) | Self::Advance(_) => None,
+        }
+    }
+
+    /// The new configuration that it brings.
+    pub(super) fn reconfiguration_mut(&mut self) -> Option<&mut Reconfiguration> {
+        match self {
+            Self::Reload(step) => Some(&mut step.reload),
+            Self::Exchange(exchange) => exchange.meanwhile.as_mut().map(|meanwhile| &mut meanwhile.reload),
+            Self::Start(_) | Self::Connection(_) | Self::Advance(_) => None,
+        }
     }
 
     /// The exchange that it is, if it is one.
@@ -137,7 +185,7 @@ impl Step {
     pub fn exchange(&self) -> Option<&Exchange> {
         match self {
             Self::Exchange(exchange) => Some(exchange),
-            Self::Connection(_) | Self::Advance(_) | Self::Reload(_) => None,
+            Self::Start(_) | Self::Connection(_) | Self::Advance(_) | Self::Reload(_) => None,
         }
     }
 
@@ -152,7 +200,7 @@ impl Step {
         match self {
             Self::Exchange(exchange) => exchange.worker,
             Self::Connection(connection) => connection.worker,
-            Self::Advance(_) | Self::Reload(_) => 0,
+            Self::Start(_) | Self::Advance(_) | Self::Reload(_) => 0,
         }
     }
 
@@ -161,7 +209,7 @@ impl Step {
         match self {
             Self::Exchange(exchange) => exchange.fault.as_ref(),
             Self::Connection(connection) => connection.fault.as_ref(),
-            Self::Advance(_) | Self::Reload(_) => None,
+            Self::Start(_) | Self::Advance(_) | Self::Reload(_) => None,
         }
     }
 
@@ -170,7 +218,7 @@ impl Step {
         match self {
             Self::Exchange(exchange) => exchange.budget.as_ref(),
             Self::Connection(connection) => connection.budget.as_ref(),
-            Self::Advance(_) | Self::Reload(_) => None,
+            Self::Start(_) | Self::Advance(_) | Self::Reload(_) => None,
         }
     }
 
@@ -182,7 +230,7 @@ impl Step {
                 vec![("request body".to_owned(), request), ("upstream body".to_owned(), upstream)]
             }
             Self::Connection(connection) => connection.bodies().collect(),
-            Self::Advance(_) | Self::Reload(_) => Vec::new(),
+            Self::Start(_) | Self::Advance(_) | Self::Reload(_) => Vec::new(),
         }
     }
 
@@ -195,7 +243,7 @@ impl Step {
                 let effects = observed.effects.differences(&self.expect());
                 connection.differences(&seen).into_iter().chain(effects).collect()
             }
-            Self::Advance(_) | Self::Reload(_) => observed.effects.differences(&self.expect()),
+            Self::Start(_) | Self::Advance(_) | Self::Reload(_) => observed.effects.differences(&self.expect()),
         }
     }
 
@@ -208,6 +256,7 @@ impl Step {
             Self::Advance(Advance { name: Some(name), .. }) | Self::Reload(Reload { name: Some(name), .. }) => {
                 Cow::Borrowed(name)
             }
+            Self::Start(_) => Cow::Borrowed("the start"),
             Self::Advance(step) => Cow::Owned(format!("{} later", step.advance)),
             Self::Reload(step) => Cow::Owned(format!("a new configuration for `{}`", step.reload.filter)),
         }
@@ -219,6 +268,7 @@ impl Step {
         match self {
             Self::Exchange(exchange) => &exchange.callouts,
             Self::Connection(connection) => &connection.callouts,
+            Self::Start(step) => &step.callouts,
             Self::Advance(step) => &step.callouts,
             Self::Reload(step) => &step.callouts,
         }
@@ -233,7 +283,9 @@ impl Step {
                 let ExpectConnection { log, no_log, metrics, snapshot, .. } = connection.expect.clone();
                 Cow::Owned(Expect { log, no_log, metrics, snapshot, ..Expect::default() })
             }
-            Self::Advance(Advance { expect, .. }) | Self::Reload(Reload { expect, .. }) => {
+            Self::Start(Start { expect, .. })
+            | Self::Advance(Advance { expect, .. })
+            | Self::Reload(Reload { expect, .. }) => {
                 let Aftermath { log, no_log, metrics } = expect.clone();
                 Cow::Owned(Expect { log, no_log, metrics, ..Expect::default() })
             }
@@ -250,6 +302,8 @@ impl Step {
                 let waits = connection.acts.iter().any(|act| long(&act.does));
                 if waits { vec![Feature::Delay] } else { Vec::new() }
             }
+            Self::Start(step) if step.wait.0 > PATIENCE => vec![Feature::Delay],
+            Self::Start(_) => Vec::new(),
             Self::Advance(_) => vec![Feature::Time],
             Self::Reload(_) => vec![Feature::Reload],
         };

@@ -86,7 +86,7 @@ impl WireMessage {
     }
 
     /// Its frames, each with whether it ends the message.
-    fn into_frames(self) -> impl Iterator<Item = (Frame, bool)> {
+    pub(crate) fn into_frames(self) -> impl Iterator<Item = (Frame, bool)> {
         let mut frames = vec![Frame::Headers(self.headers)];
         frames.extend(self.chunks.into_iter().map(Frame::Data));
         frames.extend(self.trailers.map(Frame::Trailers));

@@ -82,7 +82,17 @@ impl Whole {
     }
 
     pub(crate) fn send(&mut self, proxy: &mut Proxy, direction: Direction, message: WireMessage) {
-        for (frame, end) in message.into_frames() {
+        self.send_frames(proxy, direction, message.into_frames());
+    }
+
+    /// Sends a part of a message.
+    pub(crate) fn send_frames(
+        &mut self,
+        proxy: &mut Proxy,
+        direction: Direction,
+        frames: impl IntoIterator<Item = (Frame, bool)>,
+    ) {
+        for (frame, end) in frames {
             proxy.send(self.key, direction, frame, end);
         }
     }

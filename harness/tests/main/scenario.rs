@@ -8,6 +8,7 @@ use tempfile::TempDir;
 
 mod connections;
 mod engines;
+mod held;
 mod steps;
 
 /// Logs `seen`, counts requests in the metric `requests`, stores `yes` as the state `kept`; replaces every piece of a
@@ -314,5 +315,5 @@ fn the_examples_of_the_documentation_are_right() {
             ran += 1;
         }
     }
-    assert!(read == 17 && ran == 16, "{read} examples, {ran} of them ran");
+    assert!(read == 20 && ran == 19, "{read} examples, {ran} of them ran");
 }

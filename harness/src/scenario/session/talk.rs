@@ -59,12 +59,7 @@ impl Session {
 
     /// Gives filters the answers that they wait for, each at its own time.
     fn settle(&mut self, connection: &mut seen::Connection) {
-        self.pump();
-        while let Some(last) = self.pending.iter().map(|pending| pending.due).max()
-            && self.pass_time(last)
-        {
-            self.pump();
-        }
+        self.answer_all();
         connection.look(&mut self.proxy);
     }
 }

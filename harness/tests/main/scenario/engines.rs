@@ -113,6 +113,44 @@ exchanges:
       - { cluster: up, grpc: {} }
     expect: { log: [answered, yes] }
 ",
+    "name: a request is under way while its filter is configured anew
+filters: [{ module: says.wasm, name: s, config: first }]
+exchanges:
+  - name: before
+    expect: { upstream: { headers: { x-config: first } } }
+  - name: the request and its response stay with what they began with
+    request: { method: POST, body: abcdef }
+    upstream: { body: answer }
+    meanwhile: { after_bytes: 3, reload: { filter: s, config: second } }
+    expect:
+      upstream: { headers: { x-config: first }, body: abcdef }
+      response: { headers: { x-config: first }, body: answer }
+      no_log: [second]
+  - name: after it
+    expect: { upstream: { headers: { x-config: second } }, response: { headers: { x-config: second } } }
+  - name: before the body
+    request: { method: POST, body: abc }
+    meanwhile: { after_bytes: 0, reload: { filter: s, config: third } }
+    expect: { upstream: { headers: { x-config: second }, body: abc }, log: [second], no_log: [third] }
+  - name: one that is refused changes nothing
+    request: { method: POST, body: abc }
+    meanwhile: { after_bytes: 1, reload: { filter: s, accepted: false } }
+    expect: { upstream: { headers: { x-config: third } } }
+  - name: the last
+    expect: { upstream: { headers: { x-config: third } } }
+",
+    "name: a plugin asks when it starts
+clusters: [{ name: auth }]
+filters: [{ module: starts.wasm, name: s }]
+start:
+  wait: 500ms
+  callouts:
+    - { cluster: auth, times: 2, expect: { path: /config }, answer: { status: 200, body: fine } }
+    - { cluster: auth, times: 2, expect: { path: /tick }, answer: { status: 404, after: 20ms } }
+  expect: { log: [configured, answered, ticked], no_log: [refused] }
+exchanges:
+  - { name: then requests come, expect: { no_log: [answered, ticked] } }
+",
     "name: a vm that dies
 filters: [{ module: dies.wasm, name: d, failure_policy: open }]
 exchanges:

@@ -274,3 +274,52 @@ exchanges:
     );
     assert_eq!(found, [[""; 0]]);
 }
+
+#[test]
+fn what_is_wrong_with_a_start_is_told() {
+    let found = differing(
+        "clusters: [{ name: auth }]
+filters: [{ module: starts.wasm }]
+start:
+  callouts: [{ cluster: auth, times: 3, expect: { path: /config } }, { cluster: auth, expect: { path: /tick } }]
+  expect: { log: [refused], no_log: [configured] }
+exchanges:
+  - { name: the answers have come }
+  - { advance: 50ms, callouts: [{ cluster: auth, times: 2, expect: { path: /tick } }] }
+",
+    );
+    let told = found[0].iter().map(|line| line.split(';').next().unwrap()).collect::<Vec<_>>();
+    let said = "log: a line with \"configured\": [info] wasm log: configured";
+    let not_made = ["callout 1 (auth): not made", "callout 2 (auth): not made"];
+    assert_eq!(told, [["log: no line with \"refused\"", said, said, said].as_slice(), &not_made].concat());
+    assert_eq!((found[1].len(), found[2].len()), (0, 0), "{found:?}");
+    // Without a start its callouts are nobody's.
+    let found = differing(
+        "clusters: [{ name: auth }]\nfilters: [{ module: starts.wasm }]\nexchanges: [{ name: a, expect: { no_log: [configured] } }]",
+    );
+    assert_eq!(found[0], ["callout to auth: not expected: \"GET /config\""; 2]);
+}
+
+#[test]
+fn a_reload_while_a_request_is_under_way_is_held_against_what_it_should_be() {
+    let found = differing(
+        "filters: [{ module: says.wasm, name: s, config: first }]
+exchanges:
+  - name: wrongly refused
+    request: { method: POST, body: abc }
+    meanwhile: { after_bytes: 1, reload: { filter: s } }
+  - name: wrongly accepted
+    request: { method: POST, body: abc }
+    meanwhile: { after_bytes: 1, reload: { filter: s, config: second, accepted: false } }
+    expect: { upstream: { headers: { x-config: second } } }
+",
+    );
+    assert_eq!(found[0], ["reload: filter `s` rejects its configuration"]);
+    assert_eq!(
+        found[1],
+        [
+            "upstream header x-config: expected \"second\", saw \"first\"",
+            "reload: the configuration was accepted, and should not be"
+        ]
+    );
+}

@@ -1,0 +1,36 @@
+;; Says its configuration: adds it to every request and to every response as `x-config`, and to the log for every piece of a
+;; request's body.
+(module
+  (import "env" "proxy_log" (func $log (param i32 i32 i32) (result i32)))
+  (import "env" "proxy_get_buffer_bytes" (func $buffer (param i32 i32 i32 i32 i32) (result i32)))
+  (import "env" "proxy_add_header_map_value" (func $add (param i32 i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 0) "x-config")
+  (global $size (mut i32) (i32.const 0))
+  (func (export "proxy_abi_version_0_2_1"))
+  (func (export "proxy_on_memory_allocate") (param i32) (result i32) (i32.const 1024))
+  ;; The plugins of one VM have their configurations at 2048 and on, 64 bytes each, by their root contexts.
+  (func $at (param $root i32) (result i32) (i32.add (i32.const 2048) (i32.mul (local.get $root) (i32.const 64))))
+  (func (export "proxy_on_configure") (param $root i32) (param $size i32) (result i32)
+    (if (i32.eqz (local.get $size)) (then (return (i32.const 0))))
+    (drop (call $buffer (i32.const 7) (i32.const 0) (i32.const 60) (i32.const 32) (i32.const 36)))
+    (memory.copy (i32.add (call $at (local.get $root)) (i32.const 4)) (i32.load (i32.const 32)) (i32.load (i32.const 36)))
+    (i32.store (call $at (local.get $root)) (i32.load (i32.const 36)))
+    (i32.const 1))
+  ;; Streams know their root at 32768 and on, by their number.
+  (func (export "proxy_on_context_create") (param $id i32) (param $parent i32)
+    (if (local.get $parent) (then
+      (i32.store8 (i32.add (i32.const 32768) (local.get $id)) (local.get $parent)))))
+  (func $own (param $id i32) (result i32)
+    (call $at (i32.load8_u (i32.add (i32.const 32768) (local.get $id)))))
+  (func $tell (param $map i32) (param $id i32) (result i32)
+    (drop (call $add (local.get $map) (i32.const 0) (i32.const 8) (i32.add (call $own (local.get $id)) (i32.const 4))
+      (i32.load (call $own (local.get $id)))))
+    (i32.const 0))
+  (func (export "proxy_on_request_headers") (param $id i32) (param i32 i32) (result i32)
+    (call $tell (i32.const 0) (local.get $id)))
+  (func (export "proxy_on_request_body") (param $id i32) (param i32 i32) (result i32)
+    (drop (call $log (i32.const 2) (i32.add (call $own (local.get $id)) (i32.const 4)) (i32.load (call $own (local.get $id)))))
+    (i32.const 0))
+  (func (export "proxy_on_response_headers") (param $id i32) (param i32 i32) (result i32)
+    (call $tell (i32.const 2) (local.get $id))))

@@ -1,0 +1,38 @@
+;; Asks the cluster `auth` for /config when it is configured, and for /tick on its first tick, 50 ms after the answer. Logs
+;; `configured`, `answered`, `ticked`, and `refused` when a call fails.
+(module
+  (import "env" "proxy_log" (func $log (param i32 i32 i32) (result i32)))
+  (import "env" "proxy_http_call"
+    (func $call (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
+  (import "env" "proxy_set_tick_period_milliseconds" (func $every (param i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 0) "auth")
+  (data (i32.const 8)
+    "\03\00\00\00\07\00\00\00\03\00\00\00\05\00\00\00\07\00\00\00\0a\00\00\00\04\00\00\00"
+    ":method\00GET\00:path\00/config\00:authority\00auth\00")
+  (data (i32.const 96)
+    "\03\00\00\00\07\00\00\00\03\00\00\00\05\00\00\00\05\00\00\00\0a\00\00\00\04\00\00\00"
+    ":method\00GET\00:path\00/tick\00:authority\00auth\00")
+  (data (i32.const 176) "configured")
+  (data (i32.const 192) "answered")
+  (data (i32.const 208) "ticked")
+  (data (i32.const 224) "refused")
+  (global $ticks (mut i32) (i32.const 0))
+  (func (export "proxy_abi_version_0_2_1"))
+  (func (export "proxy_on_memory_allocate") (param i32) (result i32) (i32.const 1024))
+  (func $ask (param $map i32) (param $size i32)
+    (if (call $call (i32.const 0) (i32.const 4) (local.get $map) (local.get $size) (i32.const 0) (i32.const 0) (i32.const 0)
+        (i32.const 0) (i32.const 2000) (i32.const 512))
+      (then (drop (call $log (i32.const 2) (i32.const 224) (i32.const 7))))))
+  (func (export "proxy_on_configure") (param i32 i32) (result i32)
+    (drop (call $log (i32.const 2) (i32.const 176) (i32.const 10)))
+    (call $ask (i32.const 8) (i32.const 70))
+    (i32.const 1))
+  (func (export "proxy_on_tick") (param i32)
+    (drop (call $every (i32.const 0)))
+    (global.set $ticks (i32.const 1))
+    (drop (call $log (i32.const 2) (i32.const 208) (i32.const 6)))
+    (call $ask (i32.const 96) (i32.const 68)))
+  (func (export "proxy_on_http_call_response") (param i32 i32 i32 i32 i32)
+    (drop (call $log (i32.const 2) (i32.const 192) (i32.const 8)))
+    (if (i32.eqz (global.get $ticks)) (then (drop (call $every (i32.const 50)))))))
