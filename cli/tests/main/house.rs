@@ -25,8 +25,9 @@ const MAY: [(&str, &[&str], &[&str]); 12] = [
     ("examples/", &["tamis"], &["tamis-harness"]),
 ];
 
-/// What a filter's domain may not know: whatever of `tamis` is not re-exported from `tamis-core`.
-const HOST: [&str; 12] = [
+/// What a filter's domain may not know: whatever of `tamis` is not re-exported from `tamis-core`, but for a configuration's errors,
+/// which are a place and words.
+const HOST: [&str; 11] = [
     "Filter",
     "Headers",
     "tamis::sys",
@@ -34,7 +35,6 @@ const HOST: [&str; 12] = [
     "tamis::log",
     "tamis::filter",
     "tamis::config",
-    "ConfigError",
     "HostError",
     "Outcome",
     "RequestHeaders",
@@ -87,7 +87,8 @@ fn the_domain_of_a_filter_knows_no_host() {
     let mut looked_at = 0;
     for filter in folders("filters") {
         for file in files(&filter.join("src"), &is_rust) {
-            if file.ends_with("src/lib.rs") || file.ends_with("src/filter.rs") {
+            let is_phases = file.starts_with(filter.join("src").join("filter"));
+            if is_phases || file.ends_with("src/lib.rs") || file.ends_with("src/filter.rs") {
                 continue;
             }
             looked_at += 1;

@@ -1,5 +1,7 @@
 //! The phases.
 
+mod messages;
+
 use tamis::json::Edit;
 use tamis::views::ContentType;
 use tamis::{

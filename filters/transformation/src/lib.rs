@@ -45,8 +45,7 @@
 //! | `rules.rs` | which rules are for a message |
 //! | `edits.rs`, `cookies.rs`, `query.rs`, `json.rs` | what an edit does to headers, cookies, a query, JSON; no host |
 //! | `status.rs` | statuses that a response can be given |
-//! | `messages.rs` | the edits of one rule, on the proxy's messages |
-//! | `filter.rs` | the phases |
+//! | `filter.rs`, `filter/messages.rs` | the phases; the edits of one rule, on the proxy's messages |
 
 pub mod config;
 pub mod cookies;
@@ -57,6 +56,5 @@ pub mod rules;
 pub mod status;
 
 mod filter;
-mod messages;
 
 pub use filter::Transformation;
