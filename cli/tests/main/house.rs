@@ -27,14 +27,13 @@ const MAY: [(&str, &[&str], &[&str]); 12] = [
 
 /// What a filter's domain may not know: whatever of `tamis` is not re-exported from `tamis-core`, but for a configuration's errors,
 /// which are a place and words.
-const HOST: [&str; 11] = [
+const HOST: [&str; 10] = [
     "Filter",
     "Headers",
     "tamis::sys",
     "tamis::runtime",
     "tamis::log",
     "tamis::filter",
-    "tamis::config",
     "HostError",
     "Outcome",
     "RequestHeaders",

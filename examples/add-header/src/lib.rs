@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tamis::{
-    ConfigError, Filter, HeaderMap, HeaderName, HeaderValue, Headers, HostError, Outcome, PluginContext,
-    RequestHeaders, ResponseHeaders,
+    ConfigError, Filter, HeaderMap, Headers, HostError, NameValue, Outcome, PluginContext, RequestHeaders,
+    ResponseHeaders,
 };
 
 /// What the user writes.
@@ -13,20 +13,10 @@ use tamis::{
 pub struct Config {
     /// What requests get before they go on.
     #[serde(default)]
-    pub request: Vec<Header>,
+    pub request: Vec<NameValue>,
     /// What responses get before they go back.
     #[serde(default)]
-    pub response: Vec<Header>,
-}
-
-/// A header.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Header {
-    /// Its name.
-    pub name: HeaderName,
-    /// Its value.
-    pub value: HeaderValue,
+    pub response: Vec<NameValue>,
 }
 
 /// The filter.
@@ -50,6 +40,6 @@ impl Filter for AddHeader {
     }
 }
 
-fn add(headers: &[Header], to: &mut Headers) -> Result<(), HostError> {
-    headers.iter().try_for_each(|header| to.add_value(&header.name, &header.value))
+fn add(headers: &[NameValue], to: &mut Headers) -> Result<(), HostError> {
+    headers.iter().try_for_each(|header| to.add_value(header.name.name(), &header.value))
 }

@@ -2,7 +2,7 @@
 //!
 //! Besides: its scenario, natively as in wasm.
 //!
-//! `path-echo` has state per stream, so it is told when a stream ends; `transformation` has none, so it is not, and must not
+//! `path-echo` has state per stream, so it is told when a stream ends; `add-header` has none, so it is not, and must not
 //! need to be (the essay of `tamis::runtime` says how).
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
@@ -90,13 +90,13 @@ fn a_filter_with_state_twice_in_a_vm() {
 
 /// Adds a header to both messages.
 fn adding(value: &str) -> String {
-    let edit = format!(r#"{{"headers": {{"add": [{{"name": "x-seen", "value": "{value}"}}]}}}}"#);
-    format!(r#"{{"rules": [{{"request": {edit}, "response": {edit}}}]}}"#)
+    let header = format!(r#"[{{"name": "x-seen", "value": "{value}"}}]"#);
+    format!(r#"{{"request": {header}, "response": {header}}}"#)
 }
 
 #[test]
 fn a_filter_without_state_alone_in_its_vm() {
-    let mut proxy = proxy("transformation", &[&adding("one")]);
+    let mut proxy = proxy("add-header", &[&adding("one")]);
     stays_flat(&mut proxy, |request, response| {
         assert_eq!(values(request, "x-seen"), [b"one"]);
         assert_eq!(values(response, "x-seen"), [b"one"]);
@@ -110,7 +110,7 @@ fn a_filter_without_state_alone_in_its_vm() {
 
 #[test]
 fn a_filter_without_state_twice_in_a_vm() {
-    let mut proxy = proxy("transformation", &[&adding("one"), &adding("two")]);
+    let mut proxy = proxy("add-header", &[&adding("one"), &adding("two")]);
     assert_eq!(proxy.vm_count(), 1);
     stays_flat(&mut proxy, |request, response| {
         assert_eq!(values(request, "x-seen"), [b"one".as_slice(), b"two"]);

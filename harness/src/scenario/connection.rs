@@ -324,6 +324,6 @@ mod tests {
         let one = "an act is one of `client`, `upstream`, `ends`, `breaks` and `wait`";
         assert_eq!(error("{client_gets: a}"), one);
         assert_eq!(error("{client: a, ends: client}"), one);
-        assert_eq!(error("{ends: proxy}"), "unknown variant `proxy`, expected `client` or `upstream`");
+        assert_eq!(error("{ends: proxy}"), "expected `client` or `upstream`, found another word");
     }
 }

@@ -304,11 +304,11 @@ mod tests {
             ("  - {reload: {filter: b}}", "4:23: no filter has the name `b`"),
             ("  - {name: a, connection: []}", "4:27: the filters are HTTP filters: a scenario with connections"),
             ("  - {name: a, connection: [{ends: proxy}]}", "4:35: unknown variant `proxy`, expected `client` or"),
-            ("  - {name: a, connection: [{client: a, ends: client}]}", "4:28: an act is one of `client`, `upstream`"),
+            ("  - {name: a, connection: [{client: a, ends: client}]}", "4:27: an act is one of `client`, `upstream`"),
             ("  - {name: a, connection: [], expect: {response: {}}}", "4:40: unknown field `response`"),
             (
                 "  - {name: a, request: {body: abc}, meanwhile: {after_bytes: 3, reload: {filter: f}}}",
-                "4:61: the request is over by then: its body has 3 bytes",
+                "4:62: the request is over by then: its body has 3 bytes",
             ),
             (
                 "  - {name: a, request: {body: {text: abc, split: every-byte}}, meanwhile: {after_bytes: 1, reload: {filter: f}}}",
@@ -316,7 +316,7 @@ mod tests {
             ),
             (
                 "  - {name: a, request: {body: abc}, meanwhile: {after_bytes: 2, reload: {filter: b}}}",
-                "4:81: no filter has the name `b`",
+                "4:82: no filter has the name `b`",
             ),
             ("  - {advance: soon}", "4:15: write a span of time as `10s`"),
             ("  - {advance: 1s, request: {}}", "4:19: unknown field `request`"),
