@@ -27,15 +27,15 @@ use verdict::Results;
 #[derive(clap::Args)]
 pub struct Bench {
     /// Fresh sets of processes
-    #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=50))]
+    #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=50))]
     blocks: u32,
 
     /// Bursts of each variant in a block
-    #[arg(long, default_value_t = 12, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, default_value_t = 30, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     cycles: u32,
 
     /// Requests of a burst
-    #[arg(long, default_value_t = 6000, value_name = "N", value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
+    #[arg(long, default_value_t = 5000, value_name = "N", value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
     requests: u32,
 
     /// Where to record the table, when it can be judged

@@ -1,4 +1,4 @@
-//! Lets a request in when an authorization service says so. The service sees the method, the path and the key; a 200 lets
+//! Lets a request in when an authorization service says so. The service sees the path and the key; a 200 lets
 //! the request in, and tells the upstream who it is. Any other answer is the client's.
 
 use std::time::Duration;

@@ -147,6 +147,14 @@ impl Rule {
         Ok(true)
     }
 
+    /// Whether what it does to a response depends on the response.
+    #[must_use]
+    pub fn asks_for_status(&self) -> bool {
+        self.match_response != ResponseMatch::default()
+            || self.response.status.is_some()
+            || !self.response_json.is_empty()
+    }
+
     /// Whether it asks who made a response.
     #[must_use]
     pub fn asks_for_local_reply(&self) -> bool {

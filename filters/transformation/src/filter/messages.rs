@@ -13,7 +13,10 @@ impl RequestEdits {
     ///
     /// The first refusal of the proxy; edits before it are in effect.
     pub fn apply(&self, request: &mut RequestHeaders) -> Result<(), HostError> {
-        if let Some(path) = self.new_path(request.path()?.unwrap_or_default()) {
+        // Looking at the path costs a copy of the whole map.
+        if (self.path.is_some() || !self.query.is_empty())
+            && let Some(path) = self.new_path(request.path()?.unwrap_or_default())
+        {
             request.set_path(&path)?;
         }
         if let Some(method) = &self.method {
