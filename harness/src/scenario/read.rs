@@ -67,6 +67,21 @@ impl Scenario {
         Ok(scenario)
     }
 
+    /// Reads the scenario files of a folder, those whose names end in `.yaml`, in the order of their names.
+    ///
+    /// # Errors
+    ///
+    /// [`ScenarioError`] of the first file that is wrong, or when the folder cannot be read.
+    pub fn read_all(folder: &Path) -> Result<Vec<Self>, ScenarioError> {
+        let cannot = |error| ScenarioError::Read { file: folder.to_owned(), error };
+        let entries = std::fs::read_dir(folder).map_err(cannot)?;
+        let files = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>();
+        let mut files = files.map_err(cannot)?;
+        files.retain(|file| file.extension().is_some_and(|extension| extension == "yaml"));
+        files.sort();
+        files.iter().map(|file| Self::read(file)).collect()
+    }
+
     /// Reads the text of a scenario; files that it names are not read.
     ///
     /// # Errors

@@ -20,11 +20,9 @@ fn module() -> LoadedModule {
 
 fn scenarios() -> Vec<Scenario> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
-    let mut files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect::<Vec<_>>();
-    files.retain(|file| file.extension().is_some_and(|extension| extension == "yaml"));
-    files.sort();
-    assert!(!files.is_empty());
-    files.iter().map(|file| Scenario::read(file).unwrap_or_else(|error| panic!("{error}"))).collect()
+    let scenarios = Scenario::read_all(&folder).unwrap_or_else(|error| panic!("{error}"));
+    assert!(!scenarios.is_empty());
+    scenarios
 }
 
 #[test]
