@@ -1,13 +1,12 @@
 //! A request under way, and what comes back.
 
-use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
-use super::{CallId, Current, Event, Executor, HttpRequest, Inbox, Received, Ticket, milliseconds};
+use super::{CallId, Current, Event, Executor, HttpRequest, Inbox, Received, Slot, Ticket, milliseconds};
 use crate::Pairs;
 use crate::headers::is_sendable;
 use crate::sys::{self, HostError, HttpCallParts, MapType, Status};
@@ -25,7 +24,7 @@ pub struct HttpCall(State);
 
 enum State {
     /// It was never on its way.
-    Refused(Cell<Option<HttpError>>),
+    Refused(Slot<Result<HttpResponse, HttpError>>),
     UnderWay {
         _ticket: Ticket,
         inbox: Rc<HttpInbox>,
@@ -90,7 +89,7 @@ impl HttpCall {
     pub(super) fn new(request: &HttpRequest) -> Self {
         match under_way(request) {
             Ok(state) => Self(state),
-            Err(error) => Self(State::Refused(Cell::new(Some(error)))),
+            Err(error) => Self(State::Refused(Slot::with(Err(error)))),
         }
     }
 }
@@ -104,7 +103,7 @@ fn under_way(request: &HttpRequest) -> Result<State, HttpError> {
         return Err(HttpError::Malformed);
     }
     let current = Current::get().ok_or(HttpError::Undeclared)?;
-    let inbox = Rc::new(HttpInbox { max_body: request.max_body, answer: Cell::new(None), waker: RefCell::default() });
+    let inbox = Rc::new(HttpInbox { max_body: request.max_body, answer: Slot::default() });
     let made = Executor::call(&current, || call(request), inbox.clone()).map_err(|_| HttpError::TooMany)?;
     let ticket = made.map_err(|error| match error.status() {
         Status::BAD_ARGUMENT => HttpError::UnknownCluster,
@@ -133,14 +132,8 @@ impl Future for HttpCall {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match &self.0 {
-            State::Refused(error) => error.take().map_or(Poll::Pending, |error| Poll::Ready(Err(error))),
-            State::UnderWay { inbox, .. } => match inbox.answer.take() {
-                Some(answer) => Poll::Ready(answer),
-                None => {
-                    inbox.waker.replace(Some(context.waker().clone()));
-                    Poll::Pending
-                }
-            },
+            State::Refused(answer) => answer.poll(context),
+            State::UnderWay { inbox, .. } => inbox.answer.poll(context),
         }
     }
 }
@@ -154,17 +147,13 @@ impl fmt::Debug for HttpCall {
 /// Where the answer goes until somebody looks.
 struct HttpInbox {
     max_body: usize,
-    answer: Cell<Option<Result<HttpResponse, HttpError>>>,
-    waker: RefCell<Option<Waker>>,
+    answer: Slot<Result<HttpResponse, HttpError>>,
 }
 
 impl Inbox for HttpInbox {
     fn deliver(&self, event: Event) -> bool {
         let Event::Http { headers, body, trailers } = event else { return false };
-        self.answer.set(Some(HttpResponse::take(headers, body, trailers, self.max_body)));
-        if let Some(waker) = self.waker.take() {
-            waker.wake();
-        }
+        self.answer.put(HttpResponse::take(headers, body, trailers, self.max_body));
         true
     }
 }

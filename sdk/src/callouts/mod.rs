@@ -56,6 +56,7 @@ mod http;
 mod http_call;
 mod received;
 mod sleep;
+mod slot;
 mod task;
 mod wait;
 
@@ -70,6 +71,7 @@ pub use http::HttpRequest;
 pub use http_call::{BodyTooLong, HttpCall, HttpError, HttpResponse};
 pub use received::Received;
 pub use sleep::{Sleep, TimedOut, sleep, timeout};
+pub(crate) use slot::Slot;
 pub use wait::{SpawnError, WaitingRequest, WaitingResponse};
 
 /// How long the answer to a request may take, unless it says otherwise.

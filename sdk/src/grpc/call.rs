@@ -1,15 +1,14 @@
 //! A call under way.
 
-use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use super::{GrpcError, GrpcFailure, GrpcRequest};
 use crate::GrpcStatus;
-use crate::callouts::{CallId, Current, Event, Executor, Inbox, Ticket, milliseconds};
+use crate::callouts::{CallId, Current, Event, Executor, Inbox, Slot, Ticket, milliseconds};
 use crate::sys::{self, LogLevel, Status};
 
 /// A call that is under way; `await` it for the answer. Dropped, it is cancelled.
@@ -18,7 +17,7 @@ pub struct GrpcCall(State);
 
 enum State {
     /// It was never on its way.
-    Refused(Cell<Option<GrpcError>>),
+    Refused(Slot<Result<Vec<u8>, GrpcError>>),
     UnderWay {
         _grpc: Cancelling,
         inbox: Rc<CallInbox>,
@@ -49,14 +48,14 @@ impl GrpcCall {
     pub(super) fn new(request: &GrpcRequest, message: &[u8]) -> Self {
         match under_way(request, message) {
             Ok(state) => Self(state),
-            Err(error) => Self(State::Refused(Cell::new(Some(error)))),
+            Err(error) => Self(State::Refused(Slot::with(Err(error)))),
         }
     }
 }
 
 fn under_way(request: &GrpcRequest, message: &[u8]) -> Result<State, GrpcError> {
     let current = Current::get().ok_or(GrpcError::Undeclared)?;
-    let inbox = Rc::new(CallInbox { max: request.max_message, answer: Cell::new(None), waker: RefCell::default() });
+    let inbox = Rc::new(CallInbox { max: request.max_message, answer: Slot::default() });
     let make = || {
         let token = request.with_parts(|parts| sys::grpc_call(parts, message, milliseconds(request.timeout)))?;
         token.map(CallId::grpc).map_err(GrpcError::refused)
@@ -70,14 +69,8 @@ impl Future for GrpcCall {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match &self.0 {
-            State::Refused(error) => error.take().map_or(Poll::Pending, |error| Poll::Ready(Err(error))),
-            State::UnderWay { inbox, .. } => match inbox.answer.take() {
-                Some(answer) => Poll::Ready(answer),
-                None => {
-                    inbox.waker.replace(Some(context.waker().clone()));
-                    Poll::Pending
-                }
-            },
+            State::Refused(answer) => answer.poll(context),
+            State::UnderWay { inbox, .. } => inbox.answer.poll(context),
         }
     }
 }
@@ -91,8 +84,7 @@ impl fmt::Debug for GrpcCall {
 /// Where the answer goes until somebody looks.
 struct CallInbox {
     max: usize,
-    answer: Cell<Option<Result<Vec<u8>, GrpcError>>>,
-    waker: RefCell<Option<Waker>>,
+    answer: Slot<Result<Vec<u8>, GrpcError>>,
 }
 
 impl Inbox for CallInbox {
@@ -105,10 +97,7 @@ impl Inbox for CallInbox {
             )),
             _ => return false,
         };
-        self.answer.set(Some(answer));
-        if let Some(waker) = self.waker.take() {
-            waker.wake();
-        }
+        self.answer.put(answer);
         true
     }
 }
