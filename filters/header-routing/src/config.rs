@@ -189,8 +189,7 @@ impl CookieName {
 impl<'de> Deserialize<'de> for CookieName {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = String::deserialize(deserializer)?;
-        let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-        if (1..=64).contains(&name.len()) && name.bytes().all(is_token) {
+        if (1..=64).contains(&name.len()) && name.bytes().all(tamis::name::is_token) {
             return Ok(Self(name));
         }
         Err(de::Error::custom("expected a cookie's name: 1 to 64 letters, digits and !#$%&'*+-.^_`|~"))

@@ -143,7 +143,9 @@ impl LocalRateLimit {
             if rule.shadow {
                 continue;
             }
-            fields.add(&rule.name, rule.limits_of(asks, answer), answer);
+            if self.headers || !admitted {
+                fields.add(&rule.name, rule.limits_of(asks, answer), answer);
+            }
             if answer.refuses() {
                 wait = wait.max(answer.wait);
                 violated.push(rule.name.as_str());
@@ -164,9 +166,7 @@ impl LocalRateLimit {
             }
             stream.keep(i, rule, asks, (rule.lease == 0).then_some(receipt));
         }
-        if self.headers {
-            stream.fields = fields;
-        }
+        stream.fields = fields;
         Ok(None)
     }
 

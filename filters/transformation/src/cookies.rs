@@ -42,8 +42,7 @@ impl CookieEdits {
     pub fn check(&self) -> Result<(), (String, &'static str)> {
         const NAME: &str = "expected a cookie's name: letters, digits and !#$%&'*+-.^_`|~";
         const VALUE: &str = "expected a cookie's value: no white space, control character, `\"`, `,`, `;`, `\\`";
-        let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-        let is_name = |name: &str| !name.is_empty() && name.bytes().all(is_token);
+        let is_name = |name: &str| !name.is_empty() && name.bytes().all(tamis::name::is_token);
         let is_value = |value: &str| value.bytes().all(|byte| byte.is_ascii_graphic() && !b"\",;\\".contains(&byte));
         for (i, name) in self.remove.iter().enumerate() {
             if !is_name(name) {

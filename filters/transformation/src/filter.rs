@@ -89,7 +89,7 @@ impl Filter for Transformation {
 
     fn request_body(&self, stream: &mut Stream, body: &mut RequestBody<'_>) -> Outcome {
         let edits = self.edits(stream.request.unwrap_or_default(), |rule| &rule.request_json);
-        let result = body.bytes().map(|bytes| edited(bytes, &edits, self.limit()));
+        let result = body.bytes().map(|bytes| edited(bytes, edits, self.limit()));
         let result = match result {
             Ok(Ok(Some(bytes))) => body.replace(bytes).map_err(|error| error.to_string()),
             Ok(Ok(None)) => Ok(()),
@@ -112,7 +112,7 @@ impl Filter for Transformation {
     fn response_body(&self, stream: &mut Stream, body: &mut ResponseBody<'_>) -> LateOutcome {
         let edits = self.edits(stream.response, |rule| &rule.response_json);
         self.on_error.over_body(body, |body| {
-            let edited = edited(body.bytes().map_err(|error| error.to_string())?, &edits, self.limit());
+            let edited = edited(body.bytes().map_err(|error| error.to_string())?, edits, self.limit());
             match edited.map_err(|error| error.to_string())? {
                 Some(bytes) => body.replace(bytes).map_err(|error| error.to_string()),
                 None => Ok(()),
@@ -197,8 +197,8 @@ impl Transformation {
         usize::try_from(self.bodies.max_bytes).unwrap_or(usize::MAX)
     }
 
-    fn edits<'r>(&'r self, set: Set, of: impl Fn(&'r Rule) -> &'r Vec<Edit>) -> Vec<Edit> {
-        set.of(&self.rules).flat_map(|(_, rule)| of(rule).iter().cloned()).collect()
+    fn edits(&self, set: Set, of: fn(&Rule) -> &[Edit]) -> impl Iterator<Item = &Edit> {
+        set.of(&self.rules).flat_map(move |(_, rule)| of(rule))
     }
 }
 

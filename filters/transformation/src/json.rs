@@ -86,6 +86,10 @@ impl JsonEdit {
 /// # Errors
 ///
 /// [`JsonError`].
-pub fn edited(body: &[u8], edits: &[Edit], limit: usize) -> Result<Option<Vec<u8>>, JsonError> {
+pub fn edited<'e>(
+    body: &[u8],
+    edits: impl IntoIterator<Item = &'e Edit>,
+    limit: usize,
+) -> Result<Option<Vec<u8>>, JsonError> {
     Ok(Document::parse(body).map_err(JsonError::Invalid)?.edit(edits, limit)?.changed())
 }

@@ -1,5 +1,7 @@
 //! The rules as they are asked.
 
+use std::convert::Infallible;
+
 use tamis::json::Edit;
 use tamis::matching::{Match, Subject};
 use tamis::{ConfigError, DirectResponse, HeaderMap, Redirect};
@@ -68,9 +70,19 @@ pub fn rules(rules: Vec<config::Rule>) -> Result<Vec<Rule>, ConfigError> {
 ///
 /// When the request cannot be read.
 pub fn matching<S: Subject>(rules: &[Rule], request: &S) -> Result<Set, S::Error> {
+    chosen(rules, |matches| matches.holds(request))
+}
+
+/// Those that are for any request: for a response whose request never came here.
+#[must_use]
+pub fn unconditional(rules: &[Rule]) -> Set {
+    chosen(rules, |matches| Ok::<_, Infallible>(*matches == Match::default())).unwrap_or_else(|never| match never {})
+}
+
+fn chosen<E>(rules: &[Rule], mut is_for: impl FnMut(&Match) -> Result<bool, E>) -> Result<Set, E> {
     let mut set = Set::default();
     for (i, rule) in rules.iter().enumerate() {
-        if rule.matches.holds(request)? {
+        if is_for(&rule.matches)? {
             set.insert(i);
             if rule.stop || rule.answer.is_some() {
                 break;
@@ -78,21 +90,6 @@ pub fn matching<S: Subject>(rules: &[Rule], request: &S) -> Result<Set, S::Error
         }
     }
     Ok(set)
-}
-
-/// Those that are for any request: for a response whose request never came here.
-#[must_use]
-pub fn unconditional(rules: &[Rule]) -> Set {
-    let mut set = Set::default();
-    for (i, rule) in rules.iter().enumerate() {
-        if rule.matches == Match::default() {
-            set.insert(i);
-            if rule.stop || rule.answer.is_some() {
-                break;
-            }
-        }
-    }
-    set
 }
 
 impl Rule {

@@ -151,7 +151,8 @@ impl JsonSchema for HeaderName {
 }
 
 /// `tchar` of RFC 9110.
-pub(crate) const fn is_token(byte: u8) -> bool {
+#[must_use]
+pub const fn is_token(byte: u8) -> bool {
     matches!(
         byte,
         b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'

@@ -84,7 +84,7 @@ impl<'a> Document<'a> {
     ///
     /// [`EditError`] when more than `limit` bytes come out, or a new name is taken. Nothing is half done then: the body
     /// is as it was.
-    pub fn edit(&self, edits: &[Edit], limit: usize) -> Result<Edited<'a>, EditError> {
+    pub fn edit<'e>(&self, edits: impl IntoIterator<Item = &'e Edit>, limit: usize) -> Result<Edited<'a>, EditError> {
         splice::edit(self.bytes, self.start, edits, limit)
     }
 

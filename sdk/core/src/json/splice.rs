@@ -9,7 +9,12 @@ use super::merge::{MergePatch, Patch};
 use super::path::Step;
 use super::{Edit, EditError, Edited, Text, quoted, string};
 
-pub(super) fn edit<'a>(bytes: &'a [u8], start: usize, edits: &[Edit], limit: usize) -> Result<Edited<'a>, EditError> {
+pub(super) fn edit<'a, 'e>(
+    bytes: &'a [u8],
+    start: usize,
+    edits: impl IntoIterator<Item = &'e Edit>,
+    limit: usize,
+) -> Result<Edited<'a>, EditError> {
     let mut edited = Edited { body: Cow::Borrowed(bytes), matched: 0, no_arrays: 0 };
     if bytes.len() > limit {
         return Err(EditError::TooLong { limit });
