@@ -17,7 +17,35 @@ TOOLS := $(TAMIS_CACHE)/tools/bin
 # On a developer's machine a missing Envoy or registry is a line; in CI it is a failure.
 SKIP := $(if $(filter true,$(CI)),,--skip-missing)
 
-MODULES := -p transformation -p dlp-masking -p header-routing -p local-rate-limit -p add-header -p auth-callout -p block-by-path -p cookie-ab -p counter -p edit-json -p grpc-callout -p hello -p path-echo -p replace-body -p shared-limiter -p tcp-guard -p probe -p bodies -p buffer-body -p callouts -p empty -p extras -p read-headers -p state -p tcp -p two-headers
+# What `tamis build` makes, a crate per line.
+MODULES := $(addprefix -p ,\
+  transformation \
+  dlp-masking \
+  header-routing \
+  local-rate-limit \
+  add-header \
+  auth-callout \
+  block-by-path \
+  cookie-ab \
+  counter \
+  edit-json \
+  grpc-callout \
+  hello \
+  path-echo \
+  replace-body \
+  shared-limiter \
+  tcp-guard \
+  probe \
+  bodies \
+  buffer-body \
+  callouts \
+  empty \
+  extras \
+  read-headers \
+  state \
+  tcp \
+  two-headers \
+)
 # A filter on the plain `proxy-wasm` crate says by hand which phases it has.
 PLAIN := -p plain-crate --phases request_headers,response_headers
 
