@@ -2,6 +2,11 @@
 
 mod reference;
 
+use std::io::{Read as _, Write as _};
+
+use flate2::Compression;
+use flate2::read::ZlibDecoder;
+use flate2::write::ZlibEncoder;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use wasmparser::{Parser, Payload};
@@ -55,6 +60,15 @@ pub enum DescriptionError {
         /// What is wrong, with line and column in the section.
         message: String,
     },
+    /// The section is packed and cannot be unpacked, or is longer than [`Description::MAX_BYTES`].
+    #[error(
+        "the section `{}` cannot be unpacked: {message}; build the module again with `tamis build`",
+        Description::SECTION
+    )]
+    Packed {
+        /// What is wrong.
+        message: String,
+    },
     /// There are several sections, which may disagree.
     #[error("the module has {count} sections `{}`: build it again with `tamis build`", Description::SECTION)]
     Several {
@@ -64,7 +78,8 @@ pub enum DescriptionError {
 }
 
 impl Description {
-    /// The custom section it stands in, as JSON.
+    /// The custom section it stands in: JSON, packed by zlib (RFC 1950), because its text would be a tenth of a small
+    /// filter. JSON as it is is read as well.
     pub const SECTION: &'static str = "tamis.description";
 
     /// The export that a build runs to get it and then removes: `() -> i64`, the pointer to JSON text in the guest's
@@ -73,6 +88,9 @@ impl Description {
 
     /// The version of the form that this code writes.
     pub const FORMAT: u32 = 1;
+
+    /// Bytes of the JSON text at most; a module from elsewhere may pack more into few bytes than anybody can hold.
+    pub const MAX_BYTES: u64 = 4 << 20;
 
     /// Reads a module's description; `None` when it has none, as modules made with other tools.
     ///
@@ -94,7 +112,7 @@ impl Description {
             Ok(Payload::CustomSection(section)) if section.name() == Self::SECTION => Some(section.data()),
             _ => None,
         });
-        found.map(Self::from_json).transpose()
+        found.map(Self::from_section).transpose()
     }
 
     /// Reads the JSON text that [`Description::EXPORT`] returns and the section holds.
@@ -106,7 +124,33 @@ impl Description {
             .map_err(|error| DescriptionError::Json { message: crate::text::shown(&error.to_string()) })
     }
 
-    /// The text of the section: compact, keys of objects sorted, so that equal descriptions are equal bytes.
+    /// Reads what the section holds, packed or not.
+    fn from_section(bytes: &[u8]) -> Result<Self, DescriptionError> {
+        /// A zlib stream's first byte: deflate with a window of 32 KiB. No JSON text begins with it.
+        const ZLIB: u8 = 0x78;
+        if bytes.first() != Some(&ZLIB) {
+            return Self::from_json(bytes);
+        }
+        let packed = |message: String| DescriptionError::Packed { message };
+        let mut json = Vec::new();
+        let read = ZlibDecoder::new(bytes).take(Self::MAX_BYTES + 1).read_to_end(&mut json);
+        read.map_err(|error| packed(crate::text::shown(&error.to_string())))?;
+        if json.len() as u64 > Self::MAX_BYTES {
+            return Err(packed(format!("it has more than {} bytes", Self::MAX_BYTES)));
+        }
+        Self::from_json(&json)
+    }
+
+    /// What the section holds: [`Description::to_json`], packed.
+    #[must_use]
+    pub(crate) fn to_section(&self) -> Vec<u8> {
+        let mut packed = ZlibEncoder::new(Vec::new(), Compression::best());
+        // Writing into memory does not fail.
+        let _ = packed.write_all(&self.to_json());
+        packed.finish().unwrap_or_default()
+    }
+
+    /// The description as text: compact, keys of objects sorted, so that equal descriptions are equal bytes.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
         // No map key but strings and no value that could fail, so the empty text never happens.

@@ -175,7 +175,7 @@ fn common(parts: &[Section<'_>], options: &PostLink<'_>) -> Builder {
         module.custom(compiler::SECTION, compiler.as_bytes());
     }
     if let Some(description) = options.description {
-        module.custom(Description::SECTION, &description.to_json());
+        module.custom(Description::SECTION, &description.to_section());
     }
     module
 }
