@@ -62,7 +62,7 @@ help:
 	echo "make demo [ENGINE=harness|envoy]  a filter in front of traffic, before and after"
 	echo "make test                         everything that must hold, set-up included"
 	echo "make lint                         formatting, clippy, licences, advisories, spelling, documentation"
-	echo "make conformance [ALL=1]          the harness and real Envoys side by side, call by call"
+	echo "make conformance [ALL=1]          the harness and five real Envoys side by side, call by call; CI runs it"
 	echo "make modules                      the wasm modules, in target/tamis"
 	echo "make setup                        what all of these need, in $(TAMIS_CACHE)"
 	echo "make fmt                          format the code"
@@ -172,6 +172,15 @@ rules: tamis
 
 # All versions in full with ALL=1, which also writes docs/conformance.md; else the newest in full and a sample of the others.
 ENVOYS := 1.36.4 1.37.0 1.38.2 1.39.3 1.40.0
-conformance: modules
+conformance: export TAMIS_STAGES := target/stages-conformance.txt
+conformance:
+	$(STAGE) --start
+	$(STAGE) "the tamis command" $(MAKE) --no-print-directory tamis
+	$(STAGE) "modules" $(MAKE) --no-print-directory modules
+	$(STAGE) "set-up, five Envoys" $(MAKE) --no-print-directory envoys
+	$(STAGE) "conformance" $(TAMIS) conformance $(if $(ALL),--all)
+	$(STAGE) --table
+
+.PHONY: envoys
+envoys: tamis
 	for version in $(ENVOYS); do $(TAMIS) setup envoy --envoy-version $$version || exit 1; done
-	$(TAMIS) conformance $(if $(ALL),--all)

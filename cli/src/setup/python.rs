@@ -60,7 +60,8 @@ pub fn environment(python: &Path, folder: &Path, package: &str, version: &str) -
     ]);
     pip.arg(format!("{package}=={version}")).env("PIP_USER", "0");
     process::run(&format!("pip install {package}=={version}"), pip, LIMIT).map_err(|error| {
-        Failure::environment(error).hint("check that PyPI, or the mirror in pip's settings, can be reached")
+        Failure::environment(format_args!("{package} {version} cannot be installed: {error}"))
+            .hint("check that PyPI, or the mirror in pip's settings, can be reached")
     })
 }
 
