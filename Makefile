@@ -53,7 +53,7 @@ PLAIN := -p plain-crate --phases request_headers,response_headers
 PEER := $(TAMIS) build -p plain-peer --out target/bench
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint modules setup fmt figures conformance cost rules bench bench-envoy load tamis
+.PHONY: help demo test lint modules setup fmt figures conformance cost rules bench bench-envoy bench-limit load tamis
 .SILENT:
 # `make -j lint test` would have two cargos wait for each other.
 .NOTPARALLEL:
@@ -69,7 +69,8 @@ help:
 	echo "make fuzz [TIME=60]               search for inputs that break a parser or the gate, for so many seconds"
 	echo "make cost [BLESS=1]               what every scenario costs, against what is recorded"
 	echo "make bench [BLESS=1]              filters in a real Envoy beside their peers, and the harness beside a bare loop, as ratios"
-	echo "make bench-envoy [BLESS=1]        the first of these two, in five minutes"
+	echo "make bench-envoy [BLESS=1]        the first of these, in five minutes"
+	echo "make bench-limit [BLESS=1]        the limiter beside Envoy's own, in ten minutes"
 	echo "make quality                      precision and recall of the masking detectors, against their floors"
 	echo "make rules [BLESS=1]              which rules of Envoy's behaviour have a test"
 	echo "make load                         the embedded gateway under load; records it for the figures"
@@ -154,13 +155,18 @@ cost: modules
 	$(TAMIS) cost $(if $(BLESS),--bless)
 
 # Ratios of one run on one machine: nothing here fails a build. BLESS=1 takes them over into docs/measured, for `make figures`.
-bench: bench-envoy
+bench: bench-envoy bench-limit
 	$(CARGO) bench -q -p tamis-harness --bench requests -- $(if $(BLESS),--out $(CURDIR)/docs/measured/requests.md)
 
 # Five minutes; refuses to judge when too much else is at work on the machine.
 bench-envoy: modules
 	$(TAMIS) setup envoy load
 	$(TAMIS) bench $(if $(BLESS),--out docs/measured/filters.md)
+
+# The limiter beside Envoy's own, and with a million keys: ten minutes.
+bench-limit: modules
+	$(TAMIS) setup envoy load
+	$(TAMIS) bench limit $(if $(BLESS),--out docs/measured/limiter.md)
 
 # 200,000 requests beside clients that misbehave; what is lost or left is an error.
 load: modules

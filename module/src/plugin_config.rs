@@ -28,7 +28,7 @@ impl FailurePolicy {
 }
 
 /// Everything Envoy must know to load a module from a local file as a filter.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PluginConfig {
     /// Name of the filter and of the plugin; it stands in Envoy's log before the module's lines.
     pub name: String,

@@ -16,7 +16,7 @@
 //! store can write to it, so a value is not to be trusted more than the other plugins are.
 
 use crate::sys::{self, HostError, Status};
-use crate::text::{decimal, join};
+use crate::text::{decimal, digits_of, join};
 use crate::{ConfigError, PluginContext};
 
 /// How often [`SharedCell::update`] tries before it says [`SharedError::Busy`].
@@ -187,8 +187,10 @@ impl SharedCells {
     /// The cell of a number, from 0; nothing from [`count`](Self::count) on.
     #[must_use]
     pub fn get(&self, number: u32) -> Option<SharedCell> {
-        let end = join(&["#", &decimal(u64::from(number))]);
-        (number < self.count).then(|| SharedCell { key: [&self.key, end.as_bytes()].concat() })
+        // Filters ask this for each request: one allocation.
+        let mut digits = [b'0'; 20];
+        let number = (number < self.count).then(|| digits_of(u64::from(number), &mut digits))?;
+        Some(SharedCell { key: [self.key.as_slice(), b"#", number].concat() })
     }
 }
 

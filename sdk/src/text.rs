@@ -11,7 +11,14 @@ pub(crate) fn join(parts: &[&str]) -> String {
 /// A number in decimal.
 #[inline(never)]
 pub(crate) fn decimal(number: u64) -> String {
+    let mut text = String::with_capacity(20);
     let mut digits = [b'0'; 20];
+    digits_of(number, &mut digits).iter().for_each(|digit| text.push(char::from(*digit)));
+    text
+}
+
+/// The decimal digits of a number, in a place that has room for all.
+pub(crate) fn digits_of(number: u64, digits: &mut [u8; 20]) -> &[u8] {
     let (mut rest, mut unused) = (number, digits.len());
     for digit in digits.iter_mut().rev() {
         *digit = b'0' + (rest % 10) as u8;
@@ -20,9 +27,7 @@ pub(crate) fn decimal(number: u64) -> String {
             break;
         }
     }
-    let mut text = String::with_capacity(digits.len());
-    digits.iter().skip(unused).for_each(|digit| text.push(char::from(*digit)));
-    text
+    digits.get(unused..).unwrap_or_default()
 }
 
 /// A number in hexadecimal, 16 digits.

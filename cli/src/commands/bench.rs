@@ -6,12 +6,14 @@
 //! what the second one seems to cost is how good the figures are, and when that is too much nothing is judged.
 
 mod block;
+mod experiment;
+mod filters;
+mod limit;
 mod slice;
 mod table;
-mod variants;
 mod verdict;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use tamis_harness::envoy::EnvoyBinary;
@@ -21,11 +23,16 @@ use super::load::h2load;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use block::{Order, Plan};
+use experiment::Experiment;
 use verdict::Results;
 
 /// `tamis bench`
 #[derive(clap::Args)]
 pub struct Bench {
+    /// What to measure
+    #[arg(value_enum, default_value_t = What::Filters)]
+    what: What,
+
     /// Fresh sets of processes
     #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=50))]
     blocks: u32,
@@ -43,6 +50,31 @@ pub struct Bench {
     out: Option<PathBuf>,
 }
 
+/// What is measured: a file each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum What {
+    /// What a filter costs at all, beside Envoy's own and the plain crate's
+    Filters,
+    /// The limiter, beside Envoy's own
+    Limit,
+}
+
+impl What {
+    fn experiments(self) -> Result<Vec<Experiment>, Failure> {
+        match self {
+            Self::Filters => Ok(vec![filters::experiment()?]),
+            Self::Limit => limit::experiments(),
+        }
+    }
+
+    fn command(self) -> &'static str {
+        match self {
+            Self::Filters => "make bench",
+            Self::Limit => "make bench-limit",
+        }
+    }
+}
+
 impl Bench {
     /// Measures and prints.
     ///
@@ -53,35 +85,58 @@ impl Bench {
         let envoy = EnvoyBinary::find()
             .map_err(|error| Failure::environment(error).hint("`tamis setup envoy` installs one"))?;
         let client = h2load::find()?;
-        let variants = variants::all()?;
-        let Self { cycles, requests, .. } = self;
-        let plan =
-            Plan { variants: &variants, envoy: &envoy, client: &client, cycles, requests, interrupt: &interrupt };
+        let mut text = String::new();
+        let mut is_judged = true;
+        for experiment in self.what.experiments()? {
+            let (section, judged) = self.measure(&experiment, &envoy, &client, &interrupt)?;
+            is_judged &= judged;
+            if !text.is_empty() {
+                text.push('\n');
+            }
+            text.push_str(&section);
+        }
+        if !is_judged {
+            return Err(Failure::environment("too much else was at work: nothing is judged, and nothing recorded")
+                .hint("run it again when the machine is quiet"));
+        }
+        match &self.out {
+            Some(file) => write_whole(file, text.as_bytes()),
+            None => Ok(()),
+        }
+    }
+
+    /// The section of an experiment, and whether it can be judged.
+    fn measure(
+        &self,
+        experiment: &Experiment,
+        envoy: &EnvoyBinary,
+        client: &Path,
+        interrupt: &Interrupt,
+    ) -> Result<(String, bool), Failure> {
+        let Self { cycles, requests, .. } = *self;
+        let plan = Plan { experiment, envoy, client, cycles, requests, interrupt };
         let mut order = Order::new(20_261_121);
         let mut blocks = Vec::new();
         for number in 1..=self.blocks {
             let start = Instant::now();
             blocks.push(plan.block(&mut order)?);
-            println!("==> block {number} of {}: {} s", self.blocks, start.elapsed().as_secs());
+            println!("==> {}, block {number} of {}: {} s", experiment.title, self.blocks, start.elapsed().as_secs());
         }
-        let results = Results::new(&variants, &blocks);
+        let results = Results::new(&experiment.variants, &blocks);
+        let workers =
+            if experiment.workers == 1 { "one worker".to_owned() } else { format!("{} workers", experiment.workers) };
         let how = format!(
-            "`make bench`, Envoy {} with one worker: {} blocks of processes, {} of which count; in each, {cycles} bursts of \
-             {requests} requests (HTTP/1.1, 8 connections, h2load on the same machine) for every row, shuffled.",
+            "`{}`, Envoy {} with {workers}: {} blocks of processes, {} of which count; in each, {cycles} bursts of \
+             {requests} requests ({}) for every row, shuffled.",
+            self.what.command(),
             envoy.version(),
             self.blocks,
             blocks.len() - results.refused.len(),
+            experiment.client.words(),
         );
-        let section = table::section(&variants, &results, &how);
+        let section = table::section(experiment, &results, &how);
         print!("{section}");
         results.refused.iter().for_each(|why| println!("left out: {why}"));
-        if !results.can_be_judged() {
-            return Err(Failure::environment("too much else was at work: nothing is judged, and nothing recorded")
-                .hint("run it again when the machine is quiet"));
-        }
-        match &self.out {
-            Some(file) => write_whole(file, section.as_bytes()),
-            None => Ok(()),
-        }
+        Ok((section, results.can_be_judged()))
     }
 }

@@ -15,14 +15,17 @@ fn every_variant_is_measured_and_one_burst_is_not_judged() {
     if find_or_skip("filters in a real Envoy, side by side").is_none() {
         return;
     }
-    let ended = run(tamis(&root(), &["bench", "--blocks", "1", "--cycles", "1", "--requests", "200"]));
-    assert_eq!(ended.code, Some(1), "{}", ended.text);
-    assert!(
-        ended.text.contains("too much else was at work: nothing is judged, and nothing recorded"),
-        "{}",
-        ended.text
-    );
-    let rows = ended.text.lines().filter(|line| line.matches(" to ").count() >= 3).count();
-    assert!(rows >= 10, "a variant has no figures: {}", ended.text);
-    assert_eq!(ended.text.matches("| not judged |").count(), 5, "{}", ended.text);
+    for (what, rows, targets) in [("filters", 13, 5), ("limit", 5 + 5 + 4, 4)] {
+        let short = ["bench", what, "--blocks", "1", "--cycles", "1", "--requests", "200"];
+        let ended = run(tamis(&root(), &short));
+        assert_eq!(ended.code, Some(1), "{}", ended.text);
+        assert!(
+            ended.text.contains("too much else was at work: nothing is judged, and nothing recorded"),
+            "{}",
+            ended.text
+        );
+        let measured = ended.text.lines().filter(|line| line.matches(" to ").count() >= 3).count();
+        assert!(measured >= rows, "a variant of {what} has no figures: {}", ended.text);
+        assert_eq!(ended.text.matches("| not judged |").count(), targets, "{}", ended.text);
+    }
 }

@@ -7,7 +7,7 @@
 use std::fmt::Write as _;
 
 use crate::limiter::Answer;
-use crate::window::{SECOND, Window};
+use crate::window::{Now, SECOND, Window};
 
 /// The fields of a response.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -20,8 +20,9 @@ pub struct Fields {
 
 impl Fields {
     /// Adds a rule's limits.
-    pub fn add(&mut self, rule: &str, limits: &[Window], answer: &Answer) {
-        for (i, (limit, standing)) in limits.iter().zip(answer.standings.iter().flatten()).enumerate() {
+    pub fn add(&mut self, rule: &str, limits: &[Window], answer: &Answer, now: Now) {
+        for (i, (limit, counter)) in limits.iter().zip(&answer.counters).enumerate() {
+            let standing = limit.standing(*counter, now);
             let number = if limits.len() > 1 { format!("-{}", i + 1) } else { String::new() };
             let comma = if self.policy.is_empty() { "" } else { ", " };
             let reset = seconds(if answer.refuses() { answer.wait } else { standing.reset });
@@ -62,11 +63,15 @@ pub fn problem<'r>(status: u16, rules: impl IntoIterator<Item = &'r str>) -> Str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::window::Standing;
+    use crate::window::State;
 
-    fn answer(wait: u64, remaining: u64, reset: u64) -> Answer {
-        let standing = Some(Standing { remaining, reset });
-        Answer { receipt: None, wait, standings: [standing, standing, None], overflow: false, contended: false }
+    const NOW: Now = Now(1_000_000 * SECOND);
+
+    /// Of two limits, how many were taken at once, and the wait.
+    fn answer(limits: [Window; 2], taken: [u64; 2], wait: u64) -> Answer {
+        let counter = |i: usize| limits[i].charge(State::default(), taken[i], NOW).0;
+        let counters = [counter(0), counter(1), State::default()];
+        Answer { receipt: None, wait, counters, overflow: false, contended: false }
     }
 
     #[test]
@@ -74,10 +79,10 @@ mod tests {
         let minute = Window::gcra(10, 60, 10).unwrap();
         let hour = Window::fixed(100, 3600).unwrap();
         let mut fields = Fields::default();
-        fields.add("a", &[minute], &answer(0, 7, 1));
-        fields.add("b", &[minute, hour], &answer(2 * SECOND + 1, 0, 59 * SECOND));
+        fields.add("a", &[minute], &answer([minute, hour], [3, 0], 0), NOW);
+        fields.add("b", &[minute, hour], &answer([minute, hour], [10, 100], 2 * SECOND + 1), NOW);
         assert_eq!(fields.policy, r#""a";q=10;w=60, "b-1";q=10;w=60, "b-2";q=100;w=3600"#);
-        assert_eq!(fields.limit, r#""a";r=7;t=1, "b-1";r=0;t=3, "b-2";r=0;t=3"#);
+        assert_eq!(fields.limit, r#""a";r=7;t=18, "b-1";r=0;t=3, "b-2";r=0;t=3"#);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use tamis::audit::{Audit, Trail};
 use tamis::matching::Subject;
+use tamis::metrics::Counter;
 use tamis::shared::{Creation, SharedCell, SharedCells, Version};
 use tamis::{
     ConfigError, Filter, GrpcStatus, HeaderMap, HeaderName, HostError, OnError, Outcome, PluginContext, RequestHeaders,
@@ -54,11 +55,30 @@ struct Taken {
     receipt: Option<Receipt>,
 }
 
+/// A rule that is for a request.
+struct Claim<'r> {
+    number: usize,
+    rule: &'r Rule<RuleCells>,
+    asked: Asked,
+    /// Whether a lease has had it.
+    leased: bool,
+}
+
 /// The shared values of a rule.
 #[derive(Debug)]
 struct RuleCells {
     sets: SharedCells,
     overflow: SharedCell,
+    counters: Counters,
+}
+
+/// What a rule counts beside what it refuses.
+#[derive(Debug)]
+struct Counters {
+    allowed: Counter,
+    overflow: Counter,
+    contended: Counter,
+    refunded: Counter,
 }
 
 #[tamis::filter]
@@ -70,19 +90,22 @@ impl Filter for LocalRateLimit {
         if !(1..=100).contains(&config.rules.len()) {
             return Err(ConfigError::new("rules", "expected 1 to 100 rules"));
         }
-        let mut rules: Vec<Rule<RuleCells>> = Vec::with_capacity(config.rules.len());
-        for (i, rule) in config.rules.into_iter().enumerate() {
-            let path = format!("rules[{i}]");
-            if rules.iter().any(|before| before.name == rule.name.as_str()) {
-                return Err(ConfigError::new(format!("{path}.name"), "another rule has this name"));
+        for (i, rule) in config.rules.iter().enumerate() {
+            if config.rules.iter().take(i).any(|before| before.name == rule.name) {
+                return Err(ConfigError::new(format!("rules[{i}].name"), "another rule has this name"));
             }
-            rules.push(Rule::new(rule, &path, |name, sets, windows| RuleCells::new(plugin, name, sets, windows))?);
         }
-        let names = rules.iter().map(|rule| rule.name.as_str());
+        let audit = Audit::define("ratelimit", config.rules.iter().map(|rule| rule.name.as_str()), ACTIONS)?;
+        let rule = |(i, rule)| {
+            Rule::new(rule, &format!("rules[{i}]"), |name, sets, windows| {
+                RuleCells::new(plugin, &audit, name, sets, windows)
+            })
+        };
+        let rules = config.rules.into_iter().enumerate().map(rule).collect::<Result<_, _>>()?;
         Ok(Self {
-            audit: Audit::define("ratelimit", names, ACTIONS)?,
             origin: agree(plugin)?,
             rules,
+            audit,
             refusal: config.refusal,
             headers: config.headers,
             on_error: config.on_error,
@@ -111,62 +134,53 @@ impl LocalRateLimit {
         stream: &mut Stream,
         request: &S,
     ) -> Result<Option<Response>, HostError> {
-        let mut asked = Vec::new();
-        for (i, rule) in self.rules.iter().enumerate() {
-            if let Some(asks) = rule.asked(self.origin.key(), request)? {
-                asked.push((i, rule, asks));
+        let mut claims = Vec::new();
+        for (number, rule) in self.rules.iter().enumerate() {
+            if let Some(asked) = rule.asked(self.origin.key(), request)? {
+                claims.push(Claim { number, rule, asked, leased: false });
             }
         }
-        if asked.is_empty() {
+        if claims.is_empty() {
             return Ok(None);
         }
         let now = self.now()?;
-        let (leased, mut demanded): (Vec<_>, Vec<_>) = asked
-            .into_iter()
-            .partition(|(_, rule, asks)| rule.lease > 0 && rule.leases.borrow_mut().use_up(asks.tag, asks.cost, now));
-        let demands = demanded.iter().map(|(_, rule, asks)| rule.demand(asks)).collect::<Vec<_>>();
+        for Claim { rule, asked, leased, .. } in &mut claims {
+            *leased = rule.lease > 0 && rule.leases.borrow_mut().use_up(asked.tag, asked.cost, now);
+        }
+        let demanded = || claims.iter().filter(|claim| !claim.leased);
+        let demands = demanded().map(|claim| claim.rule.demand(&claim.asked)).collect::<Vec<_>>();
         let answers = limiter::decide(&demands, now);
-        let refused =
-            |(answer, (_, rule, _)): (&Answer, &(usize, &Rule<RuleCells>, Asked))| answer.refuses() && !rule.shadow;
-        let admitted = matches!(&answers, Ok(answers) if !answers.iter().zip(&demanded).any(refused));
+        let refuses = |(answer, claim): (&Answer, &Claim<'_>)| answer.refuses() && !claim.rule.shadow;
+        let admitted = matches!(&answers, Ok(answers) if !answers.iter().zip(demanded()).any(refuses));
         if !admitted {
-            for (_, rule, asks) in &leased {
-                rule.leases.borrow_mut().give_back(asks.tag, asks.cost, rule.lease, now);
+            for Claim { rule, asked, .. } in claims.iter().filter(|claim| claim.leased) {
+                rule.leases.borrow_mut().give_back(asked.tag, asked.cost, rule.lease, now);
             }
         }
         let answers = answers.map_err(|(_, error)| error)?;
-        let mut fields = Fields::default();
-        let mut wait = 0;
-        let mut violated = Vec::new();
-        for ((_, rule, asks), answer) in demanded.iter().zip(&answers) {
-            self.note(&mut stream.trail, rule, answer, admitted)?;
-            if rule.shadow {
-                continue;
-            }
-            if self.headers || !admitted {
-                fields.add(&rule.name, rule.limits_of(asks, answer), answer);
-            }
-            if answer.refuses() {
-                wait = wait.max(answer.wait);
-                violated.push(rule.name.as_str());
-            }
+        for (answer, claim) in answers.iter().zip(demanded()) {
+            self.note(&mut stream.trail, claim.rule, answer, admitted)?;
         }
         if !admitted {
-            return Ok(Some(self.refusal(wait, &violated, fields)));
+            return Ok(Some(self.refusal(&answers, demanded(), now)));
         }
-        for (i, rule, asks) in leased {
-            self.audit.counts(&rule.name, "allowed")?;
-            stream.keep(i, rule, asks, None);
+        if self.headers {
+            stream.fields = told(&answers, demanded(), now);
         }
-        for ((i, rule, asks), answer) in demanded.drain(..).zip(answers) {
-            let Some(receipt) = answer.receipt else { continue };
-            if rule.lease > 0 {
-                let until = rule.limits(asks.tier).iter().map(|limit| limit.usable_until(now)).min().unwrap_or(now);
-                rule.leases.borrow_mut().hold(asks.tag, receipt.count.saturating_sub(asks.cost), until);
+        let mut answers = answers.into_iter();
+        for Claim { number, rule, asked, leased } in claims {
+            if leased {
+                rule.table.cells.counters.allowed.add(1)?;
+                stream.keep(number, rule, asked, None);
+                continue;
             }
-            stream.keep(i, rule, asks, (rule.lease == 0).then_some(receipt));
+            let Some(receipt) = answers.next().and_then(|answer| answer.receipt) else { continue };
+            if rule.lease > 0 {
+                let until = rule.limits(asked.tier).iter().map(|limit| limit.usable_until(now)).min().unwrap_or(now);
+                rule.leases.borrow_mut().hold(asked.tag, receipt.count.saturating_sub(asked.cost), until);
+            }
+            stream.keep(number, rule, asked, (rule.lease == 0).then_some(receipt));
         }
-        stream.fields = fields;
         Ok(None)
     }
 
@@ -183,12 +197,24 @@ impl LocalRateLimit {
                     true
                 }
             };
-            self.audit.counts(&rule.name, if is_back { "refunded" } else { "contended" })?;
+            let counters = &rule.table.cells.counters;
+            if is_back { &counters.refunded } else { &counters.contended }.add(1)?;
         }
         Ok(())
     }
 
-    fn refusal(&self, wait: u64, violated: &[&str], fields: Fields) -> Response {
+    fn refusal<'c>(
+        &self,
+        answers: &[Answer],
+        claims: impl Iterator<Item = &'c Claim<'c>> + Clone,
+        now: Now,
+    ) -> Response {
+        let fields = told(answers, claims.clone(), now);
+        let refusing = || {
+            let refuses = |(answer, claim): &(&Answer, &Claim<'_>)| answer.refuses() && !claim.rule.shadow;
+            answers.iter().zip(claims.clone()).filter(refuses)
+        };
+        let wait = refusing().map(|(answer, _)| answer.wait).max().unwrap_or_default();
         let status = self.refusal.status.get();
         let response = Response::new(status).details("rate_limited").header(X_ENVOY_RATELIMITED, "true");
         let response = response.header(RETRY_AFTER, seconds(wait).to_string());
@@ -201,7 +227,7 @@ impl LocalRateLimit {
             Some(body) => response.body(body.as_str()),
             None => response
                 .header(CONTENT_TYPE, "application/problem+json")
-                .body(problem(status, violated.iter().copied())),
+                .body(problem(status, refusing().map(|(_, claim)| claim.rule.name.as_str()))),
         }
     }
 
@@ -212,17 +238,18 @@ impl LocalRateLimit {
         answer: &Answer,
         admitted: bool,
     ) -> Result<(), HostError> {
+        let counters = &rule.table.cells.counters;
         if answer.refuses() {
             // Whether it is done was decided with all other rules.
             let _ = self.audit.acts(trail, &rule.name, "limited", rule.shadow);
         } else if admitted {
-            self.audit.counts(&rule.name, "allowed")?;
+            counters.allowed.add(1)?;
         }
         if answer.overflow {
-            self.audit.counts(&rule.name, "overflow")?;
+            counters.overflow.add(1)?;
         }
         if answer.contended {
-            self.audit.counts(&rule.name, "contended")?;
+            counters.contended.add(1)?;
         }
         Ok(())
     }
@@ -243,36 +270,39 @@ impl Stream {
 }
 
 impl RuleCells {
-    fn new(plugin: &PluginContext, rule: &str, sets: u32, windows: usize) -> Result<Self, ConfigError> {
+    fn new(plugin: &PluginContext, audit: &Audit, rule: &str, sets: u32, windows: usize) -> Result<Self, ConfigError> {
         // How many limits there are is part of a set's form.
         let layout = LAYOUT * 4 + u32::try_from(windows).unwrap_or_default();
+        let counter = |action| audit.counter(rule, action);
         Ok(Self {
             sets: SharedCells::new(plugin, &["rule.", rule].concat(), layout, sets)?,
             overflow: SharedCell::new(plugin, &["overflow.", rule].concat(), layout)?,
+            counters: Counters {
+                allowed: counter("allowed"),
+                overflow: counter("overflow"),
+                contended: counter("contended"),
+                refunded: counter("refunded"),
+            },
         })
     }
 }
 
 impl Cells for RuleCells {
     type Error = HostError;
-    type Version = Version;
+    type Version = (SharedCell, Version);
 
-    fn read(&self, cell: Cell) -> Result<(Option<Vec<u8>>, Version), HostError> {
-        self.with(cell, SharedCell::read)
-    }
-
-    fn swap(&self, cell: Cell, value: &[u8], version: Version) -> Result<bool, HostError> {
-        self.with(cell, |cell| cell.write(value, version))
-    }
-}
-
-impl RuleCells {
-    fn with<T>(&self, cell: Cell, then: impl FnOnce(&SharedCell) -> T) -> T {
+    fn read(&self, cell: Cell) -> Result<(Option<Vec<u8>>, Self::Version), HostError> {
         let set = match cell {
             Cell::Set(number) => self.sets.get(number),
             Cell::Overflow => None,
         };
-        then(set.as_ref().unwrap_or(&self.overflow))
+        let cell = set.unwrap_or_else(|| self.overflow.clone());
+        let (value, version) = cell.read()?;
+        Ok((value, (cell, version)))
+    }
+
+    fn swap(&self, value: &[u8], (cell, version): &Self::Version) -> Result<bool, HostError> {
+        cell.write(value, *version)
     }
 }
 
@@ -290,6 +320,15 @@ fn agree(plugin: &PluginContext) -> Result<Origin, ConfigError> {
     let value = cell.get().map_err(refused)?.unwrap_or_default();
     Origin::read(&value)
         .ok_or_else(|| ConfigError::new("", "another plugin has written to this plugin's shared values"))
+}
+
+/// The fields of all rules that are not in shadow.
+fn told<'c>(answers: &[Answer], claims: impl Iterator<Item = &'c Claim<'c>>, now: Now) -> Fields {
+    let mut fields = Fields::default();
+    for (answer, Claim { rule, asked, .. }) in answers.iter().zip(claims).filter(|(_, claim)| !claim.rule.shadow) {
+        fields.add(&rule.name, rule.limits_of(asked, answer), answer, now);
+    }
+    fields
 }
 
 fn tell(fields: &Fields, headers: &mut tamis::Headers) -> Result<(), HostError> {

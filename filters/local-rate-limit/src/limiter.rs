@@ -7,7 +7,7 @@
 //! ever admitted too many.
 
 use crate::set::{Counters, MAX_WINDOWS, Place, Set};
-use crate::window::{Charge, Now, Standing, Window};
+use crate::window::{Charge, Now, Window};
 
 /// How often a swap is tried before a request is refused because of others.
 pub const MAX_TRIES: u32 = 32;
@@ -18,8 +18,8 @@ const OVERFLOW: u64 = 0;
 pub trait Cells {
     /// Why a value cannot be had.
     type Error;
-    /// Which state of a value was read.
-    type Version: Copy;
+    /// Which value was read, and which state of it.
+    type Version;
 
     /// A value and its version.
     ///
@@ -28,12 +28,12 @@ pub trait Cells {
     /// When the host refuses it.
     fn read(&self, cell: Cell) -> Result<Read<Self::Version>, Self::Error>;
 
-    /// Stores a value if nobody has since the version was read, and says whether so.
+    /// Stores a value where one was read, if nobody has since, and says whether so.
     ///
     /// # Errors
     ///
     /// When the host refuses it.
-    fn swap(&self, cell: Cell, value: &[u8], version: Self::Version) -> Result<bool, Self::Error>;
+    fn swap(&self, value: &[u8], version: &Self::Version) -> Result<bool, Self::Error>;
 }
 
 /// A value, if there is one, and its version.
@@ -95,8 +95,8 @@ pub struct Answer {
     pub receipt: Option<Receipt>,
     /// Nanoseconds until it will admit, 0 when it does.
     pub wait: u64,
-    /// How its counters stand afterwards.
-    pub standings: Standings,
+    /// Its counters afterwards.
+    pub counters: Counters,
     /// Whether the key had to share the overflow value.
     pub overflow: bool,
     /// Whether others changed the value at every try.
@@ -112,14 +112,11 @@ struct Prepared<V> {
 
 /// A rule's new value, not yet stored.
 struct Change<V> {
-    value: Vec<u8>,
+    set: Set,
     version: V,
+    counters: Counters,
     receipt: Receipt,
-    standings: Standings,
 }
-
-/// One for each limit.
-pub type Standings = [Option<Standing>; MAX_WINDOWS];
 
 /// Asks all rules. The request passes if no answer of a rule that is not in shadow has a wait.
 ///
@@ -127,6 +124,10 @@ pub type Standings = [Option<Standing>; MAX_WINDOWS];
 ///
 /// The host's, with the number of the rule. What was charged before is given back.
 pub fn decide<C: Cells>(demands: &[Demand<'_, C>], now: Now) -> Result<Vec<Answer>, (usize, C::Error)> {
+    if let [demand] = demands {
+        let answer = prepare(demand, now).and_then(|prepared| commit(prepared, demand, now));
+        return Ok(vec![answer.map_err(|error| (0, error))?]);
+    }
     let mut prepared = Vec::with_capacity(demands.len());
     for (rule, demand) in demands.iter().enumerate() {
         prepared.push(prepare(demand, now).map_err(|error| (rule, error))?);
@@ -162,7 +163,7 @@ pub fn refund<C: Cells>(table: &Table<C>, limits: &[Window], receipt: &Receipt, 
     let limits = if receipt.cell == Cell::Overflow { &table.overflow } else { limits };
     for _ in 0..MAX_TRIES {
         let (value, version) = table.cells.read(receipt.cell)?;
-        let mut set = Set::read(value.as_deref(), table.windows);
+        let mut set = Set::read(value, table.windows);
         // Whose slot it is now, if another key has it: there is nothing left to give back.
         let Some(place) = set.find(receipt.tag) else { return Ok(true) };
         let mut counters = set.counters(place, receipt.tag);
@@ -171,8 +172,8 @@ pub fn refund<C: Cells>(table: &Table<C>, limits: &[Window], receipt: &Receipt, 
                 *counter = limit.refund(*counter, charge, now);
             }
         }
-        set.put(place, receipt.tag, counters);
-        if table.cells.swap(receipt.cell, &set.value(), version)? {
+        set.put(place, receipt.tag, &counters);
+        if table.cells.swap(set.value(), &version)? {
             return Ok(true);
         }
     }
@@ -190,9 +191,9 @@ fn give_back<C: Cells>(answers: &mut [Answer], demands: &[Demand<'_, C>], now: N
 
 fn commit<C: Cells>(mut prepared: Prepared<C::Version>, demand: &Demand<'_, C>, now: Now) -> Result<Answer, C::Error> {
     for _ in 0..MAX_TRIES {
-        let Some(Change { value, version, receipt, standings }) = prepared.change else { return Ok(prepared.answer) };
-        if demand.table.cells.swap(receipt.cell, &value, version)? {
-            return Ok(Answer { receipt: Some(receipt), standings, ..prepared.answer });
+        let Some(Change { set, version, counters, receipt }) = prepared.change else { return Ok(prepared.answer) };
+        if demand.table.cells.swap(set.value(), &version)? {
+            return Ok(Answer { receipt: Some(receipt), counters, ..prepared.answer });
         }
         prepared = prepare(demand, now)?;
     }
@@ -205,12 +206,12 @@ fn prepare<C: Cells>(demand: &Demand<'_, C>, now: Now) -> Result<Prepared<C::Ver
     let number = u32::try_from((demand.tag >> 32) % u64::from(table.sets.max(1))).unwrap_or_default();
     let cell = Cell::Set(number);
     let (value, version) = table.cells.read(cell)?;
-    let set = Set::read(value.as_deref(), table.windows);
+    let set = Set::read(value, table.windows);
     if let Some(place) = set.place(demand.tag, now) {
         return Ok(change(demand, (cell, set, place, demand.tag), demand.limits, version, now));
     }
     let (value, version) = table.cells.read(Cell::Overflow)?;
-    let set = Set::read(value.as_deref(), table.windows);
+    let set = Set::read(value, table.windows);
     let place = set.place(OVERFLOW, now).unwrap_or(Place::FIRST);
     Ok(change(demand, (Cell::Overflow, set, place, OVERFLOW), &table.overflow, version, now))
 }
@@ -222,40 +223,25 @@ fn change<C, V>(
     version: V,
     now: Now,
 ) -> Prepared<V> {
-    let before = set.counters(place, tag);
-    let pairs = || before.iter().zip(limits);
-    let has = pairs().map(|(counter, limit)| limit.standing(*counter, now).remaining).min().unwrap_or(u64::MAX);
-    let mut answer = Answer {
-        receipt: None,
-        wait: 0,
-        standings: standings(&before, limits, now),
-        overflow: cell == Cell::Overflow,
-        contended: false,
-    };
-    if has < demand.need {
-        let wait = pairs().map(|(counter, limit)| limit.wait(*counter, demand.need, now)).max();
-        answer.wait = wait.unwrap_or_default().max(1);
+    let mut counters = set.counters(place, tag);
+    let pairs = || counters.iter().zip(limits);
+    let wait = pairs().map(|(counter, limit)| limit.wait(*counter, demand.need, now)).max().unwrap_or_default();
+    let answer = Answer { receipt: None, wait, counters, overflow: cell == Cell::Overflow, contended: false };
+    if wait > 0 {
         return Prepared { answer, change: None };
     }
-    let count = demand.want.max(demand.need).min(has);
-    let mut counters = before;
+    let mut count = demand.need;
+    if demand.want > count {
+        let has = pairs().map(|(counter, limit)| limit.standing(*counter, now).remaining).min();
+        count = demand.want.min(has.unwrap_or(count)).max(count);
+    }
     let mut charges = [None; MAX_WINDOWS];
     for ((counter, charge), limit) in counters.iter_mut().zip(&mut charges).zip(limits) {
         let (after, taken) = limit.charge(*counter, count, now);
         (*counter, *charge) = (after, Some(taken));
     }
-    set.put(place, tag, counters);
-    let receipt = Receipt { cell, tag, charges, count };
-    let standings = standings(&counters, limits, now);
-    Prepared { answer, change: Some(Change { value: set.value(), version, receipt, standings }) }
-}
-
-fn standings(counters: &Counters, limits: &[Window], now: Now) -> Standings {
-    let mut standings = [None; MAX_WINDOWS];
-    for ((standing, counter), limit) in standings.iter_mut().zip(counters).zip(limits) {
-        *standing = Some(limit.standing(*counter, now));
-    }
-    standings
+    set.put(place, tag, &counters);
+    Prepared { answer, change: Some(Change { set, version, counters, receipt: Receipt { cell, tag, charges, count } }) }
 }
 
 impl Answer {
@@ -290,19 +276,17 @@ mod tests {
 
     impl Cells for Memory {
         type Error = Infallible;
-        type Version = u32;
+        type Version = (Cell, u32);
 
-        fn read(&self, cell: Cell) -> Result<(Option<Vec<u8>>, u32), Infallible> {
-            Ok(self
-                .values
-                .borrow()
-                .get(&number(cell))
-                .map_or((None, 0), |(value, version)| (Some(value.clone()), *version)))
+        fn read(&self, cell: Cell) -> Result<(Option<Vec<u8>>, (Cell, u32)), Infallible> {
+            let values = self.values.borrow();
+            let found = values.get(&number(cell));
+            Ok(found.map_or((None, (cell, 0)), |(value, version)| (Some(value.clone()), (cell, *version))))
         }
 
-        fn swap(&self, cell: Cell, value: &[u8], version: u32) -> Result<bool, Infallible> {
+        fn swap(&self, value: &[u8], (cell, version): &(Cell, u32)) -> Result<bool, Infallible> {
             let mut values = self.values.borrow_mut();
-            let entry = values.entry(number(cell)).or_default();
+            let entry = values.entry(number(*cell)).or_default();
             if self.others.get() > 0 {
                 self.others.set(self.others.get() - 1);
                 entry.1 += 1;
@@ -310,10 +294,10 @@ mod tests {
                     entry.0 = value;
                 }
             }
-            if entry.1 != version {
+            if entry.1 != *version {
                 return Ok(false);
             }
-            *entry = (value.to_vec(), version + 1);
+            *entry = (value.to_vec(), *version + 1);
             Ok(true)
         }
     }
@@ -337,6 +321,11 @@ mod tests {
         decide(demands, now).unwrap()
     }
 
+    /// How many more a rule's first limit has, by its answer.
+    fn left(answer: &Answer, limits: &[Window]) -> u64 {
+        limits[0].standing(answer.counters[0], NOW).remaining
+    }
+
     fn passes(demands: &[Demand<'_, Memory>], now: Now) -> bool {
         ask(demands, now).iter().zip(demands).all(|(answer, demand)| demand.shadow || !answer.refuses())
     }
@@ -348,7 +337,7 @@ mod tests {
         let admitted = (0..5).filter(|_| passes(&[demand(&table, 7, &limits)], NOW)).count();
         assert_eq!(admitted, 2);
         let answer = ask(&[demand(&table, 7, &limits)], NOW)[0];
-        assert_eq!(answer.standings[0].unwrap().remaining, 8, "the refused ones took nothing of the first");
+        assert_eq!(left(&answer, &limits), 8, "the refused ones took nothing of the first");
     }
 
     #[test]
@@ -358,7 +347,7 @@ mod tests {
         let demands = [demand(&tables[0], 1, &wide), demand(&tables[1], 1, &narrow)];
         let admitted = (0..5).filter(|_| passes(&demands, NOW)).count();
         assert_eq!(admitted, 1);
-        assert_eq!(ask(&demands[..1], NOW)[0].standings[0].unwrap().remaining, 8, "one with it, one now");
+        assert_eq!(left(&ask(&demands[..1], NOW)[0], &wide), 8, "one with it, one now");
     }
 
     #[test]
@@ -370,7 +359,7 @@ mod tests {
         assert!((0..5).all(|_| passes(&demands, NOW)));
         let answers = ask(&demands, NOW);
         assert!(answers[0].refuses() && !answers[1].refuses());
-        assert_eq!(answers[1].standings[0].unwrap().remaining, 4);
+        assert_eq!(left(&answers[1], &wide), 4);
     }
 
     /// Between the check and the second rule's swap, somebody else takes the last of the second rule.
@@ -384,7 +373,7 @@ mod tests {
         tables[1].cells.others.set(1);
         let demands = [demand(&tables[0], 1, &wide), demand(&tables[1], 1, &narrow)];
         assert!(!passes(&demands, NOW));
-        assert_eq!(ask(&demands[..1], NOW)[0].standings[0].unwrap().remaining, 9, "only this one is charged");
+        assert_eq!(left(&ask(&demands[..1], NOW)[0], &wide), 9, "only this one is charged");
     }
 
     #[test]

@@ -21,18 +21,11 @@ const WORD: usize = 8;
 /// The counters of one key, one for each limit. Those of limits that there are not stay unused.
 pub type Counters = [State; MAX_WINDOWS];
 
-/// A set in memory.
+/// A set: its value, which is changed where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Set {
     windows: usize,
-    slots: [Slot; SLOTS],
-    used: usize,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Slot {
-    tag: u64,
-    counters: Counters,
+    value: Vec<u8>,
 }
 
 /// A slot of a set.
@@ -45,74 +38,83 @@ impl Place {
 }
 
 impl Set {
-    /// Reads a set's value; none is an empty set. What is not one of these values, which only another plugin can have
+    /// Takes a set's value; none is an empty set. What is not one of these values, which only another plugin can have
     /// written, is an empty set too.
     #[must_use]
-    pub fn read(value: Option<&[u8]>, windows: usize) -> Self {
+    pub fn read(value: Option<Vec<u8>>, windows: usize) -> Self {
         let windows = windows.clamp(1, MAX_WINDOWS);
-        let mut set = Self { windows, slots: Default::default(), used: 0 };
-        let size = WORD + WORD * windows;
-        let value = value.unwrap_or_default();
-        if !value.len().is_multiple_of(size) || value.len() > size * SLOTS {
-            return set;
-        }
-        for (slot, bytes) in set.slots.iter_mut().zip(value.chunks_exact(size)) {
-            let mut words = bytes.chunks_exact(WORD).map(word);
-            slot.tag = words.next().unwrap_or_default();
-            for (counter, number) in slot.counters.iter_mut().zip(words) {
-                *counter = State::from_number(number);
-            }
-            set.used += 1;
-        }
-        set
+        let size = slot_size(windows);
+        let is_set = |value: &Vec<u8>| value.len().is_multiple_of(size) && value.len() <= size * SLOTS;
+        Self { windows, value: value.filter(is_set).unwrap_or_default() }
     }
 
     /// The value to store.
     #[must_use]
-    pub fn value(&self) -> Vec<u8> {
-        let mut value = Vec::with_capacity(self.used * (WORD + WORD * self.windows));
-        for slot in self.slots.iter().take(self.used) {
-            value.extend_from_slice(&slot.tag.to_le_bytes());
-            for counter in slot.counters.iter().take(self.windows) {
-                value.extend_from_slice(&counter.number().to_le_bytes());
-            }
-        }
-        value
+    pub fn value(&self) -> &[u8] {
+        &self.value
     }
 
     /// The place of a key that has one.
     #[must_use]
     pub fn find(&self, tag: u64) -> Option<Place> {
-        self.slots.iter().take(self.used).position(|slot| slot.tag == tag).map(Place)
+        self.slots().position(|slot| word(slot) == tag).map(Place)
     }
 
     /// The place of a key: its own, or one that is free now. None when all belong to others.
     #[must_use]
     pub fn place(&self, tag: u64, now: Now) -> Option<Place> {
-        let is_free = |slot: &Slot| slot.counters.iter().all(|counter| counter.is_past(now));
+        let is_free = |slot: &[u8]| states(slot).all(|state| state.is_past(now));
         self.find(tag)
-            .or_else(|| self.slots.iter().take(self.used).position(is_free).map(Place))
-            .or_else(|| (self.used < SLOTS).then_some(Place(self.used)))
+            .or_else(|| self.slots().position(is_free).map(Place))
+            .or_else(|| (self.used() < SLOTS).then(|| Place(self.used())))
     }
 
     /// The counters of a key at its place; unused ones where another key had them.
     #[must_use]
     pub fn counters(&self, place: Place, tag: u64) -> Counters {
-        let slot = self.slots.get(place.0).filter(|slot| place.0 < self.used && slot.tag == tag);
-        slot.map(|slot| slot.counters).unwrap_or_default()
+        let mut counters = Counters::default();
+        if let Some(slot) = self.slots().nth(place.0).filter(|slot| word(slot) == tag) {
+            counters.iter_mut().zip(states(slot)).for_each(|(counter, state)| *counter = state);
+        }
+        counters
     }
 
     /// Gives a key's place these counters.
-    pub fn put(&mut self, place: Place, tag: u64, counters: Counters) {
-        if let Some(slot) = self.slots.get_mut(place.0) {
-            *slot = Slot { tag, counters };
-            self.used = self.used.max(place.0 + 1);
+    pub fn put(&mut self, place: Place, tag: u64, counters: &Counters) {
+        let (size, used) = (slot_size(self.windows), self.used());
+        if place.0 >= used {
+            if used >= SLOTS {
+                return;
+            }
+            self.value.resize((used + 1) * size, 0);
         }
+        let words = std::iter::once(tag).chain(counters.iter().map(|counter| counter.number()));
+        if let Some(slot) = self.value.chunks_exact_mut(size).nth(place.0.min(used)) {
+            slot.chunks_exact_mut(WORD).zip(words).for_each(|(bytes, word)| bytes.copy_from_slice(&word.to_le_bytes()));
+        }
+    }
+
+    fn slots(&self) -> impl Iterator<Item = &[u8]> {
+        self.value.chunks_exact(slot_size(self.windows))
+    }
+
+    fn used(&self) -> usize {
+        self.value.len() / slot_size(self.windows)
     }
 }
 
+fn slot_size(windows: usize) -> usize {
+    WORD + WORD * windows
+}
+
+/// The counters of a slot, which stand behind its tag.
+fn states(slot: &[u8]) -> impl Iterator<Item = State> {
+    slot.chunks_exact(WORD).skip(1).map(|bytes| State::from_number(word(bytes)))
+}
+
+/// The first eight bytes, which are there.
 fn word(bytes: &[u8]) -> u64 {
-    bytes.try_into().map_or(0, u64::from_le_bytes)
+    bytes.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }
 
 #[cfg(test)]
@@ -133,7 +135,7 @@ mod tests {
         let mut set = Set::read(None, 1);
         for tag in 0..8 {
             let place = set.place(tag, NOW).unwrap();
-            set.put(place, tag, until(10 + tag));
+            set.put(place, tag, &until(10 + tag));
         }
         assert_eq!(set.place(8, NOW), None);
         assert_eq!(set.place(8, Now(NOW.0 + 10 * SECOND)), Some(Place(0)), "the first is past");
@@ -145,9 +147,9 @@ mod tests {
     #[test]
     fn values_that_nobody_here_wrote_are_empty_sets() {
         for value in [&b"x"[..], &[0; 17], &[0; 9 * 16]] {
-            assert_eq!(Set::read(Some(value), 1), Set::read(None, 1));
+            assert_eq!(Set::read(Some(value.to_vec()), 1), Set::read(None, 1));
         }
-        assert_eq!(Set::read(Some(&[7; 256]), 3).value(), [7; 256]);
+        assert_eq!(Set::read(Some(vec![7; 256]), 3).value(), [7; 256]);
     }
 
     proptest! {
@@ -160,18 +162,22 @@ mod tests {
             for (i, (tag, numbers)) in slots.iter().enumerate() {
                 let mut counters = numbers.map(State::from_number);
                 counters.iter_mut().skip(windows).for_each(|counter| *counter = State::default());
-                set.put(Place(i), *tag, counters);
+                set.put(Place(i), *tag, &counters);
+                prop_assert_eq!(set.counters(Place(i), *tag), counters);
             }
-            prop_assert_eq!(Set::read(Some(&set.value()), windows), set);
+            prop_assert_eq!(set.value().len(), slots.len() * 8 * (1 + windows));
+            prop_assert_eq!(Set::read(Some(set.value().to_vec()), windows), set);
         }
 
         #[test]
         fn no_value_panics(value: Vec<u8>, windows in 0..5_usize, tag: u64) {
-            let set = Set::read(Some(&value), windows);
-            prop_assert!(set.value().len() <= 256);
+            let mut set = Set::read(Some(value), windows);
             if let Some(place) = set.place(tag, NOW) {
-                let _ = set.counters(place, tag);
+                let counters = set.counters(place, tag);
+                set.put(place, tag, &counters);
+                prop_assert_eq!(set.find(tag), Some(place));
             }
+            prop_assert!(set.value().len() <= 256);
         }
     }
 }

@@ -192,15 +192,16 @@ impl Window {
     /// Nanoseconds until a counter admits `count`; 0 when it does now.
     #[must_use]
     pub fn wait(&self, state: State, count: u64, now: Now) -> u64 {
-        if self.standing(state, now).remaining >= count {
-            return 0;
-        }
         match self.algorithm {
             Algorithm::Gcra { step, ahead } => {
                 let end = self.from(state, now).saturating_add(step.saturating_mul(count));
                 end.saturating_sub(now.0.saturating_add(ahead))
             }
-            Algorithm::Fixed => (self.end(now) * SECOND).saturating_sub(now.0),
+            Algorithm::Fixed => {
+                let end = self.end(now);
+                let is_free = state.count_until(end).saturating_add(count) <= self.requests;
+                if is_free { 0 } else { (end * SECOND).saturating_sub(now.0) }
+            }
         }
     }
 

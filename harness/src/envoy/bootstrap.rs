@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use tamis_module::plugin_config::PluginConfig;
+pub use tamis_module::plugin_config::PluginConfig;
 
 use crate::scenario::model::Kind;
 
@@ -135,42 +135,45 @@ fn tcp_listener(chain: &Chain) -> Value {
 }
 
 fn http_listener(chain: &Chain) -> Value {
-    let ours = chain.plugins.iter().map(PluginConfig::http_filter);
+    let routes = json!([{ "match": { "prefix": "/" }, "route": { "cluster": chain.name } }]);
+    let mut listener = listener(&chain.name, &chain.plugins, &routes);
+    limit(&mut listener, chain.buffer_limit);
+    listener
+}
+
+/// A listener on a port of 127.0.0.1 that the system chooses: these filters, and these routes of one virtual host for all.
+///
+/// Whatever the proxy would add by itself is switched off where that is possible: it is not what a scenario shows.
+#[must_use]
+pub fn listener(name: &str, plugins: &[PluginConfig], routes: &Value) -> Value {
     let router = json!({
         "name": "envoy.filters.http.router",
         "typed_config": { "@type": ROUTER, "suppress_envoy_headers": true },
     });
-    let filters = ours.chain([router]).collect::<Vec<_>>();
-    // Whatever the proxy would add by itself is switched off where that is possible: it is not what a scenario shows.
-    let mut listener = json!({
+    let filters = plugins.iter().map(PluginConfig::http_filter).chain([router]).collect::<Vec<_>>();
+    json!({
         "@type": LISTENER,
-        "name": chain.name,
+        "name": name,
         "address": address(SocketAddr::from(([127, 0, 0, 1], 0))),
         "filter_chains": [{
             "filters": [{
                 "name": "envoy.filters.network.http_connection_manager",
                 "typed_config": {
                     "@type": MANAGER,
-                    "stat_prefix": chain.name,
+                    "stat_prefix": name,
                     "generate_request_id": false,
                     "server_header_transformation": "PASS_THROUGH",
                     "skip_xff_append": true,
                     "use_remote_address": false,
                     "http_filters": filters,
                     "route_config": {
-                        "name": chain.name,
-                        "virtual_hosts": [{
-                            "name": "all",
-                            "domains": ["*"],
-                            "routes": [{ "match": { "prefix": "/" }, "route": { "cluster": chain.name } }],
-                        }],
+                        "name": name,
+                        "virtual_hosts": [{ "name": "all", "domains": ["*"], "routes": routes }],
                     },
                 },
             }],
         }],
-    });
-    limit(&mut listener, chain.buffer_limit);
-    listener
+    })
 }
 
 fn clusters(chain: &Chain) -> Vec<Value> {
@@ -187,7 +190,9 @@ fn clusters(chain: &Chain) -> Vec<Value> {
     std::iter::once(own).chain(others).collect()
 }
 
-fn cluster(name: &str, endpoint: Option<SocketAddr>, buffer_limit: Option<u32>) -> Value {
+/// A cluster over HTTP/1.1 with one endpoint or none.
+#[must_use]
+pub fn cluster(name: &str, endpoint: Option<SocketAddr>, buffer_limit: Option<u32>) -> Value {
     let endpoints = endpoint.map(|endpoint| json!({ "endpoint": { "address": address(endpoint) } }));
     let mut cluster = json!({
         "name": name,

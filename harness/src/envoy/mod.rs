@@ -10,6 +10,7 @@
 //! |---|---|
 //! | [`binary`] | where Envoy is, which version it is; [`find_or_skip`] for tests |
 //! | [`process`] | one running Envoy, gone when it is dropped |
+//! | [`watched`] | one whose listeners are in a file, and can change |
 //! | [`bootstrap`] | the configuration for scenarios |
 //! | [`upstream`] | a server that answers what it is told and remembers what it saw |
 //! | [`run`] | Envoy as an engine |
@@ -21,6 +22,7 @@ pub mod compare;
 pub mod process;
 pub mod run;
 pub mod upstream;
+pub mod watched;
 
 mod admin;
 mod callouts;
@@ -38,3 +40,4 @@ pub use bootstrap::Form;
 pub use compare::{PROXY_OWN, disagreements, is_proxy_own};
 pub use process::{EnvoyError, EnvoyProcess};
 pub use run::{NotRun, run_all, run_all_as};
+pub use watched::WatchedEnvoy;

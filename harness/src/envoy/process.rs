@@ -89,12 +89,21 @@ impl EnvoyProcess {
     ///
     /// [`EnvoyError`]; no process is left then. [`EnvoyError::Rejected`] holds what the module itself has said.
     pub fn start(binary: &EnvoyBinary, config: &Value) -> Result<Self, EnvoyError> {
+        Self::start_with(binary, config, 1)
+    }
+
+    /// Starts an Envoy with so many workers (`--concurrency`); else as [`start`](Self::start), which gives it one.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`start`](Self::start).
+    pub fn start_with(binary: &EnvoyBinary, config: &Value, workers: u32) -> Result<Self, EnvoyError> {
         let folder = tempfile::tempdir().map_err(system("cannot make a folder for Envoy"))?;
         let file = folder.path().join("bootstrap.json");
         std::fs::write(&file, with_admin(config).to_string()).map_err(system("cannot write Envoy's configuration"))?;
         let log = File::create(folder.path().join("log")).map_err(system("cannot create Envoy's log"))?;
         let mut command = Command::new(binary.path());
-        command.args(["--concurrency", "1", "--use-dynamic-base-id", "--disable-hot-restart"]);
+        command.args(["--concurrency", &workers.to_string(), "--use-dynamic-base-id", "--disable-hot-restart"]);
         command.args(["--log-level", "warning", "--component-log-level", "wasm:info", "--log-format", log::FORMAT]);
         command.arg("--admin-address-path").arg(folder.path().join("admin")).arg("--config-path").arg(file);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).process_group(0);
@@ -176,6 +185,15 @@ impl EnvoyProcess {
     /// [`EnvoyError::System`] when Envoy does not answer.
     pub fn rejected_listeners(&self) -> Result<BTreeMap<String, String>, EnvoyError> {
         admin::rejected_listeners(self.admin).map_err(system("cannot ask Envoy for rejected listeners"))
+    }
+
+    /// The counters and gauges whose names contain a text; those of modules begin with `wasmcustom.`.
+    ///
+    /// # Errors
+    ///
+    /// [`EnvoyError::System`] when Envoy does not answer.
+    pub fn stats(&self, part: &str) -> Result<BTreeMap<String, u64>, EnvoyError> {
+        admin::stats(self.admin, part).map_err(system("cannot ask Envoy for its statistics"))
     }
 
     fn wait_until_ready(&mut self) -> Result<(), EnvoyError> {

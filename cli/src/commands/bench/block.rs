@@ -10,8 +10,8 @@ use tamis_harness::envoy::{EnvoyBinary, EnvoyProcess};
 use tamis_harness::gateway::client::send_blocking;
 use tamis_harness::scenario::model::Request;
 
-use super::slice::{Slice, burst, nanoseconds};
-use super::variants::{HEADERS, Variant};
+use super::experiment::{Experiment, Variant, Works};
+use super::slice::{HEADERS, Slice, burst, nanoseconds};
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 
@@ -23,7 +23,7 @@ const WARM: u32 = 2000;
 
 /// What a block does.
 pub struct Plan<'a> {
-    pub variants: &'a [Variant],
+    pub experiment: &'a Experiment,
     pub envoy: &'a EnvoyBinary,
     pub client: &'a Path,
     /// How many bursts each variant gets.
@@ -45,26 +45,28 @@ pub struct Measured {
 struct Running {
     envoy: EnvoyProcess,
     address: SocketAddr,
+    /// The number of its next request.
+    next: u64,
 }
 
 impl Plan<'_> {
     /// Starts every variant, gives each its bursts in an order that is new in every cycle, and stops them.
     pub fn block(&self, order: &mut Order) -> Result<Vec<Measured>, Failure> {
-        let mut measured = vec![Measured::default(); self.variants.len()];
+        let variants = &self.experiment.variants;
+        let mut measured = vec![Measured::default(); variants.len()];
         let mut running = Vec::new();
-        for at in order.shuffled(self.variants.len()) {
-            let Some((variant, measured)) = self.variants.get(at).zip(measured.get_mut(at)) else { continue };
+        for at in order.shuffled(variants.len()) {
+            let Some((variant, measured)) = variants.get(at).zip(measured.get_mut(at)) else { continue };
             self.interrupt.check()?;
-            let (one, start) = self.start(variant)?;
+            let (mut one, start) = self.start(variant)?;
             measured.start = start;
+            let filled = if self.cycles > 1 { variant.filled } else { 0 };
+            self.burst(&mut one, filled.max(WARM))?;
             running.push((at, one));
-        }
-        for (_, one) in &running {
-            self.burst(one, WARM)?;
         }
         for _ in 0..self.cycles {
             for place in order.shuffled(running.len()) {
-                let Some((at, one)) = running.get(place) else { continue };
+                let Some((at, one)) = running.get_mut(place) else { continue };
                 let slice = self.burst(one, self.requests)?;
                 if let Some(measured) = measured.get_mut(*at) {
                     measured.slices.push(slice);
@@ -74,23 +76,30 @@ impl Plan<'_> {
         Ok(measured)
     }
 
-    fn burst(&self, one: &Running, requests: u32) -> Result<Slice, Failure> {
+    fn burst(&self, one: &mut Running, requests: u32) -> Result<Slice, Failure> {
         self.interrupt.check()?;
-        burst(self.client, one.envoy.id(), one.address, requests)
+        let first = one.next;
+        one.next += u64::from(requests);
+        burst(self.client, (one.envoy.id(), one.address), self.experiment.client, first, requests)
     }
 
     /// A running Envoy that does what the variant is for, and what its start has cost in milliseconds.
     fn start(&self, variant: &Variant) -> Result<(Running, f64), Failure> {
         let cannot = |error: &dyn std::fmt::Display| Failure::environment(format_args!("{}: {error}", variant.name));
-        let envoy = EnvoyProcess::start(self.envoy, &variant.configuration()).map_err(|error| cannot(&error))?;
+        let envoy = EnvoyProcess::start_with(self.envoy, &variant.configuration(), self.experiment.workers)
+            .map_err(|error| cannot(&error))?;
         sleep(SETTLE);
         let start = nanoseconds(envoy.id())? as f64 / 1e6;
         let listeners = envoy.listeners().map_err(|error| cannot(&error))?;
         let address = *listeners.get("bench").ok_or_else(|| cannot(&"there is no listener"))?;
         let answer = send_blocking(address, &request()?).map_err(|error| cannot(&error))?;
-        let right = answer.get(":status") == Some(b"200") && answer.get("x-response").is_some() == variant.sets;
-        if right {
-            Ok((Running { envoy, address }, start))
+        let works = match variant.works {
+            Works::Unseen => answer.get("x-response").is_none(),
+            Works::Header(name) => answer.get(name).is_some(),
+            Works::Counter(name) => envoy.stats(name).map_err(|error| cannot(&error))?.values().any(|count| *count > 0),
+        };
+        if answer.get(":status") == Some(b"200") && works {
+            Ok((Running { envoy, address, next: 0 }, start))
         } else {
             Err(cannot(&format_args!("a wrong answer: {answer:?}")))
         }

@@ -1,20 +1,54 @@
 //! One short burst of requests, and what it has cost the Envoy that answered.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
+use std::thread;
 use std::time::Instant;
 
-use super::variants::HEADERS;
+use tempfile::NamedTempFile;
+
 use crate::commands::load::h2load;
 use crate::failure::Failure;
 
+/// What every request has besides the usual; with what the client and Envoy add, a filter sees about fifteen headers.
+pub const HEADERS: [(&str, &str); 8] = [
+    ("accept", "text/html,application/json"),
+    ("accept-encoding", "gzip, br"),
+    ("accept-language", "en"),
+    ("cache-control", "no-cache"),
+    ("x-tenant", "alice"),
+    ("authorization", "Bearer 0123456789abcdef"),
+    ("x-trace", "4bf92f3577b34da6a3ce929d0e0e4736"),
+    ("referer", "http://shop.example.com/items"),
+];
+
 /// Connections of the client, which sends a request on each as soon as the last one is answered.
-const CONNECTIONS: &str = "8";
+const UNDER_WAY: u32 = 8;
 
 /// The kernel counts the time of processes in hundredths of a second.
 const TICKS: f64 = 100.0;
+
+/// How requests come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Client {
+    /// All alike, on several connections.
+    Connections,
+    /// Each for the next one of so many paths, on as many connections.
+    Paths(u32),
+}
+
+impl Client {
+    /// For the table.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Connections => "HTTP/1.1, 8 connections, h2load on the same machine",
+            Self::Paths(_) => "HTTP/1.1, 8 connections, each request for another path, h2load on the same machine",
+        }
+    }
+}
 
 /// What a burst has cost.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -25,20 +59,60 @@ pub struct Slice {
     pub foreign: f64,
 }
 
-/// Sends the requests; every one must be answered with 200.
-pub fn burst(program: &Path, envoy: u32, address: SocketAddr, requests: u32) -> Result<Slice, Failure> {
-    let mut command = Command::new(program);
-    command.args(["--h1", "-t", "1", "-c", CONNECTIONS, "-n", &requests.to_string()]);
-    for (name, value) in HEADERS {
-        command.args(["-H", &format!("{name}: {value}")]);
-    }
-    command.arg(format!("http://{address}/items?page=2"));
+/// Sends the requests, the first for the path of that number; every one must be answered with 200.
+pub fn burst(
+    program: &Path,
+    (envoy, address): (u32, SocketAddr),
+    client: Client,
+    first: u64,
+    requests: u32,
+) -> Result<Slice, Failure> {
     let (before, ours, start) = (machine()?, nanoseconds(envoy)?, Instant::now());
-    h2load::finished(command, requests, "a burst")?;
+    match client {
+        Client::Connections => {
+            let mut command = command(program, requests);
+            command.args(["-c", &UNDER_WAY.to_string()]).arg(format!("http://{address}/items?page=2"));
+            h2load::finished(command, requests, "a burst")?;
+        }
+        Client::Paths(count) => each_path(program, address, (first, count), requests)?,
+    }
     let (seconds, ours) = (start.elapsed().as_secs_f64(), nanoseconds(envoy)?.saturating_sub(ours) as f64);
     let busy = machine()?.saturating_sub(before) as f64 / TICKS;
     let foreign = (busy - ours / 1e9).max(0.0) / seconds.max(1e-3);
     Ok(Slice { cost: ours / 1e3 / f64::from(requests), foreign })
+}
+
+/// A process for each connection, because every connection of one begins with the first path of its file.
+fn each_path(program: &Path, address: SocketAddr, (first, count): (u64, u32), requests: u32) -> Result<(), Failure> {
+    let share = requests / UNDER_WAY;
+    let client = |place: u32| {
+        let mut paths = String::new();
+        let from = first + u64::from(place * share);
+        for number in from..from + u64::from(share) {
+            // A `String` takes everything.
+            let _ = writeln!(paths, "/items/{}", number % u64::from(count));
+        }
+        let file = NamedTempFile::new().map_err(Failure::environment)?;
+        fs::write(file.path(), paths).map_err(Failure::environment)?;
+        let mut command = command(program, share);
+        command.args(["-c", "1", "-B"]).arg(format!("http://{address}")).arg("-i").arg(file.path());
+        h2load::finished(command, share, "a burst").map(|_| ())
+    };
+    thread::scope(|scope| {
+        let clients = (0..UNDER_WAY).map(|place| scope.spawn(move || client(place))).collect::<Vec<_>>();
+        clients.into_iter().try_for_each(|client| {
+            client.join().unwrap_or_else(|_| Err(Failure::environment("a thread of the client has ended")))
+        })
+    })
+}
+
+fn command(program: &Path, requests: u32) -> Command {
+    let mut command = Command::new(program);
+    command.args(["--h1", "-t", "1", "-n", &requests.to_string()]);
+    for (name, value) in HEADERS {
+        command.args(["-H", &format!("{name}: {value}")]);
+    }
+    command
 }
 
 /// The processor time of all threads of a process so far.

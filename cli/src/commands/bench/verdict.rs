@@ -1,15 +1,15 @@
 //! From bursts to ratios: differences inside a cycle, medians of a block, the spread over blocks; and whether they can be judged.
 
 use super::block::Measured;
+use super::experiment::{BASE, CONTROL, NATIVE, Variant, Which};
 use super::slice::Slice;
-use super::variants::{Variant, Which};
 
 /// More processors than this busy with something else, and a burst does not count.
 const FOREIGN: f64 = 0.25;
 /// Fewer pairs of quiet bursts than this, and a block does not count.
 const PAIRS: usize = 5;
 /// The control may cost this share of the native filter's cost, which is what ratios on it are good to.
-const CONTROL: f64 = 0.2;
+const SHARE: f64 = 0.2;
 /// Fewer good blocks than this, and nothing is judged.
 const BLOCKS: usize = 2;
 
@@ -59,7 +59,7 @@ struct Limits {
     control: f64,
 }
 
-const STRICT: Limits = Limits { foreign: FOREIGN, pairs: PAIRS, control: CONTROL };
+const STRICT: Limits = Limits { foreign: FOREIGN, pairs: PAIRS, control: SHARE };
 /// For a look at figures that cannot be judged.
 const ANY: Limits = Limits { foreign: f64::INFINITY, pairs: 1, control: f64::INFINITY };
 
@@ -128,14 +128,14 @@ impl<'a> Results<'a> {
 
     fn costs(&self, block: &[Measured], limits: Limits) -> Result<Costs, String> {
         let of = |which| self.at(which).and_then(|at| block.get(at)).ok_or_else(|| "a variant is missing".to_owned());
-        let base = of(Which::Base)?;
+        let base = of(BASE)?;
         let filter = block.iter().zip(self.variants).map(|(measured, variant)| {
             cost(&measured.slices, &base.slices, limits)
                 .ok_or_else(|| format!("too few quiet bursts of {}", variant.name))
         });
         let filter = filter.collect::<Result<Vec<_>, _>>()?;
         let figure = |which| self.at(which).and_then(|at| filter.get(at)).copied().unwrap_or(f64::NAN);
-        let (control, native) = (figure(Which::Control), figure(Which::Native));
+        let (control, native) = (figure(CONTROL), figure(NATIVE));
         // A comparison with what is no number is false, and refuses. Without a limit anything goes, a cost below zero as well.
         let quiet = limits.control.is_infinite() || native > 0.0 && control.abs() <= limits.control * native;
         if !quiet {
@@ -158,19 +158,20 @@ fn cost(slices: &[Slice], base: &[Slice], limits: Limits) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::experiment::Works;
     use super::*;
 
-    const VARIANTS: [(Which, f64); 4] =
-        [(Which::Base, 20.0), (Which::Control, 20.1), (Which::Native, 23.0), (Which::Empty, 24.5)];
+    const EMPTY: Which = Which("empty");
+    const VARIANTS: [(Which, f64); 4] = [(BASE, 20.0), (CONTROL, 20.1), (NATIVE, 23.0), (EMPTY, 24.5)];
 
     fn variants() -> Vec<Variant> {
-        VARIANTS.map(|(which, _)| Variant { which, name: "v", filter: None, sets: false }).into_iter().collect()
+        VARIANTS.map(|(which, _)| Variant::new(which, "v", None, Works::Unseen)).into_iter().collect()
     }
 
     /// Bursts whose cost drifts from cycle to cycle, for all alike.
     fn block(foreign: f64, control: f64) -> Vec<Measured> {
         let slices = |cost: f64| (0..8).map(|cycle| Slice { cost: cost + f64::from(cycle), foreign }).collect();
-        let costs = VARIANTS.map(|(which, cost)| if which == Which::Control { cost + control } else { cost });
+        let costs = VARIANTS.map(|(which, cost)| if which == CONTROL { cost + control } else { cost });
         costs.map(|cost| Measured { start: cost * 10.0, slices: slices(cost) }).into_iter().collect()
     }
 
@@ -179,11 +180,11 @@ mod tests {
         let variants = variants();
         let results = Results::new(&variants, &[block(0.0, 0.0), block(0.1, 0.0)]);
         assert!(results.can_be_judged());
-        assert_eq!(results.cost(Which::Native).unwrap().median, 3.0);
-        assert_eq!(results.ratio(Which::Empty, Which::Native).unwrap().median, 1.5);
-        assert_eq!(results.start_ratio(Which::Empty, Which::Native).unwrap().median, 1.5);
-        assert_eq!(results.whole(Which::Empty).unwrap().median, (4.5 + 23.5) / 23.5);
-        assert_eq!(results.cost(Which::Lua), None);
+        assert_eq!(results.cost(NATIVE).unwrap().median, 3.0);
+        assert_eq!(results.ratio(EMPTY, NATIVE).unwrap().median, 1.5);
+        assert_eq!(results.start_ratio(EMPTY, NATIVE).unwrap().median, 1.5);
+        assert_eq!(results.whole(EMPTY).unwrap().median, (4.5 + 23.5) / 23.5);
+        assert_eq!(results.cost(Which("lua")), None);
     }
 
     #[test]
@@ -203,7 +204,7 @@ mod tests {
         odd.swap(0, 2);
         let results = Results::new(&variants, &[odd]);
         assert!(!results.can_be_judged());
-        assert_eq!(results.cost(Which::Native).unwrap().median, -3.0);
+        assert_eq!(results.cost(NATIVE).unwrap().median, -3.0);
     }
 
     #[test]

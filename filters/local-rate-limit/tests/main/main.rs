@@ -2,7 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod bad;
+mod envoy;
 mod interleavings;
+mod keys;
+mod load;
 
 use std::path::Path;
 
