@@ -44,6 +44,7 @@ MODULES := $(addprefix -p ,\
   read-headers \
   state \
   tcp \
+  tcp-callouts \
   two-headers \
 )
 # A filter on the plain `proxy-wasm` crate says by hand which phases it has.

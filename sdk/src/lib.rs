@@ -175,4 +175,4 @@ pub use tamis_core::*;
 /// In parentheses stands what the module has to say or to have besides: `callouts` for a filter that asks others
 /// ([`callouts`]), `held_headers` for one that can hold headers ([`Filter::held_headers`]).
 pub use tamis_macros::filter;
-pub use tcp::{ClosedBy, TcpData, TcpFilter, TcpOutcome};
+pub use tcp::{ClosedBy, DownstreamData, NewConnection, TcpData, TcpFilter, TcpOutcome};

@@ -1,8 +1,14 @@
 //! Filters for TCP.
 
+mod data;
+
+pub use data::{DownstreamData, NewConnection, TcpData};
+
+use crate::callouts::HttpError;
+use crate::grpc::GrpcError;
 use crate::queue::Queue;
 use crate::sys::{self, HostError, StreamType};
-use crate::{ConfigError, Configuration, PluginContext, Shutdown};
+use crate::{ConfigError, Configuration, PluginContext, Shutdown, StreamError};
 
 /// A filter for TCP connections: see [`Filter`](crate::Filter), which has the same parts, for what they are.
 ///
@@ -27,14 +33,16 @@ pub trait TcpFilter: Sized + 'static {
         let _ = plugin;
     }
 
-    /// A client has connected.
-    fn connection(&self, stream: &mut Self::Stream) -> TcpOutcome {
-        let _ = stream;
+    /// A client has connected. It can [wait](NewConnection::wait) for a callout before the upstream is connected.
+    fn connection(&self, stream: &mut Self::Stream, connection: &mut NewConnection) -> TcpOutcome {
+        let _ = (stream, connection);
         TcpOutcome::Continue
     }
 
-    /// Bytes from the client: those that have come anew, and those that the filter has made wait.
-    fn downstream_data(&self, stream: &mut Self::Stream, data: &mut TcpData) -> TcpOutcome {
+    /// Bytes from the client: those that have come anew, and those that the filter has made wait. They can
+    /// [wait](DownstreamData::wait) for a callout; those of the upstream cannot, because a proxy lets them go on only when
+    /// more of them come (rule `LR-11`).
+    fn downstream_data(&self, stream: &mut Self::Stream, data: &mut DownstreamData) -> TcpOutcome {
         let _ = (stream, data);
         TcpOutcome::Continue
     }
@@ -76,7 +84,7 @@ pub trait TcpFilter: Sized + 'static {
         Shutdown::Now
     }
 
-    /// How many callouts may be under way for the plugin: see [`Filter::max_callouts`](crate::Filter::max_callouts).
+    /// How many callouts may be under way for a connection, or for the plugin: see [`Filter::max_callouts`](crate::Filter::max_callouts).
     fn max_callouts(&self) -> usize {
         8
     }
@@ -88,7 +96,7 @@ pub trait TcpFilter: Sized + 'static {
 pub enum TcpOutcome {
     /// Go on to the next filter.
     Continue,
-    /// Wait until more has come: the next call has it all. The proxy bounds what waits by its buffer
+    /// Wait until more of the same direction has come: the next call has it all. The proxy bounds what waits by its buffer
     /// (`per_connection_buffer_limit_bytes`) and then stops reading, so a filter that waits for more than that waits for ever.
     Wait,
     /// Close the connection, after what has been sent.
@@ -106,84 +114,25 @@ pub enum ClosedBy {
     Peer,
 }
 
-/// Bytes of a connection, in one direction. Nothing is copied into the module before it is asked for.
-#[derive(Debug)]
-pub struct TcpData {
-    buffer: u32,
-    length: usize,
-    last: bool,
-}
-
-impl TcpData {
-    /// The buffer of the client's bytes.
-    pub(crate) const DOWNSTREAM: u32 = 2;
-    /// The buffer of the upstream's bytes.
-    pub(crate) const UPSTREAM: u32 = 3;
-
-    pub(crate) const fn new(buffer: u32, length: usize, last: bool) -> Self {
-        Self { buffer, length, last }
-    }
-
-    /// How many bytes there are.
-    #[must_use]
-    pub const fn len(&self) -> usize {
-        self.length
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.length == 0
-    }
-
-    /// Whether this direction ends with them.
-    #[must_use]
-    pub const fn is_last(&self) -> bool {
-        self.last
-    }
-
-    /// At most `length` bytes from `start`, fewer at the end.
-    ///
-    /// # Errors
-    ///
-    /// [`HostError`] when the proxy does not hand them over.
-    pub fn read(&self, start: usize, length: usize) -> Result<Vec<u8>, HostError> {
-        sys::buffer(self.buffer, start, length)
-    }
-
-    /// All bytes.
-    ///
-    /// # Errors
-    ///
-    /// [`HostError`] when the proxy does not hand them over.
-    pub fn bytes(&self) -> Result<Vec<u8>, HostError> {
-        self.read(0, self.length)
-    }
-
-    /// Puts others in their place.
-    ///
-    /// # Errors
-    ///
-    /// [`HostError`] when the buffer cannot be written.
-    pub fn replace(&mut self, bytes: &[u8]) -> Result<(), HostError> {
-        sys::set_buffer(self.buffer, 0, self.length, bytes)?;
-        self.length = bytes.len();
-        Ok(())
-    }
-}
-
-/// A host call's result as a decision: go on, or close the connection when the proxy refused what was asked.
-impl From<Result<(), HostError>> for TcpOutcome {
-    fn from(result: Result<(), HostError>) -> Self {
-        match result {
-            Ok(()) => Self::Continue,
-            Err(error) => {
-                crate::log::parts(sys::LogLevel::ERROR, &[&error.text(), "; closing the connection"]);
-                Self::Close
+/// Makes decisions of the results of host calls and callouts.
+macro_rules! decisions {
+    ($($error:ty),*) => {$(
+        /// A result as a decision: go on, or close the connection when what was asked could not be had.
+        impl From<Result<(), $error>> for TcpOutcome {
+            fn from(result: Result<(), $error>) -> Self {
+                match result {
+                    Ok(()) => Self::Continue,
+                    Err(error) => {
+                        crate::log::parts(sys::LogLevel::ERROR, &[&error.text(), "; closing the connection"]);
+                        Self::Close
+                    }
+                }
             }
         }
-    }
+    )*};
 }
+
+decisions!(HostError, StreamError, HttpError, GrpcError);
 
 impl ClosedBy {
     pub(crate) const fn from_word(word: u32) -> Self {

@@ -4,7 +4,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tamis::metrics::{Counter, Metric};
-use tamis::{ConfigError, PluginContext, TcpData, TcpFilter, TcpOutcome};
+use tamis::{ConfigError, DownstreamData, PluginContext, TcpFilter, TcpOutcome};
 
 /// What the user writes.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -38,7 +38,7 @@ impl TcpFilter for Guard {
         Ok(Self(config.allow, Counter::define("tcp_guard.refused")?))
     }
 
-    fn downstream_data(&self, allowed: &mut bool, data: &mut TcpData) -> TcpOutcome {
+    fn downstream_data(&self, allowed: &mut bool, data: &mut DownstreamData) -> TcpOutcome {
         if *allowed || data.is_empty() {
             return TcpOutcome::Continue;
         }

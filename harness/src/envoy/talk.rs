@@ -9,13 +9,12 @@ use socket2::SockRef;
 
 use crate::scenario::connection::{Act, Connection, Does};
 use crate::stream::End;
-use crate::testbed::connection::{ClosedBy, Gets, Seen};
+use crate::testbed::connection::{ClosedBy, Gets, SILENCE, Seen};
 
 /// How long bytes that must come may take, and a connection to the upstream.
 const LATE: Duration = Duration::from_secs(2);
-/// How long nothing may come until it is said that nothing more does: after bytes that had to come, and else.
+/// How long nothing may come until it is said that nothing more does, after bytes that had to come.
 const QUIET: Duration = Duration::from_millis(30);
-const SILENCE: Duration = Duration::from_millis(150);
 const TICK: Duration = Duration::from_millis(2);
 /// The most bytes that an end takes of one connection.
 const MAX_BYTES: usize = 16 << 20;

@@ -220,11 +220,16 @@ impl Session {
     /// Gives filters the answers that they wait for, each at its own time.
     fn answer_all(&mut self) {
         self.pump();
-        while let Some(last) = self.pending.iter().map(|pending| pending.due).max()
+        while let Some(last) = self.last_answer()
             && self.pass_time(last)
         {
             self.pump();
         }
+    }
+
+    /// When the last answer comes that is known by now.
+    fn last_answer(&self) -> Option<Duration> {
+        self.pending.iter().map(|pending| pending.due).max()
     }
 
     /// What has become of a message, once nothing that comes can change it any more.

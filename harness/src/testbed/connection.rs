@@ -1,8 +1,13 @@
 //! A connection through network filters, as both of its ends see it.
 
+use std::time::Duration;
+
 use crate::context::Attributes;
 use crate::cost::Cost;
 use crate::stream::{ConnectionKey, End, Moved, Proxy};
+
+/// How long nothing may come until it is said that nothing more does, where nothing has to come.
+pub(crate) const SILENCE: Duration = Duration::from_millis(150);
 
 /// A connection that is under way, and what both ends have seen of it: [`Testbed::connect`](super::Testbed::connect).
 #[derive(Debug)]

@@ -13,7 +13,7 @@ use super::Current;
 use super::task::{Boxed, Ready, TaskId, TaskWaker, Work};
 use crate::runtime::IdHasher;
 use crate::sys::LogLevel;
-use crate::{HostError, handle, timer};
+use crate::{HostError, TcpData, handle, timer};
 
 type Map<K, V> = HashMap<K, V, BuildHasherDefault<IdHasher>>;
 
@@ -40,7 +40,7 @@ struct Task {
     most: usize,
     waker: Arc<TaskWaker>,
     /// It is away while it runs.
-    work: Option<Work>,
+    work: Option<Box<dyn Work>>,
 }
 
 /// What there is of one stream or plugin.
@@ -139,7 +139,7 @@ impl Executor {
     pub(crate) fn start<T>(
         current: &Current,
         mut future: Boxed<T>,
-        work: impl FnOnce(Boxed<T>) -> Work,
+        work: impl FnOnce(Boxed<T>) -> Box<dyn Work>,
     ) -> Result<Poll<T>, Full> {
         let this = &current.executor;
         if this.owners.borrow().get(&current.owner).is_some_and(|owner| owner.tasks.len() >= current.most) {
@@ -275,6 +275,13 @@ impl Executor {
         }
     }
 
+    /// A client of TCP has said more, and this is all of it. Whether it waits with what is held already.
+    pub(crate) fn holds(&self, stream: u32, data: &TcpData) -> bool {
+        let (owners, tasks) = (self.owners.borrow(), self.tasks.borrow());
+        let works = owners.get(&stream).into_iter().flat_map(|owner| &owner.tasks);
+        works.filter_map(|id| tasks.get(id)?.work.as_ref()).any(|work| work.holds(data))
+    }
+
     /// A stream or plugin is gone: so is all that belongs to it.
     pub(crate) fn delete(&self, owner: u32) {
         self.timers.borrow_mut().retain(|(of, _)| *of != owner);
@@ -301,7 +308,7 @@ impl Executor {
                 plugin: task.plugin.clone(),
                 most: task.most,
             };
-            let own_phase = task.work.as_ref()?.owner().is_some_and(handle::in_phase_of);
+            let own_phase = task.work.as_ref()?.stream().is_some_and(handle::in_phase_of);
             let work = if own_phase { None } else { task.work.take() };
             Some((current, task.waker.clone(), work))
         });

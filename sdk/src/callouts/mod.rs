@@ -39,6 +39,8 @@
 //! * **Bounds.** Every request has a timeout. There are never more than
 //!   [`Filter::max_callouts`](crate::Filter::max_callouts) under way for one stream, or for the plugin itself. Of a body
 //!   no more is taken than [`HttpRequest::max_body`] says.
+//! * **Over TCP** a [new connection](crate::NewConnection::wait) waits before the upstream is connected, and
+//!   [bytes of the client](crate::DownstreamData::wait) before they go on.
 //! * **From the plugin.** [`PluginContext::spawn`](crate::PluginContext::spawn), in
 //!   [`Filter::started`](crate::Filter::started) or [`Filter::tick`](crate::Filter::tick).
 //!
@@ -72,7 +74,7 @@ pub use http_call::{BodyTooLong, HttpCall, HttpError, HttpResponse};
 pub use received::Received;
 pub use sleep::{Sleep, TimedOut, sleep, timeout};
 pub(crate) use slot::Slot;
-pub use wait::{SpawnError, WaitingRequest, WaitingResponse};
+pub use wait::{SpawnError, WaitingConnection, WaitingRequest, WaitingResponse};
 
 /// How long the answer to a request may take, unless it says otherwise.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);

@@ -7,74 +7,133 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake};
 
 use crate::sys::LogLevel;
-use crate::{LastOutcome, LateOutcome, Outcome, RequestHandle, ResponseHandle, StreamError};
+use crate::{LastOutcome, LateOutcome, Outcome, RequestHandle, ResponseHandle, StreamError, TcpData};
 
 /// A future on the heap.
 pub(crate) type Boxed<T> = Pin<Box<dyn Future<Output = T>>>;
 /// A task's number.
 pub(crate) type TaskId = u32;
 
-/// A future, with what is to be done with its output.
-pub(crate) enum Work {
-    /// A request that waits.
-    Request(Boxed<Outcome>, RequestHandle),
-    /// A response that waits at its headers.
-    Response(Boxed<Outcome>, ResponseHandle),
-    /// A response that waits in its body.
-    ResponseBody(Boxed<LateOutcome>, ResponseHandle),
-    /// A response that waits at its trailers.
-    ResponseTrailers(Boxed<LastOutcome>, ResponseHandle),
-    /// The plugin's own.
-    Plugin(Boxed<()>),
-}
-
-impl Work {
-    /// The context that it is about.
-    pub(crate) fn owner(&self) -> Option<u32> {
-        match self {
-            Self::Request(_, handle) => Some(handle.stream()),
-            Self::Response(_, handle) | Self::ResponseBody(_, handle) | Self::ResponseTrailers(_, handle) => {
-                Some(handle.stream())
-            }
-            Self::Plugin(_) => None,
-        }
-    }
+/// What waits, with what is to be done when it has its outcome. By way of `dyn`, so that a filter has the code of those
+/// phases only that wait in it.
+pub(crate) trait Work {
+    /// The stream that it is about; nothing for what is the plugin's own.
+    fn stream(&self) -> Option<u32>;
 
     /// Goes on, as far as it can; what it comes to is done. It is handed back while it is not ready.
-    pub(crate) fn poll(self, context: &mut Context<'_>) -> Option<Self> {
-        match self {
-            Self::Request(mut future, handle) => match future.as_mut().poll(context) {
-                Poll::Pending => return Some(Self::Request(future, handle)),
-                Poll::Ready(Outcome::Continue) => done(handle.resume()),
-                Poll::Ready(Outcome::Respond(response)) => done(handle.respond(&response)),
-                Poll::Ready(Outcome::Close) => done(handle.close()),
-                Poll::Ready(Outcome::Pause(_)) => {}
-            },
-            Self::Response(mut future, handle) => match future.as_mut().poll(context) {
-                Poll::Pending => return Some(Self::Response(future, handle)),
-                Poll::Ready(Outcome::Continue) => done(handle.resume()),
-                Poll::Ready(Outcome::Respond(response)) => done(handle.respond(&response)),
-                Poll::Ready(Outcome::Close) => done(handle.close()),
-                Poll::Ready(Outcome::Pause(_)) => {}
-            },
-            Self::ResponseBody(mut future, handle) => match future.as_mut().poll(context) {
-                Poll::Pending => return Some(Self::ResponseBody(future, handle)),
-                Poll::Ready(LateOutcome::Continue) => done(handle.resume()),
-                Poll::Ready(LateOutcome::Respond(replacement)) => done(handle.respond(&replacement.0)),
-                Poll::Ready(LateOutcome::Close) => done(handle.close()),
-                Poll::Ready(LateOutcome::Pause(_)) => {}
-            },
-            Self::ResponseTrailers(mut future, handle) => match future.as_mut().poll(context) {
-                Poll::Pending => return Some(Self::ResponseTrailers(future, handle)),
-                Poll::Ready(LastOutcome::Continue) => done(handle.resume()),
-                Poll::Ready(LastOutcome::Pause(_)) => {}
-            },
-            Self::Plugin(mut future) => match future.as_mut().poll(context) {
-                Poll::Pending => return Some(Self::Plugin(future)),
-                Poll::Ready(()) => {}
-            },
+    fn poll(self: Box<Self>, context: &mut Context<'_>) -> Option<Box<dyn Work>>;
+
+    /// A client of TCP has said more, and this is all of it. Whether it waits here.
+    fn holds(&self, data: &TcpData) -> bool {
+        let _ = data;
+        false
+    }
+}
+
+/// A future about a stream that stands still.
+pub(crate) struct Held<T, H> {
+    pub future: Boxed<T>,
+    pub handle: H,
+}
+
+/// The plugin's own.
+pub(crate) struct Aside(pub Boxed<()>);
+
+/// What can make an outcome come true, for a stream that stands still.
+pub(crate) trait Perform<T> {
+    fn stream(&self) -> u32;
+    fn perform(self, outcome: T) -> Result<(), StreamError>;
+
+    /// See [`Work::holds`].
+    fn holds(&self, data: &TcpData) -> bool {
+        let _ = data;
+        false
+    }
+}
+
+impl<T: 'static, H: Perform<T> + 'static> Work for Held<T, H> {
+    fn stream(&self) -> Option<u32> {
+        Some(self.handle.stream())
+    }
+
+    fn poll(mut self: Box<Self>, context: &mut Context<'_>) -> Option<Box<dyn Work>> {
+        match self.future.as_mut().poll(context) {
+            Poll::Pending => return Some(self),
+            Poll::Ready(outcome) => done(self.handle.perform(outcome)),
         }
         None
+    }
+
+    fn holds(&self, data: &TcpData) -> bool {
+        self.handle.holds(data)
+    }
+}
+
+impl Work for Aside {
+    fn stream(&self) -> Option<u32> {
+        None
+    }
+
+    fn poll(mut self: Box<Self>, context: &mut Context<'_>) -> Option<Box<dyn Work>> {
+        self.0.as_mut().poll(context).is_pending().then_some(self)
+    }
+}
+
+impl Perform<Outcome> for RequestHandle {
+    fn stream(&self) -> u32 {
+        self.stream()
+    }
+
+    fn perform(self, outcome: Outcome) -> Result<(), StreamError> {
+        match outcome {
+            Outcome::Continue => self.resume(),
+            Outcome::Respond(response) => self.respond(&response),
+            Outcome::Close => self.close(),
+            Outcome::Pause(_) => Ok(()),
+        }
+    }
+}
+
+impl Perform<Outcome> for ResponseHandle {
+    fn stream(&self) -> u32 {
+        self.stream()
+    }
+
+    fn perform(self, outcome: Outcome) -> Result<(), StreamError> {
+        match outcome {
+            Outcome::Continue => self.resume(),
+            Outcome::Respond(response) => self.respond(&response),
+            Outcome::Close => self.close(),
+            Outcome::Pause(_) => Ok(()),
+        }
+    }
+}
+
+impl Perform<LateOutcome> for ResponseHandle {
+    fn stream(&self) -> u32 {
+        self.stream()
+    }
+
+    fn perform(self, outcome: LateOutcome) -> Result<(), StreamError> {
+        match outcome {
+            LateOutcome::Continue => self.resume(),
+            LateOutcome::Respond(replacement) => self.respond(&replacement.0),
+            LateOutcome::Close => self.close(),
+            LateOutcome::Pause(_) => Ok(()),
+        }
+    }
+}
+
+impl Perform<LastOutcome> for ResponseHandle {
+    fn stream(&self) -> u32 {
+        self.stream()
+    }
+
+    fn perform(self, outcome: LastOutcome) -> Result<(), StreamError> {
+        match outcome {
+            LastOutcome::Continue => self.resume(),
+            LastOutcome::Pause(_) => Ok(()),
+        }
     }
 }
 

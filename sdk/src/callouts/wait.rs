@@ -1,10 +1,14 @@
 //! Phases that wait, and what the plugin does beside them.
 
+mod connection;
+
+pub use connection::WaitingConnection;
+
 use std::rc::Rc;
 use std::task::Poll;
 
 use super::executor::Full;
-use super::task::{Boxed, Work};
+use super::task::{Aside, Boxed, Held, Perform};
 use super::{Current, Executor};
 use crate::runtime::Callouts;
 use crate::sys::LogLevel;
@@ -82,7 +86,7 @@ impl RequestHeaders {
     ) -> Outcome {
         let (_, handle) = self.pause();
         let waiting = WaitingRequest { stream: handle.stream() };
-        let outcome = begin(plugin, |plugin| Box::pin(then(plugin, waiting)), |future| Work::Request(future, handle));
+        let outcome = begin(plugin, |plugin| Box::pin(then(plugin, waiting)), handle);
         self.headers.forget();
         outcome
     }
@@ -101,7 +105,7 @@ impl RequestBody<'_> {
     ) -> Result<Outcome, BodyError> {
         let (_, handle) = self.pause()?;
         let waiting = WaitingRequest { stream: handle.stream() };
-        let outcome = begin(plugin, |plugin| Box::pin(then(plugin, waiting)), |future| Work::Request(future, handle));
+        let outcome = begin(plugin, |plugin| Box::pin(then(plugin, waiting)), handle);
         self.forget_headers();
         Ok(outcome)
     }
@@ -116,7 +120,7 @@ impl RequestTrailers {
     ) -> Outcome {
         let (_, handle): (Paused, RequestHandle) = self.pause();
         let waiting = WaitingRequest { stream: handle.stream() };
-        begin(plugin, |plugin| Box::pin(then(plugin, waiting)), |future| Work::Request(future, handle))
+        begin(plugin, |plugin| Box::pin(then(plugin, waiting)), handle)
     }
 }
 
@@ -129,7 +133,7 @@ impl ResponseHeaders {
     ) -> Outcome {
         let (_, handle) = self.pause();
         let waiting = WaitingResponse { stream: handle.stream(), headers_held: true };
-        let outcome = begin(plugin, |plugin| Box::pin(then(plugin, waiting)), |future| Work::Response(future, handle));
+        let outcome = begin(plugin, |plugin| Box::pin(then(plugin, waiting)), handle);
         self.headers.forget();
         outcome
     }
@@ -149,8 +153,7 @@ impl ResponseBody<'_> {
         let headers_held = self.headers().is_ok();
         let (_, handle): (Paused, ResponseHandle) = self.pause()?;
         let waiting = WaitingResponse { stream: handle.stream(), headers_held };
-        let work = |future| Work::ResponseBody(future, handle);
-        let outcome = begin(plugin, |plugin| Box::pin(then(plugin, waiting)), work);
+        let outcome = begin(plugin, |plugin| Box::pin(then(plugin, waiting)), handle);
         self.forget_headers();
         Ok(outcome)
     }
@@ -165,7 +168,7 @@ impl ResponseTrailers {
     ) -> LastOutcome {
         let (_, handle) = self.pause();
         let waiting = WaitingResponse { stream: handle.stream(), headers_held: false };
-        begin(plugin, |plugin| Box::pin(then(plugin, waiting)), |future| Work::ResponseTrailers(future, handle))
+        begin(plugin, |plugin| Box::pin(then(plugin, waiting)), handle)
     }
 }
 
@@ -204,7 +207,7 @@ impl PluginContext {
     pub fn spawn<P: Callouts>(&self, plugin: &P, then: impl AsyncFnOnce(Rc<P>) + 'static) -> Result<(), SpawnError> {
         let (current, plugin) = current(plugin).ok_or(SpawnError::NoProxy)?;
         let future: Boxed<()> = Box::pin(async move { then(plugin).await });
-        match Executor::start(&current, future, Work::Plugin) {
+        match Executor::start(&current, future, |future| Box::new(Aside(future))) {
             Ok(_) => Ok(()),
             Err(Full) => Err(SpawnError::TooMany),
         }
@@ -248,16 +251,16 @@ impl Undecided for LastOutcome {
 }
 
 /// Begins to wait, or says what the phase comes to without.
-fn begin<P: Callouts, T: Undecided>(
+fn begin<P: Callouts, T: Undecided + 'static>(
     plugin: &P,
     future: impl FnOnce(Rc<P>) -> Boxed<T>,
-    work: impl FnOnce(Boxed<T>) -> Work,
+    handle: impl Perform<T> + 'static,
 ) -> T {
     let Some((current, plugin)) = current(plugin) else {
         crate::log::parts(LogLevel::ERROR, &["a phase waits without a proxy; refusing"]);
         return T::refused();
     };
-    match Executor::start(&current, future(plugin), work) {
+    match Executor::start(&current, future(plugin), |future| Box::new(Held { future, handle })) {
         Ok(Poll::Ready(outcome)) => outcome,
         Ok(Poll::Pending) => T::paused(),
         Err(Full) => {

@@ -137,7 +137,7 @@ impl<F: Plugin> Runtime<F> {
         self.executor().deliver(id, event);
     }
 
-    fn executor(&self) -> &Rc<Executor> {
+    pub(super) fn executor(&self) -> &Rc<Executor> {
         self.executor.get_or_init(Rc::default)
     }
 

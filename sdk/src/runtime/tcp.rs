@@ -2,7 +2,7 @@
 
 use super::Plugin;
 use super::exports::Runtime;
-use crate::tcp::{ClosedBy, TcpData, TcpFilter, TcpOutcome};
+use crate::tcp::{ClosedBy, DownstreamData, NewConnection, TcpData, TcpFilter, TcpOutcome};
 
 /// `FilterStatus::StopIteration` of the ABI.
 const STOP: u32 = 1;
@@ -10,21 +10,24 @@ const STOP: u32 = 1;
 impl<F: TcpFilter + Plugin<State = <F as TcpFilter>::Stream>> Runtime<F> {
     /// `proxy_on_new_connection`
     pub fn new_connection(&self, id: u32) -> u32 {
-        self.connection_phase(id, F::connection)
+        self.connection_phase(id, |filter, stream| filter.connection(stream, &mut NewConnection { stream: id }))
     }
 
-    /// `proxy_on_downstream_data`
+    /// `proxy_on_downstream_data`; while the filter waits, what comes is held back with the rest.
     pub fn downstream_data(&self, id: u32, size: u32, end: u32) -> u32 {
+        let data = TcpData::downstream(size as usize, end != 0);
+        if F::CALLOUTS && self.executor().holds(id, &data) {
+            return STOP;
+        }
         self.connection_phase(id, |filter, stream| {
-            filter.downstream_data(stream, &mut TcpData::new(TcpData::DOWNSTREAM, size as usize, end != 0))
+            filter.downstream_data(stream, &mut DownstreamData { stream: id, data })
         })
     }
 
     /// `proxy_on_upstream_data`
     pub fn upstream_data(&self, id: u32, size: u32, end: u32) -> u32 {
-        self.connection_phase(id, |filter, stream| {
-            filter.upstream_data(stream, &mut TcpData::new(TcpData::UPSTREAM, size as usize, end != 0))
-        })
+        let mut data = TcpData::upstream(size as usize, end != 0);
+        self.connection_phase(id, |filter, stream| filter.upstream_data(stream, &mut data))
     }
 
     /// `proxy_on_downstream_connection_close`

@@ -9,7 +9,7 @@ use crate::scenario::run::Cuts;
 use crate::scenario::split::pieces;
 use crate::scenario::{Effects, Observed};
 use crate::stream::End;
-use crate::testbed::connection::{self as seen, Gets};
+use crate::testbed::connection::{self as seen, Gets, SILENCE};
 
 impl Session {
     pub(super) fn connection(&mut self, step: &Connection, cuts: &Cuts) -> (Observed, Cost) {
@@ -23,6 +23,7 @@ impl Session {
             bodies += usize::from(act.says().is_some());
             acts.push(self.act(&mut connection, act, cuts));
         }
+        self.settle(&mut connection);
         let mut seen = connection.seen().clone();
         seen.acts = acts;
         let cost = connection.forget(&mut self.proxy);
@@ -53,8 +54,28 @@ impl Session {
             Does::Breaks(end) => connection.breaks(&mut self.proxy, *end),
             Does::Waits(time) => self.advance(time.0),
         }
-        self.settle(connection);
+        self.settle_by(connection, act, before);
         Gets { said_to_nobody, ..connection.seen().since(before) }
+    }
+
+    /// Gives filters answers, each at its own time: until what the act names has come, or else until nothing happens for as long
+    /// as it has to be silent in a real Envoy.
+    fn settle_by(&mut self, connection: &mut seen::Connection, act: &Act, before: [usize; 2]) {
+        loop {
+            self.pump();
+            connection.look(&mut self.proxy);
+            let Some(last) = self.last_answer() else { return };
+            let limit = if !act.awaits() {
+                last.min(self.elapsed() + SILENCE)
+            } else if act.fits(&connection.seen().since(before)) {
+                return;
+            } else {
+                last
+            };
+            if !self.pass_time(limit) {
+                return;
+            }
+        }
     }
 
     /// Gives filters the answers that they wait for, each at its own time.

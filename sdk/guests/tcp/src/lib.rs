@@ -3,7 +3,9 @@
 //! The client's bytes wait for the end of a line and go on in upper case; a line `close` closes the connection. The
 //! upstream's first bytes get `> ` in front.
 
-use tamis::{ClosedBy, ConfigError, HostError, NoConfig, PluginContext, TcpData, TcpFilter, TcpOutcome};
+use tamis::{
+    ClosedBy, ConfigError, DownstreamData, HostError, NoConfig, PluginContext, TcpData, TcpFilter, TcpOutcome,
+};
 
 /// The filter.
 #[derive(Debug)]
@@ -23,7 +25,7 @@ impl TcpFilter for Lines {
         Ok(Self)
     }
 
-    fn downstream_data(&self, _: &mut Seen, data: &mut TcpData) -> TcpOutcome {
+    fn downstream_data(&self, _: &mut Seen, data: &mut DownstreamData) -> TcpOutcome {
         match line(data) {
             Ok(None) => TcpOutcome::Wait,
             Ok(Some(line)) if line == b"CLOSE\n" => TcpOutcome::Close,

@@ -2,6 +2,7 @@
 
 use std::future::{pending, poll_fn};
 
+use super::super::task::Aside;
 use super::*;
 
 /// Code of the stream or plugin `owner` of a filter.
@@ -15,7 +16,7 @@ fn counts(executor: &Executor) -> (usize, usize, usize) {
 
 fn spawn(executor: &Rc<Executor>, future: impl Future<Output = ()> + 'static) -> Result<Poll<()>, Full> {
     // Natively nobody has entered: calls are about the context 0 as it is.
-    Executor::start(&current(executor, 0), Box::pin(future), Work::Plugin)
+    Executor::start(&current(executor, 0), Box::pin(future), |future| Box::new(Aside(future)))
 }
 
 /// A future that is ready when it was woken so often, and that shows its waker.

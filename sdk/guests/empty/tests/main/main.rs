@@ -62,6 +62,18 @@ fn a_module_exports_the_phases_that_its_filter_has() {
         "proxy_on_upstream_data",
     ];
     assert_eq!(own_exports("tcp"), tcp);
+    let answers = [
+        "proxy_on_delete",
+        "proxy_on_downstream_data",
+        "proxy_on_grpc_close",
+        "proxy_on_grpc_receive",
+        "proxy_on_grpc_receive_initial_metadata",
+        "proxy_on_grpc_receive_trailing_metadata",
+        "proxy_on_http_call_response",
+        "proxy_on_new_connection",
+        "proxy_on_tick",
+    ];
+    assert_eq!(own_exports("tcp-callouts"), answers);
 }
 
 #[test]
@@ -75,10 +87,21 @@ fn a_filter_asks_the_host_only_for_what_it_uses() {
     }
 }
 
+/// What waiting for an answer brings is in no filter that does not wait, over TCP either.
+#[test]
+fn a_filter_for_tcp_without_callouts_has_nothing_of_them() {
+    let waits = ["proxy_continue_stream", "proxy_http_call", "proxy_set_effective_context"];
+    let imports = |name: &str| {
+        let imports = ModuleInfo::parse(&module(name)).unwrap().imports;
+        imports.into_iter().map(|import| import.name).filter(|name| waits.contains(&name.as_str())).count()
+    };
+    assert_eq!((imports("tcp"), imports("tcp-callouts")), (0, 3));
+}
+
 /// Bytes after post-link, at most; a few hundred above what Rust 1.95 makes of them.
 #[test]
 fn modules_stay_small() {
-    for (name, most) in [("empty", 15_000), ("two-headers", 20_000), ("hello", 75_000)] {
+    for (name, most) in [("empty", 15_000), ("two-headers", 20_000), ("hello", 75_000), ("tcp", 30_000)] {
         let bytes = module(name).len();
         assert!(bytes <= most, "{name} has {bytes} bytes, at most {most} were meant");
     }
