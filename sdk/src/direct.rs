@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, de};
 use tamis_core::matching::PreciseHostname;
 use tamis_core::rewrite::PathRewrite;
 use tamis_core::views::{Authority, RequestPath};
-use tamis_core::{HeaderName, NameValue};
+use tamis_core::{HeaderName, NameValue, record};
 
 use crate::text::{decimal, join};
 use crate::{Headers, HostError, Response};
@@ -17,43 +17,47 @@ use crate::{Headers, HostError, Response};
 /// ```yaml
 /// direct_response: { status: 200, headers: [{ name: content-type, value: application/json }], body: '{"ok": true}' }
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct DirectResponse {
     /// The status: 200 to 599.
     pub status: DirectStatus,
     /// Its headers. Without a `content-type` the proxy says `text/plain` when there is a body.
-    #[serde(default)]
+    #[schemars(default)]
     pub headers: Vec<NameValue>,
     /// The body, as text. Empty when it is left out.
-    #[serde(default)]
+    #[schemars(default)]
     pub body: String,
 }
+
+record!(DirectResponse { status } { headers, body });
 
 /// Sends the client elsewhere. What is left out stays as the client asked for it; so does the query.
 ///
 /// ```yaml
 /// redirect: { status: 301, scheme: https, path: { prefix: { from: /old, to: /new } } }
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Redirect {
     /// The status: 301, 302, 303, 307 or 308. 302 when it is left out.
-    #[serde(default)]
+    #[schemars(default)]
     pub status: RedirectStatus,
     /// The scheme.
-    #[serde(default)]
+    #[schemars(default)]
     pub scheme: Option<Scheme>,
     /// The host, without a port.
-    #[serde(default)]
+    #[schemars(default)]
     pub host: Option<PreciseHostname>,
     /// The port. Left out, it is the scheme's own when `scheme` is given, and else the client's.
-    #[serde(default)]
+    #[schemars(default)]
     pub port: Option<u16>,
     /// The path.
-    #[serde(default)]
+    #[schemars(default)]
     pub path: Option<PathRewrite>,
 }
+
+record!(Redirect {} { status, scheme, host, port, path });
 
 /// The status of a direct response: 200 to 599.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

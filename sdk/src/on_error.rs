@@ -5,6 +5,7 @@ use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
+use tamis_core::record;
 
 use crate::sys::LogLevel;
 use crate::{LateOutcome, Outcome, Response, ResponseBody};
@@ -43,15 +44,17 @@ pub enum OnError {
 }
 
 /// The answer to give when an edit fails.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct ErrorResponse {
     /// The status: 400 to 599.
     pub status: ErrorStatus,
     /// The body, as text. Empty when it is left out.
-    #[serde(default)]
+    #[schemars(default)]
     pub body: String,
 }
+
+record!(ErrorResponse { status } { body });
 
 /// A status that says that something went wrong: 400 to 599.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

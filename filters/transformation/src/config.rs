@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use tamis::matching::{Match, Method, PreciseHostname, Statuses, ValueMatch};
 use tamis::rewrite::PathRewrite;
-use tamis::{DirectResponse, HeaderName, OnError, Redirect};
+use tamis::{DirectResponse, HeaderName, OnError, Redirect, record};
 
 use crate::cookies::CookieEdits;
 use crate::edits::HeaderEdits;
@@ -13,28 +13,30 @@ use crate::query::QueryEdits;
 use crate::status::FinalStatus;
 
 /// The whole configuration.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Config {
     /// The rules. Each one that is for a message applies, in this order. From 1 to 128.
     #[schemars(length(min = 1, max = 128))]
     pub rules: Vec<Rule>,
     /// What happens to bodies that are edited. Bodies that no rule edits are not looked at.
-    #[serde(default)]
+    #[schemars(default)]
     pub bodies: Bodies,
     /// What happens when an edit fails. Without it: a request whose body is not what its type says is answered 400, all else 500.
-    #[serde(default)]
+    #[schemars(default)]
     pub on_error: Option<OnError>,
 }
 
+record!(Config { rules } { bodies, on_error });
+
 /// Edits that belong together, and which messages they are for.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Clone, Default, PartialEq, JsonSchema)]
+#[schemars(deny_unknown_fields, default)]
 pub struct Rule {
     /// What the rule is for; shown to people, no effect.
     pub name: String,
     /// The requests that it is for, and the responses to them. All, without it. Every rule looks at the request as it came.
-    #[serde(rename = "match")]
+    #[schemars(rename = "match")]
     pub matches: Match,
     /// Which of these requests' responses it is for. All, without it.
     pub match_response: ResponseMatch,
@@ -50,9 +52,11 @@ pub struct Rule {
     pub stop: bool,
 }
 
+record!(Rule default { name, matches as "match", match_response, request, response, redirect, direct_response, stop });
+
 /// Which responses a rule is for. All that is given must hold.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Clone, Default, PartialEq, JsonSchema)]
+#[schemars(deny_unknown_fields, default)]
 pub struct ResponseMatch {
     /// The status is one of these: a number, or `5xx`.
     pub statuses: Vec<Statuses>,
@@ -62,9 +66,11 @@ pub struct ResponseMatch {
     pub local_reply: Option<bool>,
 }
 
+record!(ResponseMatch default { statuses, headers, local_reply });
+
 /// A condition on a header of a response.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct ResponseHeader {
     /// The header.
     pub name: HeaderName,
@@ -72,9 +78,11 @@ pub struct ResponseHeader {
     pub value: ValueMatch,
 }
 
+record!(ResponseHeader { name, value });
+
 /// What to change in a request.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Clone, Default, PartialEq, JsonSchema)]
+#[schemars(deny_unknown_fields, default)]
 pub struct RequestEdits {
     /// Another method.
     pub method: Option<Method>,
@@ -92,9 +100,11 @@ pub struct RequestEdits {
     pub json: Vec<JsonEdit>,
 }
 
+record!(RequestEdits default { method, authority, path, query, cookies, headers, json });
+
 /// What to change in a response.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Clone, Default, PartialEq, JsonSchema)]
+#[schemars(deny_unknown_fields, default)]
 pub struct ResponseEdits {
     /// Another status. One that never has a body (204, 304) cannot be given, and cannot be taken away.
     pub status: Option<FinalStatus>,
@@ -104,9 +114,11 @@ pub struct ResponseEdits {
     pub json: Vec<JsonEdit>,
 }
 
+record!(ResponseEdits default { status, headers, json });
+
 /// What happens to bodies that are edited.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
+#[schemars(deny_unknown_fields, default)]
 pub struct Bodies {
     /// The longest that is edited, in bytes, and the most that comes out: 1 to 67108864. 1 MiB without it.
     #[schemars(range(min = 1, max = 67_108_864))]
@@ -116,6 +128,8 @@ pub struct Bodies {
     /// What happens to a compressed one.
     pub compressed: Unedited,
 }
+
+record!(Bodies default { max_bytes, over_limit, compressed });
 
 /// What happens to a body that cannot be edited.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -138,10 +152,40 @@ impl Rule {
     /// Whether it does anything.
     #[must_use]
     pub fn does_something(&self) -> bool {
-        self.request != RequestEdits::default()
-            || self.response != ResponseEdits::default()
+        !self.request.is_empty()
+            || !self.response.is_empty()
             || self.redirect.is_some()
             || self.direct_response.is_some()
             || self.stop
+    }
+}
+
+impl ResponseMatch {
+    /// Whether every response is meant.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.statuses.is_empty() && self.headers.is_empty() && self.local_reply.is_none()
+    }
+}
+
+impl RequestEdits {
+    /// Whether there is nothing to do.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.method.is_none()
+            && self.authority.is_none()
+            && self.path.is_none()
+            && self.query.is_empty()
+            && self.cookies.is_empty()
+            && self.headers.is_empty()
+            && self.json.is_empty()
+    }
+}
+
+impl ResponseEdits {
+    /// Whether there is nothing to do.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.status.is_none() && self.headers.is_empty() && self.json.is_empty()
     }
 }

@@ -1,13 +1,12 @@
 //! What an edit does to a request's cookies.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
 use tamis::views::Cookies;
-use tamis::{HeaderMap, HeaderName};
+use tamis::{HeaderMap, HeaderName, record};
 
 /// Edits of a request's cookies: remove, then set. Cookies that no edit names stay as they are, in their order.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, JsonSchema)]
+#[schemars(deny_unknown_fields, default)]
 pub struct CookieEdits {
     /// Cookies to take away, however often they come.
     pub remove: Vec<String>,
@@ -15,9 +14,11 @@ pub struct CookieEdits {
     pub set: Vec<Cookie>,
 }
 
+record!(CookieEdits default { remove, set });
+
 /// A cookie with a value.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Cookie {
     /// Its name.
     pub name: String,
@@ -25,13 +26,15 @@ pub struct Cookie {
     pub value: String,
 }
 
+record!(Cookie { name, value });
+
 const COOKIE: HeaderName = HeaderName::from_static("cookie");
 
 impl CookieEdits {
     /// Whether there is nothing to do.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+        self.remove.is_empty() && self.set.is_empty()
     }
 
     /// What is wrong with it, if something is: the place and the words.

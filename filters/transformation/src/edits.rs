@@ -1,12 +1,11 @@
 //! What an edit does to a header map.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
-use tamis::{EditableName, HeaderMap, HeaderName, NameValue};
+use tamis::{EditableName, HeaderMap, HeaderName, NameValue, record};
 
 /// Edits of headers. Whatever order they are written in, they apply as: copy, rename, remove, remove by prefix, set, add.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, JsonSchema)]
+#[schemars(deny_unknown_fields, default)]
 pub struct HeaderEdits {
     /// Headers to have under another name too, with all their values. What the new name had before is dropped.
     pub copy: Vec<Rename>,
@@ -22,10 +21,12 @@ pub struct HeaderEdits {
     pub add: Vec<NameValue>,
 }
 
+record!(HeaderEdits default { copy, rename, remove, remove_prefix, set, add });
+
 /// A header and another name for it: all its values, in order. What `to` had before is dropped, so that nobody can add to it
 /// from outside; when `from` is absent, nothing changes.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Rename {
     /// The name to look for.
     pub from: EditableName,
@@ -33,11 +34,18 @@ pub struct Rename {
     pub to: EditableName,
 }
 
+record!(Rename { from, to });
+
 impl HeaderEdits {
     /// Whether there is nothing to do.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+        self.copy.is_empty()
+            && self.rename.is_empty()
+            && self.remove.is_empty()
+            && self.remove_prefix.is_empty()
+            && self.set.is_empty()
+            && self.add.is_empty()
     }
 
     /// Applies the edits.

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tamis::json::{Document, Edit, EditError, InvalidEdit, InvalidJson, MergePatch, Path, Text};
+use tamis::record;
 
 /// An edit of a body of JSON. Places are JSONPath (names, indices, wildcards) or, where one place is meant, a JSON Pointer.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -23,8 +24,8 @@ pub enum JsonEdit {
 }
 
 /// A place and a value.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct PathValue {
     /// The place.
     pub path: Path,
@@ -32,9 +33,11 @@ pub struct PathValue {
     pub value: Text,
 }
 
+record!(PathValue { path, value });
+
 /// A place and a name.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct PathName {
     /// The place, which ends with a name.
     pub path: Path,
@@ -42,15 +45,19 @@ pub struct PathName {
     pub name: String,
 }
 
+record!(PathName { path, name });
+
 /// A place and what to merge into it.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct PathPatch {
     /// The place; `$` is the whole document.
     pub path: Path,
     /// The patch.
     pub patch: MergePatch,
 }
+
+record!(PathPatch { path, patch });
 
 /// Why a body cannot be edited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -1,13 +1,13 @@
 //! What an edit does to a query.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use tamis::record;
 use tamis::views::{Query, RequestPath};
 
 /// Edits of a query. Whatever order they are written in, they apply as: rename, remove, set, add. Every parameter that no
 /// edit names stays as it is, to the byte. Names are compared decoded: `%76=1` is `v=1`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, JsonSchema)]
+#[schemars(deny_unknown_fields, default)]
 pub struct QueryEdits {
     /// Parameters to give another name, with all their values. What the new name had before is dropped.
     pub rename: Vec<RenameParameter>,
@@ -19,9 +19,11 @@ pub struct QueryEdits {
     pub add: Vec<Parameter>,
 }
 
+record!(QueryEdits default { rename, remove, set, add });
+
 /// A parameter with a value, neither of them encoded.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Parameter {
     /// Its name.
     pub name: String,
@@ -29,9 +31,11 @@ pub struct Parameter {
     pub value: String,
 }
 
+record!(Parameter { name, value });
+
 /// Gives a parameter another name.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct RenameParameter {
     /// The name to look for.
     pub from: String,
@@ -39,11 +43,13 @@ pub struct RenameParameter {
     pub to: String,
 }
 
+record!(RenameParameter { from, to });
+
 impl QueryEdits {
     /// Whether there is nothing to do.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+        self.rename.is_empty() && self.remove.is_empty() && self.set.is_empty() && self.add.is_empty()
     }
 
     /// The path with another query; nothing when all stays as it is. A query that becomes empty goes with its `?`.

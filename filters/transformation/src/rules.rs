@@ -76,7 +76,7 @@ pub fn matching<S: Subject>(rules: &[Rule], request: &S) -> Result<Set, S::Error
 /// Those that are for any request: for a response whose request never came here.
 #[must_use]
 pub fn unconditional(rules: &[Rule]) -> Set {
-    chosen(rules, |matches| Ok::<_, Infallible>(*matches == Match::default())).unwrap_or_else(|never| match never {})
+    chosen(rules, |matches| Ok::<_, Infallible>(matches.is_unconditional())).unwrap_or_else(|never| match never {})
 }
 
 fn chosen<E>(rules: &[Rule], mut is_for: impl FnMut(&Match) -> Result<bool, E>) -> Result<Set, E> {
@@ -109,7 +109,7 @@ impl Rule {
                 return Err(ConfigError::new(path, "`redirect` and `direct_response` exclude each other"));
             }
         };
-        if answer.is_some() && rule.request != RequestEdits::default() {
+        if answer.is_some() && !rule.request.is_empty() {
             return Err(ConfigError::new(path, "the request goes no further: there is no use in editing it"));
         }
         Ok(Self {
@@ -147,9 +147,7 @@ impl Rule {
     /// Whether what it does to a response depends on the response.
     #[must_use]
     pub fn asks_for_status(&self) -> bool {
-        self.match_response != ResponseMatch::default()
-            || self.response.status.is_some()
-            || !self.response_json.is_empty()
+        !self.match_response.is_empty() || self.response.status.is_some() || !self.response_json.is_empty()
     }
 
     /// Whether it asks who made a response.

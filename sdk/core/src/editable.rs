@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer};
 
-use crate::{HeaderName, HeaderValue};
+use crate::{HeaderName, HeaderValue, record};
 
 /// The name of a header that may be edited: any but those that say where a message ends or whom it is for
 /// (`content-length`, `transfer-encoding`, `host`). Changing one of these under a proxy lets requests be smuggled.
@@ -20,14 +20,16 @@ use crate::{HeaderName, HeaderValue};
 pub struct EditableName(HeaderName);
 
 /// A header with a value.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct NameValue {
     /// The header's name.
     pub name: EditableName,
     /// The header's value.
     pub value: HeaderValue,
 }
+
+record!(NameValue { name, value });
 
 /// Where a message ends, and whom it is for.
 const FRAMING: [&str; 3] = ["content-length", "transfer-encoding", "host"];

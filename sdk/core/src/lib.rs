@@ -20,6 +20,8 @@
 //! | [`map`] | what can be asked of a header map, and one that lives in memory |
 //! | [`views`] | paths, queries, cookies, content types, authorities, addresses: typed, borrowed, not decoded |
 //! | [`json`] | JSON as bytes: looked at in place, edited without losing any |
+//! | [`number`] | decimals and doubles, exactly, in few bytes |
+//! | [`record!`] | the types of a configuration, read in few bytes |
 //! | [`rewrite`] | another path for a request |
 //! | [`split`], [`hash`] | who gets which version, by weight and for good; a keyed hash for what clients send |
 //! | [`matching`] | which requests a rule is for: one language for all filters |
@@ -32,7 +34,9 @@ pub mod json;
 pub mod map;
 pub mod matching;
 pub mod name;
+pub mod number;
 pub mod pairs;
+pub mod record;
 pub mod rewrite;
 mod rule_name;
 pub mod split;

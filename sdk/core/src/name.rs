@@ -1,7 +1,7 @@
 //! Header names.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -100,7 +100,7 @@ pub enum InvalidHeaderName {
         name: String,
     },
     /// A character that no header name can have.
-    #[error("{character:?} at byte {at} cannot be in a header name: `{}`; letters, digits and !#$%&'*+-.^_`|~ can", .name.escape_debug())]
+    #[error("'{}' at byte {at} cannot be in a header name: `{}`; letters, digits and !#$%&'*+-.^_`|~ can", Shown(character.encode_utf8(&mut [0; 4])), Shown(.name))]
     NotAToken {
         /// The text that was given.
         name: String,
@@ -109,6 +109,31 @@ pub enum InvalidHeaderName {
         /// Where it is, counted in bytes from 0.
         at: usize,
     },
+}
+
+/// A text for people, with what no line of a log should have as escapes. Rust's own way knows which characters of Unicode can be
+/// seen, and costs a module five kilobytes.
+struct Shown<'t>(&'t str);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for character in self.0.chars() {
+            match character {
+                '\'' | '"' | '\\' | '\n' | '\r' | '\t' => write!(f, "{}", character.escape_default())?,
+                // Controls, and what has no width or turns the direction of a line.
+                '\0'..' '
+                | '\u{7f}'..'\u{a0}'
+                | '\u{ad}'
+                | '\u{61c}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}' => write!(f, "{}", character.escape_unicode())?,
+                seen => f.write_char(seen)?,
+            }
+        }
+        Ok(())
+    }
 }
 
 impl fmt::Debug for HeaderName {

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::matching::PathPattern;
+use crate::record;
 use crate::views::RequestPath;
 
 /// How a path is changed; the query stays as it is. The Gateway API's `ReplaceFullPath` and `ReplacePrefixMatch`.
@@ -26,14 +27,16 @@ pub enum PathRewrite {
 }
 
 /// First segments, and what they become. A path that does not begin with them stays as it is.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct PrefixRewrite {
     /// The first segments, whole ones: `/v1` are those of `/v1/a` and not those of `/v10`.
     pub from: PathPattern,
     /// What they become. `/` takes them away.
     pub to: PathPattern,
 }
+
+record!(PrefixRewrite { from, to });
 
 impl PathRewrite {
     /// The new path with the old query; nothing when the path stays as it is.

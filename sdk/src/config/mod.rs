@@ -10,6 +10,7 @@
 //! the order of their names.
 
 mod fault;
+mod json;
 mod key;
 mod kind;
 mod reader;

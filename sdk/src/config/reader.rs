@@ -6,10 +6,9 @@
 
 use std::vec;
 
-use serde::de::value::StringDeserializer;
 use serde::de::{
-    DeserializeSeed, Deserializer, EnumAccess, Error, IntoDeserializer, MapAccess, SeqAccess, Unexpected,
-    VariantAccess, Visitor,
+    DeserializeSeed, Deserializer, EnumAccess, Error, Expected, MapAccess, SeqAccess, Unexpected, VariantAccess,
+    Visitor,
 };
 use serde::forward_to_deserialize_any;
 
@@ -20,7 +19,8 @@ use crate::text::{decimal, join};
 
 impl Node {
     #[cold]
-    fn instead_of<'de, V: Visitor<'de>>(&self, visitor: &V) -> Fault {
+    #[inline(never)]
+    fn instead_of(&self, expected: &dyn Expected) -> Fault {
         let found = match self {
             Self::Null => Unexpected::Unit,
             Self::Truth(value) => Unexpected::Bool(*value),
@@ -30,8 +30,33 @@ impl Node {
             Self::List(_) => Unexpected::Seq,
             Self::Object(_) => Unexpected::Map,
         };
-        Fault::invalid_type(found, visitor)
+        Fault::invalid_type(found, expected)
     }
+}
+
+/// A type that asks for one kind is given that kind or refused here: a visitor's other methods, of which there are dozens for
+/// each type, are not linked then.
+macro_rules! kinds {
+    ($($method:ident($($extra:ty),*): $($kind:ident => $visit:ident),+;)*) => { $(
+        #[cold]
+        fn $method<V: Visitor<'de>>(self, $(_: $extra,)* visitor: V) -> Result<V::Value, Fault> {
+            match self {
+                $(Self::$kind(value) => kinds!($visit visitor value),)+
+                other => Err(other.instead_of(&visitor)),
+            }
+        }
+    )* };
+    (list $visitor:ident $value:ident) => {{
+        let mut items = Items::new($value);
+        let read = $visitor.visit_seq(&mut *items)?;
+        items.end().map(|()| read)
+    }};
+    (object $visitor:ident $value:ident) => {{
+        let mut fields = Fields::new($value);
+        let read = $visitor.visit_map(&mut *fields)?;
+        fields.end().map(|()| read)
+    }};
+    ($visit:ident $visitor:ident $value:ident) => { $visitor.$visit($value) };
 }
 
 impl<'de> Deserializer<'de> for Node {
@@ -41,33 +66,48 @@ impl<'de> Deserializer<'de> for Node {
         match self {
             Self::Null => visitor.visit_unit(),
             Self::Truth(value) => visitor.visit_bool(value),
-            // Visitors for `u64` take an `i64` that is not negative, those for `i64` and `f64` take it as it is.
             Self::Whole(value) => visitor.visit_i64(value),
             Self::Fraction(value) => visitor.visit_f64(value),
             Self::Text(text) => visitor.visit_string(text),
-            Self::List(list) => {
-                let mut items = Items { items: list.into_iter(), next: 0 };
-                let value = visitor.visit_seq(&mut items)?;
-                items.end().map(|()| value)
-            }
-            Self::Object(object) => {
-                let mut fields = Fields { fields: object.into_iter(), value: None };
-                let value = visitor.visit_map(&mut fields)?;
-                fields.end().map(|()| value)
-            }
+            Self::List(list) => kinds!(list visitor list),
+            Self::Object(object) => kinds!(object visitor object),
         }
     }
 
-    fn deserialize_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        _: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Fault> {
+    kinds! {
+        deserialize_bool(): Truth => visit_bool;
+        // Visitors for `u64` take an `i64` that is not negative, those for `i64` and `f64` take it as it is.
+        deserialize_i8(): Whole => visit_i64;
+        deserialize_i16(): Whole => visit_i64;
+        deserialize_i32(): Whole => visit_i64;
+        deserialize_i64(): Whole => visit_i64;
+        deserialize_i128(): Whole => visit_i64;
+        deserialize_u8(): Whole => visit_i64;
+        deserialize_u16(): Whole => visit_i64;
+        deserialize_u32(): Whole => visit_i64;
+        deserialize_u64(): Whole => visit_i64;
+        deserialize_u128(): Whole => visit_i64;
+        deserialize_f32(): Whole => visit_i64, Fraction => visit_f64;
+        deserialize_f64(): Whole => visit_i64, Fraction => visit_f64;
+        deserialize_char(): Text => visit_string;
+        deserialize_str(): Text => visit_string;
+        deserialize_string(): Text => visit_string;
+        deserialize_seq(): List => list;
+        deserialize_tuple(usize): List => list;
+        deserialize_tuple_struct(&'static str, usize): List => list;
+        deserialize_map(): Object => object;
+        deserialize_struct(&'static str, &'static [&'static str]): Object => object;
+    }
+
+    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         match self {
-            Self::Object(_) => self.deserialize_any(visitor),
+            Self::Null => visitor.visit_unit(),
             other => Err(other.instead_of(&visitor)),
         }
+    }
+
+    fn deserialize_unit_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Fault> {
+        self.deserialize_unit(visitor)
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
@@ -87,24 +127,15 @@ impl<'de> Deserializer<'de> for Node {
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Fault> {
-        match self {
-            Self::Text(name) => visitor.visit_enum(name.into_deserializer()),
-            Self::Object(object) => match <[_; 1]>::try_from(object) {
-                Ok([(name, content)]) => visitor.visit_enum(Variant { name, content }),
-                Err(_) => Err(Fault::invalid_value(Unexpected::Other("an object with none or several"), &visitor)),
-            },
-            other => Err(other.instead_of(&visitor)),
-        }
+        let variant = self.variant(&visitor)?;
+        visitor.visit_enum(variant)
     }
 
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         visitor.visit_unit()
     }
 
-    forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
-        tuple_struct map identifier
-    }
+    forward_to_deserialize_any! { bytes byte_buf identifier }
 }
 
 /// The items of a list.
@@ -114,6 +145,26 @@ struct Items {
 }
 
 impl Items {
+    /// In a box, so that the code that frees it exists once.
+    #[inline(never)]
+    fn new(items: Vec<Node>) -> Box<Self> {
+        Box::new(Self { items: items.into_iter(), next: 0 })
+    }
+
+    #[inline(never)]
+    fn advance(&mut self) -> Option<Node> {
+        let item = self.items.next();
+        self.next += usize::from(item.is_some());
+        item
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn within(&self, fault: Fault) -> Fault {
+        fault.within(Step::Item(self.next.saturating_sub(1)))
+    }
+
+    #[inline(never)]
     fn end(&self) -> Result<(), Fault> {
         match self.items.len() {
             0 => Ok(()),
@@ -129,24 +180,44 @@ impl<'de> SeqAccess<'de> for &mut Items {
     type Error = Fault;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Fault> {
-        let Some(item) = self.items.next() else { return Ok(None) };
-        let at = self.next;
-        self.next += 1;
-        seed.deserialize(item).map(Some).map_err(|fault| fault.within(Step::Item(at)))
-    }
-
-    fn size_hint(&self) -> Option<usize> {
-        Some(self.items.len())
+        let Some(item) = self.advance() else { return Ok(None) };
+        seed.deserialize(item).map(Some).map_err(|fault| self.within(fault))
     }
 }
 
-/// The fields of an object; `value` is the one whose key was read.
+/// The fields of an object; `key` and `value` are the one that is read.
 struct Fields {
     fields: vec::IntoIter<(String, Node)>,
-    value: Option<(String, Node)>,
+    key: String,
+    value: Option<Node>,
 }
 
 impl Fields {
+    #[inline(never)]
+    fn new(fields: Vec<(String, Node)>) -> Box<Self> {
+        Box::new(Self { fields: fields.into_iter(), key: String::new(), value: None })
+    }
+
+    /// Comes to the next field, if there is one.
+    #[inline(never)]
+    fn advance(&mut self) -> bool {
+        let Some((key, value)) = self.fields.next() else { return false };
+        (self.key, self.value) = (key, Some(value));
+        true
+    }
+
+    #[inline(never)]
+    fn value(&mut self) -> Result<Node, Fault> {
+        self.value.take().ok_or_else(|| Fault::custom("expected a field"))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn within(&mut self, fault: Fault) -> Fault {
+        fault.within(Step::Field(std::mem::take(&mut self.key)))
+    }
+
+    #[inline(never)]
     fn end(&mut self) -> Result<(), Fault> {
         match self.fields.next() {
             None => Ok(()),
@@ -159,27 +230,47 @@ impl<'de> MapAccess<'de> for &mut Fields {
     type Error = Fault;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Fault> {
-        let Some((key, value)) = self.fields.next() else { return Ok(None) };
-        let read = seed.deserialize(Key(&key));
-        match read {
-            Ok(read) => {
-                self.value = Some((key, value));
-                Ok(Some(read))
-            }
-            Err(fault) => Err(fault.within(Step::Field(key))),
+        if !self.advance() {
+            return Ok(None);
         }
+        seed.deserialize(Key(&self.key)).map(Some).map_err(|fault| self.within(fault))
     }
 
     fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, Fault> {
-        let Some((key, value)) = self.value.take() else { return Err(Fault::custom("expected a field")) };
-        seed.deserialize(value).map_err(|fault| fault.within(Step::Field(key)))
+        let value = self.value()?;
+        seed.deserialize(value).map_err(|fault| self.within(fault))
     }
 }
 
-/// `{"variant": content}`.
+/// `{"variant": content}`, or the variant's name alone.
 struct Variant {
     name: String,
-    content: Node,
+    content: Option<Node>,
+}
+
+impl Node {
+    #[inline(never)]
+    fn variant(self, expected: &dyn Expected) -> Result<Variant, Fault> {
+        match self {
+            Self::Text(name) => Ok(Variant { name, content: None }),
+            Self::Object(object) => match <[_; 1]>::try_from(object) {
+                Ok([(name, content)]) => Ok(Variant { name, content: Some(content) }),
+                Err(_) => Err(Fault::invalid_value(Unexpected::Other("an object with none or several"), expected)),
+            },
+            other => Err(other.instead_of(expected)),
+        }
+    }
+}
+
+impl Variant {
+    /// What stands behind the name, which must be there.
+    #[inline(never)]
+    fn content(self, expected: &dyn Expected) -> Result<(String, Node), Fault> {
+        match self.content {
+            Some(content) => Ok((self.name, content)),
+            None => Err(Fault::invalid_type(Unexpected::UnitVariant, expected)),
+        }
+    }
 }
 
 impl<'de> EnumAccess<'de> for Variant {
@@ -187,9 +278,10 @@ impl<'de> EnumAccess<'de> for Variant {
     type Variant = Self;
 
     fn variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<(T::Value, Self), Fault> {
-        let name: StringDeserializer<Fault> = self.name.clone().into_deserializer();
-        match seed.deserialize(name) {
+        match seed.deserialize(Key(&self.name)) {
             Ok(value) => Ok((value, self)),
+            // The name alone is the value itself; there is no field to go into.
+            Err(fault) if self.content.is_none() => Err(fault),
             Err(fault) => Err(fault.within(Step::Field(self.name))),
         }
     }
@@ -200,20 +292,23 @@ impl<'de> VariantAccess<'de> for Variant {
 
     fn unit_variant(self) -> Result<(), Fault> {
         match self.content {
-            Node::Null => Ok(()),
-            _ => Err(Fault::custom("expected nothing here").within(Step::Field(self.name))),
+            None | Some(Node::Null) => Ok(()),
+            Some(_) => Err(Fault::custom("expected nothing here").within(Step::Field(self.name))),
         }
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Fault> {
-        seed.deserialize(self.content).map_err(|fault| fault.within(Step::Field(self.name)))
+        let (name, content) = self.content(&"newtype variant")?;
+        seed.deserialize(content).map_err(|fault| fault.within(Step::Field(name)))
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Fault> {
-        self.content.deserialize_any(visitor).map_err(|fault| fault.within(Step::Field(self.name)))
+        let (name, content) = self.content(&"tuple variant")?;
+        content.deserialize_seq(visitor).map_err(|fault| fault.within(Step::Field(name)))
     }
 
     fn struct_variant<V: Visitor<'de>>(self, names: &'static [&'static str], visitor: V) -> Result<V::Value, Fault> {
-        self.content.deserialize_struct("", names, visitor).map_err(|fault| fault.within(Step::Field(self.name)))
+        let (name, content) = self.content(&"struct variant")?;
+        content.deserialize_struct("", names, visitor).map_err(|fault| fault.within(Step::Field(name)))
     }
 }

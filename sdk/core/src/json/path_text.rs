@@ -17,6 +17,7 @@ pub struct InvalidPath {
 }
 
 /// The steps of a JSONPath or a JSON Pointer.
+#[cold]
 pub(super) fn steps(source: &str) -> Result<Vec<Step>, InvalidPath> {
     if source.len() > MAX_PATH_BYTES {
         return Err(InvalidPath { at: MAX_PATH_BYTES, message: "a path has at most 1024 bytes" });
@@ -34,6 +35,7 @@ pub(super) fn steps(source: &str) -> Result<Vec<Step>, InvalidPath> {
     Ok(steps)
 }
 
+#[cold]
 fn pointer(source: &str) -> Result<Vec<Step>, InvalidPath> {
     let mut steps = Vec::new();
     let mut at = 0;
@@ -115,6 +117,7 @@ impl Reader<'_> {
         }
     }
 
+    #[cold]
     fn in_brackets(&mut self) -> Result<Step, InvalidPath> {
         self.blank();
         let step = match self.peek() {
@@ -140,6 +143,7 @@ impl Reader<'_> {
         }
     }
 
+    #[cold]
     fn number(&mut self) -> Result<Step, InvalidPath> {
         let start = self.at;
         let from_end = self.peek() == Some('-');
@@ -161,6 +165,7 @@ impl Reader<'_> {
         }
     }
 
+    #[cold]
     fn string(&mut self, quote: char) -> Result<String, InvalidPath> {
         self.next();
         let mut name = String::new();
@@ -178,6 +183,7 @@ impl Reader<'_> {
         }
     }
 
+    #[cold]
     fn escape(&mut self, quote: char) -> Option<char> {
         Some(match self.next()? {
             'b' => '\u{8}',
@@ -202,6 +208,7 @@ impl Reader<'_> {
         })
     }
 
+    #[cold]
     fn four(&mut self) -> Option<u32> {
         let mut number = 0;
         for _ in 0..4 {
@@ -216,10 +223,12 @@ impl Reader<'_> {
         }
     }
 
+    #[inline(never)]
     fn peek(&self) -> Option<char> {
         self.source.get(self.at..)?.chars().next()
     }
 
+    #[inline(never)]
     fn next(&mut self) -> Option<char> {
         let character = self.peek()?;
         self.at += character.len_utf8();

@@ -7,6 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::{Document, InvalidJson, MAX_DEPTH, quoted};
+use crate::number;
 
 /// A JSON value as it is written into a document: to the byte what it was made from.
 ///
@@ -125,7 +126,7 @@ impl<'de> Visitor<'de> for Writer<'_> {
             return Err(E::custom("JSON has no such number"));
         }
         // With an exponent where the digits would be many; JSON reads it.
-        self.write(&format!("{value:?}"));
+        self.write(&number::decimal(value));
         Ok(())
     }
 

@@ -1,16 +1,14 @@
 //! All conditions of a rule, and how they are asked.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::fields::{List, Seen, Table};
+use super::fields::{List, Table};
 use super::{Hostname, Method, PathMatch, Subject, ValueMatch};
-use crate::HeaderName;
 use crate::views::{Authority, Cidr, Query, RequestPath, cookies};
+use crate::{HeaderName, record};
 
 /// How deep `all`, `any` and `not` may stand in one another.
 pub const MAX_DEPTH: usize = 8;
@@ -59,12 +57,32 @@ impl Match {
         self.0.hold(subject)
     }
 
+    /// Whether it holds for every request, because nothing is asked.
+    #[must_use]
+    pub fn is_unconditional(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(super) fn conditions(&self) -> &Conditions {
         &self.0
     }
 }
 
 impl Conditions {
+    fn is_empty(&self) -> bool {
+        self.methods.items().is_empty()
+            && self.hosts.items().is_empty()
+            && self.paths.items().is_empty()
+            && self.headers.len() == 0
+            && self.query.len() == 0
+            && self.cookies.len() == 0
+            && self.sources.items().is_empty()
+            && self.attributes.len() == 0
+            && self.all.items().is_empty()
+            && self.any.items().is_empty()
+            && self.not.is_none()
+    }
+
     /// Conditions that cost nothing come first, those that may cost a host call last.
     fn hold<S: Subject>(&self, subject: &S) -> Result<bool, S::Error> {
         Ok(self.plain(subject)?
@@ -172,61 +190,7 @@ impl<'de> Deserialize<'de> for Match {
     }
 }
 
-/// The fields by their names.
-#[derive(Clone, Copy, Deserialize)]
-#[serde(field_identifier, rename_all = "snake_case")]
-enum Field {
-    Methods,
-    Hosts,
-    Paths,
-    Headers,
-    Query,
-    Cookies,
-    Sources,
-    Attributes,
-    All,
-    Any,
-    Not,
-}
-
-/// By hand: what serde derives keeps an `Option` of every field until the end, and is that much larger.
-impl<'de> Deserialize<'de> for Conditions {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_struct("Match", &[], Fields)
-    }
-}
-
-struct Fields;
-
-impl<'de> Visitor<'de> for Fields {
-    type Value = Conditions;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("struct Match")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Conditions, A::Error> {
-        let mut read = Conditions::default();
-        let mut seen = Seen::default();
-        while let Some(field) = map.next_key()? {
-            seen.once(field as u32)?;
-            match field {
-                Field::Methods => read.methods = map.next_value()?,
-                Field::Hosts => read.hosts = map.next_value()?,
-                Field::Paths => read.paths = map.next_value()?,
-                Field::Headers => read.headers = map.next_value()?,
-                Field::Query => read.query = map.next_value()?,
-                Field::Cookies => read.cookies = map.next_value()?,
-                Field::Sources => read.sources = map.next_value()?,
-                Field::Attributes => read.attributes = map.next_value()?,
-                Field::All => read.all = map.next_value()?,
-                Field::Any => read.any = map.next_value()?,
-                Field::Not => read.not = map.next_value()?,
-            }
-        }
-        Ok(read)
-    }
-}
+record!(Conditions default { methods, hosts, paths, headers, query, cookies, sources, attributes, all, any, not });
 
 impl JsonSchema for Match {
     fn schema_name() -> Cow<'static, str> {

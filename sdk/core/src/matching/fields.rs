@@ -1,11 +1,11 @@
-//! Lists, tables and fields of conditions, as a configuration has them.
+//! Lists and tables of conditions, as a configuration has them.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
 use super::ValueMatch;
 
@@ -121,21 +121,5 @@ impl<N> JsonSchema for Table<N> {
         let mut schema = std::collections::BTreeMap::<String, ValueMatch>::json_schema(generator);
         schema.insert("minProperties".to_owned(), 1.into());
         schema
-    }
-}
-
-/// The fields of an object that have been read, by their places in it: at most 32.
-#[derive(Default)]
-pub(super) struct Seen(u32);
-
-impl Seen {
-    /// Refuses a field that comes twice.
-    pub(super) fn once<E: Error>(&mut self, field: u32) -> Result<(), E> {
-        let bit = 1_u32.wrapping_shl(field);
-        if self.0 & bit != 0 {
-            return Err(crate::refused(&"a field comes twice; leave one of them out"));
-        }
-        self.0 |= bit;
-        Ok(())
     }
 }

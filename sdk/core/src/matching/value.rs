@@ -1,16 +1,13 @@
 //! Conditions on a value: of a header, a cookie, a query parameter, an attribute.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::Pattern;
-use super::fields::Seen;
 use super::needle::Needle;
-use crate::views;
+use crate::{record, views};
 
 /// What must be true of a value. Exactly one condition is given, and how to compare.
 ///
@@ -96,54 +93,11 @@ struct Written {
     comma_separated: bool,
 }
 
-#[derive(Clone, Copy, Deserialize)]
-#[serde(field_identifier, rename_all = "snake_case")]
-enum Field {
-    Exact,
-    Prefix,
-    Suffix,
-    Contains,
-    Regex,
-    Present,
-    IgnoreCase,
-    Of,
-    CommaSeparated,
-}
+record!(Written default { exact, prefix, suffix, contains, regex, present, ignore_case, of, comma_separated });
 
-/// By hand, because it is that much smaller: see [`Conditions`](super::conditions::Conditions).
 impl<'de> Deserialize<'de> for ValueMatch {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_struct("ValueMatch", &[], Fields)
-    }
-}
-
-struct Fields;
-
-impl<'de> Visitor<'de> for Fields {
-    type Value = ValueMatch;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("struct ValueMatch")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ValueMatch, A::Error> {
-        let mut read = Written::default();
-        let mut seen = Seen::default();
-        while let Some(field) = map.next_key()? {
-            seen.once(field as u32)?;
-            match field {
-                Field::Exact => read.exact = map.next_value()?,
-                Field::Prefix => read.prefix = map.next_value()?,
-                Field::Suffix => read.suffix = map.next_value()?,
-                Field::Contains => read.contains = map.next_value()?,
-                Field::Regex => read.regex = map.next_value()?,
-                Field::Present => read.present = map.next_value()?,
-                Field::IgnoreCase => read.ignore_case = map.next_value()?,
-                Field::Of => read.of = map.next_value()?,
-                Field::CommaSeparated => read.comma_separated = map.next_value()?,
-            }
-        }
-        ValueMatch::try_from(read).map_err(|error| crate::refused(&error))
+        Self::try_from(Written::deserialize(deserializer)?).map_err(|error| crate::refused(&error))
     }
 }
 
