@@ -6,6 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 use tamis::matching::{Match, PathPattern, Precedence, PreciseHostname};
 use tamis::rewrite::PathRewrite;
+use tamis::views::Prefixes;
 use tamis::{DirectResponse, HeaderName, HeaderValue, NameValue, OnError, Redirect, RuleName};
 
 /// The whole configuration.
@@ -113,7 +114,7 @@ pub enum Sticky {
     /// A cookie. When none of the list is there, the client gets a new one.
     Cookie(StickyCookie),
     /// So many leading bits of the client's address.
-    SourceAddress(Prefixes),
+    SourceAddress(Prefixes<24, 48>),
 }
 
 /// The cookie of a split.
@@ -133,30 +134,12 @@ pub struct StickyCookie {
     pub secure: bool,
 }
 
-/// How much of an address is looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Prefixes {
-    /// The leading bits of an IPv4 address. 24, without it.
-    #[schemars(range(min = 1, max = 32))]
-    pub ipv4: u8,
-    /// The leading bits of an IPv6 address. 48, without it.
-    #[schemars(range(min = 1, max = 128))]
-    pub ipv6: u8,
-}
-
 /// The name of a cookie: a token of RFC 6265, at most 64 bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CookieName(String);
 
 fn yes() -> bool {
     true
-}
-
-impl Default for Prefixes {
-    fn default() -> Self {
-        Self { ipv4: 24, ipv6: 48 }
-    }
 }
 
 impl Target {

@@ -1,6 +1,8 @@
 //! The phases.
 
 use tamis::attributes::filter_state;
+use tamis::audit::{Audit, Trail};
+use tamis::matching::Remembered;
 use tamis::metrics::{Counter, Metric};
 use tamis::views::RequestPath;
 use tamis::{
@@ -9,7 +11,7 @@ use tamis::{
 };
 
 use crate::config::{Config, Sticky, Target};
-use crate::routes::{Chosen, Routes, Way, Ways};
+use crate::routes::{AUDIT, Chosen, Route, Routes, Way, Ways};
 use crate::split::{self, Who};
 
 const SET_COOKIE: HeaderName = HeaderName::from_static("set-cookie");
@@ -18,6 +20,7 @@ const SET_COOKIE: HeaderName = HeaderName::from_static("set-cookie");
 #[derive(Debug)]
 pub struct HeaderRouting {
     routes: Routes<Counter>,
+    audit: Audit,
     on_error: OnError,
 }
 
@@ -30,21 +33,26 @@ enum RouteError {
     Arm,
 }
 
-/// The cookie that the response is to bring.
+/// What is remembered of a request.
 #[derive(Debug, Default)]
-pub struct NewCookie(Option<String>);
+pub struct Stream {
+    /// The cookie that the response is to bring.
+    cookie: Option<String>,
+    trail: Trail,
+}
 
 #[tamis::filter]
 impl Filter for HeaderRouting {
     type Config = Config;
-    type Stream = NewCookie;
+    type Stream = Stream;
 
     fn new(mut config: Config, _: &PluginContext) -> Result<Self, ConfigError> {
         let on_error = std::mem::take(&mut config.on_error);
+        let names = config.rules.iter().map(|rule| rule.name.as_str().to_owned()).collect::<Vec<_>>();
         let routes = Routes::new(config, |rule, arm| {
-            let arm = arm.map(|arm| [".arm.", arm].concat()).unwrap_or_default();
-            Ok(Counter::define(&["routed.rule.", rule, &arm].concat())?)
+            Ok(Counter::define(&[AUDIT, ".rule.", rule.as_str(), ".arm.", arm.as_str()].concat())?)
         })?;
+        let audit = Audit::define(AUDIT, names, ["routed"])?;
         if routes.uses_filter_state {
             // Routes look at filter state from the release on that has this function, and only after it was called.
             foreign::clear_route_cache().map_err(|_| {
@@ -54,19 +62,19 @@ impl Filter for HeaderRouting {
                 )
             })?;
         }
-        Ok(Self { routes, on_error })
+        Ok(Self { routes, audit, on_error })
     }
 
-    fn request_headers(&self, cookie: &mut NewCookie, request: &mut RequestHeaders) -> Outcome {
-        match self.route(cookie, request) {
+    fn request_headers(&self, stream: &mut Stream, request: &mut RequestHeaders) -> Outcome {
+        match self.route(stream, request) {
             Ok(None) => Outcome::Continue,
             Ok(Some(answer)) => answer.into(),
             Err(error) => self.on_error.over([Err(error)]),
         }
     }
 
-    fn response_headers(&self, cookie: &mut NewCookie, response: &mut ResponseHeaders) -> Outcome {
-        match cookie.0.take() {
+    fn response_headers(&self, stream: &mut Stream, response: &mut ResponseHeaders) -> Outcome {
+        match stream.cookie.take() {
             Some(cookie) => self.on_error.over([response.headers().add(&SET_COOKIE, cookie.as_bytes())]),
             None => Outcome::Continue,
         }
@@ -75,23 +83,20 @@ impl Filter for HeaderRouting {
 
 impl HeaderRouting {
     /// Sends the request where it belongs, or says what to answer.
-    fn route(&self, cookie: &mut NewCookie, request: &mut RequestHeaders) -> Result<Option<Response>, RouteError> {
+    fn route(&self, stream: &mut Stream, request: &mut RequestHeaders) -> Result<Option<Response>, RouteError> {
         // First, so that no condition can look at what a client wrote there either.
         for name in &self.routes.names {
             if request.headers().get_all(name)?.next().is_some() {
                 request.headers().remove(name)?;
             }
         }
-        let Chosen { shadows, route } = self.routes.choose(request.headers())?;
+        let Chosen { shadows, route } = self.routes.choose(&Remembered::new(request.headers()))?;
         for shadow in shadows {
-            way(&shadow.ways, &mut NewCookie::default(), request)?.metric.add(1)?;
+            // A client gets no cookie for a trial.
+            let _ = self.way(shadow, &mut None, &mut stream.trail, request)?;
         }
         let target = match route {
-            Some(route) => {
-                let way = way(&route.ways, cookie, request)?;
-                way.metric.add(1)?;
-                &way.to
-            }
+            Some(route) => &self.way(route, &mut stream.cookie, &mut stream.trail, request)?.to,
             None => match &self.routes.otherwise {
                 Some(target) => target,
                 None => return Ok(None),
@@ -99,12 +104,29 @@ impl HeaderRouting {
         };
         Ok(go(target, request)?)
     }
+
+    /// The way of a request by a rule, counted.
+    fn way<'r>(
+        &self,
+        route: &'r Route<Counter>,
+        cookie: &mut Option<String>,
+        trail: &mut Trail,
+        request: &mut RequestHeaders,
+    ) -> Result<&'r Way<Counter>, RouteError> {
+        let way = way(&route.ways, cookie, request)?;
+        if let Some(arm) = &way.metric {
+            arm.add(1)?;
+        }
+        // Whether a rule is in shadow was known when it was chosen.
+        let _ = self.audit.acts(trail, route.name.as_str(), "routed", route.shadow);
+        Ok(way)
+    }
 }
 
 /// The way of a request.
 fn way<'r>(
     ways: &'r Ways<Counter>,
-    cookie: &mut NewCookie,
+    new_cookie: &mut Option<String>,
     request: &mut RequestHeaders,
 ) -> Result<&'r Way<Counter>, RouteError> {
     let (split, sticky, arms) = match ways {
@@ -117,7 +139,7 @@ fn way<'r>(
     {
         // What the client will send from now on decides already now.
         let value = format!("{:032x}", u128::from_le_bytes(tamis::random::bytes()?));
-        cookie.0 = Some(split::set_cookie(made, &value));
+        *new_cookie = Some(split::set_cookie(made, &value));
         who = Who::Known(value.into_bytes());
     }
     let arm = match &who {

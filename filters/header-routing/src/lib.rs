@@ -25,6 +25,11 @@
 //! * **A redirect stays at the host that was asked**, or goes to the one that the configuration says: no path of a
 //!   client's makes another one of it.
 //!
+//! # What it tells
+//!
+//! `routing.rule.RULE.action.routed` counts the requests of a rule, `shadow_routed` those of a rule in shadow, and
+//! `routing.rule.RULE.arm.ARM` those of an arm. `%FILTER_STATE(wasm.routing:PLAIN)%` in an access log is `RULE=routed`.
+//!
 //! # Where it is
 //!
 //! | file | idea |

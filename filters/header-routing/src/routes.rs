@@ -2,11 +2,14 @@
 
 use tamis::matching::{Match, Precedence, Subject};
 use tamis::split::Split;
-use tamis::{ConfigError, HeaderName};
+use tamis::{ConfigError, HeaderName, RuleName};
 
 use crate::config::{Config, Rule, Sticky, Target};
 
-/// Checked rules. `M` is what is counted for each way a request can go.
+/// The name of the filter's own filter state, and how the names of its metrics begin.
+pub const AUDIT: &str = "routing";
+
+/// Checked rules. `M` is what is counted for each arm.
 #[derive(Debug)]
 pub struct Routes<M> {
     rules: Vec<Route<M>>,
@@ -31,6 +34,8 @@ pub struct Chosen<'r, M> {
 /// A rule.
 #[derive(Debug)]
 pub struct Route<M> {
+    /// Its name.
+    pub name: RuleName,
     matches: Match,
     /// Whether it only counts.
     pub shadow: bool,
@@ -59,19 +64,19 @@ pub enum Ways<M> {
 pub struct Way<M> {
     /// The place.
     pub to: Target,
-    /// The counter.
-    pub metric: M,
+    /// The counter of an arm.
+    pub metric: Option<M>,
 }
 
 impl<M> Routes<M> {
-    /// The rules of a configuration. `metric` makes a counter for a rule and an arm.
+    /// The rules of a configuration. `metric` makes a counter for a rule's arm.
     ///
     /// # Errors
     ///
     /// What its types alone could not refuse.
     pub fn new(
         config: Config,
-        mut metric: impl FnMut(&str, Option<&str>) -> Result<M, ConfigError>,
+        mut metric: impl FnMut(&RuleName, &RuleName) -> Result<M, ConfigError>,
     ) -> Result<Self, ConfigError> {
         if !(1..=200).contains(&config.rules.len()) {
             return Err(ConfigError::new("rules", "expected 1 to 200 rules"));
@@ -81,9 +86,9 @@ impl<M> Routes<M> {
             .precedence
             .check(matches)
             .map_err(|(i, error)| ConfigError::new(format!("rules[{i}].match"), error.to_string()))?;
-        let ways = config.rules.iter().map(|rule| rule.split.as_ref().map_or(1, |split| split.arms.len()));
-        if ways.sum::<usize>() > tamis::metrics::MAX_SERIES {
-            return Err(ConfigError::new("rules", "expected at most 1000 arms and rules without any, all together"));
+        let arms = config.rules.iter().flat_map(|rule| &rule.split).map(|split| split.arms.len());
+        if arms.sum::<usize>() > tamis::metrics::MAX_SERIES {
+            return Err(ConfigError::new("rules", "expected at most 1000 arms, all together"));
         }
         let mut names = Vec::new();
         let mut known = Vec::new();
@@ -127,12 +132,12 @@ impl<M> Route<M> {
         rule: Rule,
         path: &str,
         names: &mut Vec<HeaderName>,
-        metric: &mut impl FnMut(&str, Option<&str>) -> Result<M, ConfigError>,
+        metric: &mut impl FnMut(&RuleName, &RuleName) -> Result<M, ConfigError>,
     ) -> Result<Self, ConfigError> {
         let ways = match (rule.to, rule.split) {
             (Some(to), None) => {
                 checked(&to, &format!("{path}.to"), names)?;
-                Ways::One(Box::new(Way { to, metric: metric(rule.name.as_str(), None)? }))
+                Ways::One(Box::new(Way { to, metric: None }))
             }
             (None, Some(split)) => {
                 let path = format!("{path}.split");
@@ -154,7 +159,7 @@ impl<M> Route<M> {
                         return Err(ConfigError::new(format!("{path}.name"), "another arm has this name"));
                     }
                     checked(&arm.to, &format!("{path}.to"), names)?;
-                    arms.push(Way { to: arm.to, metric: metric(rule.name.as_str(), Some(arm.name.as_str()))? });
+                    arms.push(Way { to: arm.to, metric: Some(metric(&rule.name, &arm.name)?) });
                     known.push(arm.name);
                 }
                 Ways::Split { split: weighted, sticky: split.sticky, arms }
@@ -162,7 +167,7 @@ impl<M> Route<M> {
             (None, None) => return Err(ConfigError::new(path, "the rule goes nowhere: give it `to` or `split`")),
             (Some(_), Some(_)) => return Err(ConfigError::new(path, "`to` and `split` exclude each other")),
         };
-        Ok(Self { matches: rule.matches, shadow: rule.shadow, ways })
+        Ok(Self { name: rule.name, matches: rule.matches, shadow: rule.shadow, ways })
     }
 
     fn targets(&self) -> impl Iterator<Item = &Target> {
@@ -175,14 +180,6 @@ impl<M> Route<M> {
 }
 
 fn check_sticky(sticky: &[Sticky], path: &str) -> Result<(), ConfigError> {
-    for (i, one) in sticky.iter().enumerate() {
-        if let Sticky::SourceAddress(prefixes) = one
-            && !((1..=32).contains(&prefixes.ipv4) && (1..=128).contains(&prefixes.ipv6))
-        {
-            let path = format!("{path}.sticky[{i}].source_address");
-            return Err(ConfigError::new(path, "expected 1 to 32 bits of IPv4 and 1 to 128 of IPv6"));
-        }
-    }
     let cookies = sticky.iter().filter(|one| matches!(one, Sticky::Cookie(_)));
     if cookies.count() > 1 {
         return Err(ConfigError::new(format!("{path}.sticky"), "expected one cookie at most: a new client gets one"));
@@ -193,6 +190,10 @@ fn check_sticky(sticky: &[Sticky], path: &str) -> Result<(), ConfigError> {
 /// Checks a target, and adds its routing headers to all.
 fn checked(target: &Target, path: &str, names: &mut Vec<HeaderName>) -> Result<(), ConfigError> {
     target.check().map_err(|message| ConfigError::new(path, message))?;
+    if target.filter_state.as_ref().is_some_and(|state| state.name.as_str() == AUDIT) {
+        let message = "`routing` holds which rule was meant, for access logs: take another name";
+        return Err(ConfigError::new(format!("{path}.filter_state.name"), message));
+    }
     for (i, header) in target.headers.iter().enumerate() {
         let name = header.name.name();
         if target.headers.iter().take(i).any(|before| before.name.name() == name) {

@@ -1,9 +1,7 @@
 //! Which way of several, and how a client is recognised.
 
-use tamis::HeaderName;
 use tamis::matching::Subject;
 use tamis::split::Split;
-use tamis::views::{Cidr, cookies};
 
 use crate::config::{Sticky, StickyCookie};
 
@@ -24,7 +22,6 @@ pub enum Who {
 ///
 /// When the request cannot be read.
 pub fn who<S: Subject>(sticky: &[Sticky], request: &S) -> Result<Who, S::Error> {
-    const COOKIE: HeaderName = HeaderName::from_static("cookie");
     let mut new = Who::Anybody;
     for (i, sticky) in sticky.iter().enumerate() {
         let value = match sticky {
@@ -33,11 +30,11 @@ pub fn who<S: Subject>(sticky: &[Sticky], request: &S) -> Result<Who, S::Error> 
                 if new == Who::Anybody {
                     new = Who::New(i);
                 }
-                cookies(request.values(&COOKIE)?, cookie.name.as_str().as_bytes()).next().map(<[u8]>::to_vec)
+                request.cookies(cookie.name.as_str().as_bytes())?.next().map(<[u8]>::to_vec)
             }
-            Sticky::SourceAddress(prefixes) => request
-                .source()?
-                .map(|address| Cidr::around(address, prefixes.ipv4, prefixes.ipv6).network().to_string().into_bytes()),
+            Sticky::SourceAddress(prefixes) => {
+                request.source()?.map(|address| prefixes.block(address).network().to_string().into_bytes())
+            }
         };
         if let Some(value) = value.filter(|value| !value.is_empty()) {
             return Ok(Who::Known(value));

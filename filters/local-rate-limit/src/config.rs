@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 use tamis::matching::{Match, Statuses};
+use tamis::views::Prefixes;
 use tamis::{ConfigError, ErrorStatus, HeaderName, OnError, RuleName};
 
 use crate::key::{Part, Repeated};
@@ -300,33 +301,15 @@ struct WrittenPart {
     /// The value of this query parameter, decoded.
     #[serde(default)]
     query: Option<String>,
-    /// The client's address, as the proxy was told to trust it.
+    /// The client's address, as the proxy was told to trust it: of IPv6 the first 64 bits, of which a customer has at least so many.
     #[serde(default)]
-    source_address: Option<Prefixes>,
+    source_address: Option<Prefixes<32, 64>>,
     /// What the request is for.
     #[serde(default)]
     request: Option<RequestPart>,
     /// What a part is that a request has more than once. Only with `header`, `cookie`, `query`.
     #[serde(default)]
     repeated: Option<WrittenRepeated>,
-}
-
-/// How much of an address is the client's own.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-struct Prefixes {
-    /// The leading bits of an IPv4 address. All 32, without it.
-    #[schemars(range(min = 1, max = 32))]
-    ipv4: u8,
-    /// The leading bits of an IPv6 address. 64, without it: one customer has at least so many addresses.
-    #[schemars(range(min = 1, max = 128))]
-    ipv6: u8,
-}
-
-impl Default for Prefixes {
-    fn default() -> Self {
-        Self { ipv4: 32, ipv6: 64 }
-    }
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -357,16 +340,11 @@ impl<'de> Deserialize<'de> for KeyPart {
             Some(WrittenRepeated::Joined) => Repeated::Joined,
             Some(WrittenRepeated::Together) | None => Repeated::Together,
         };
-        if let Some(Prefixes { ipv4, ipv6 }) = &written.source_address
-            && !((1..=32).contains(ipv4) && (1..=128).contains(ipv6))
-        {
-            return Err(de::Error::custom("expected 1 to 32 bits of IPv4 and 1 to 128 of IPv6"));
-        }
         let parts = [
             written.header.map(|name| Part::Header(name, repeated)),
             written.cookie.map(|name| Part::Cookie(name, repeated)),
             written.query.map(|name| Part::Query(name, repeated)),
-            written.source_address.map(|Prefixes { ipv4, ipv6 }| Part::SourceAddress(ipv4, ipv6)),
+            written.source_address.map(Part::SourceAddress),
             written.request.map(|part| match part {
                 RequestPart::Method => Part::Method,
                 RequestPart::Host => Part::Host,

@@ -1,8 +1,8 @@
 //! The phases.
 
 use tamis::audit::{Audit, Trail};
-use tamis::matching::Subject;
-use tamis::metrics::Counter;
+use tamis::matching::{Remembered, Subject};
+use tamis::metrics::{Counter, Metric};
 use tamis::shared::{Creation, SharedCell, SharedCells, Version};
 use tamis::{
     ConfigError, Filter, GrpcStatus, HeaderMap, HeaderName, HostError, OnError, Outcome, PluginContext, RequestHeaders,
@@ -25,8 +25,8 @@ const X_ENVOY_RATELIMITED: HeaderName = HeaderName::from_static("x-envoy-ratelim
 /// The version of the form of shared values.
 const LAYOUT: u32 = 1;
 
-/// What a rule does with a request. Only `limited` has a place in access logs.
-const ACTIONS: [&str; 5] = ["allowed", "limited", "overflow", "contended", "refunded"];
+/// What has a place in access logs, and can be in shadow; all else is only counted, in the same form.
+const ACTIONS: [&str; 1] = ["limited"];
 
 /// The filter.
 #[derive(Debug)]
@@ -97,9 +97,7 @@ impl Filter for LocalRateLimit {
         }
         let audit = Audit::define("ratelimit", config.rules.iter().map(|rule| rule.name.as_str()), ACTIONS)?;
         let rule = |(i, rule)| {
-            Rule::new(rule, &format!("rules[{i}]"), |name, sets, windows| {
-                RuleCells::new(plugin, &audit, name, sets, windows)
-            })
+            Rule::new(rule, &format!("rules[{i}]"), |name, sets, windows| RuleCells::new(plugin, name, sets, windows))
         };
         let rules = config.rules.into_iter().enumerate().map(rule).collect::<Result<_, _>>()?;
         Ok(Self {
@@ -134,9 +132,10 @@ impl LocalRateLimit {
         stream: &mut Stream,
         request: &S,
     ) -> Result<Option<Response>, HostError> {
+        let request = Remembered::new(request);
         let mut claims = Vec::new();
         for (number, rule) in self.rules.iter().enumerate() {
-            if let Some(asked) = rule.asked(self.origin.key(), request)? {
+            if let Some(asked) = rule.asked(self.origin.key(), &request)? {
                 claims.push(Claim { number, rule, asked, leased: false });
             }
         }
@@ -270,18 +269,18 @@ impl Stream {
 }
 
 impl RuleCells {
-    fn new(plugin: &PluginContext, audit: &Audit, rule: &str, sets: u32, windows: usize) -> Result<Self, ConfigError> {
+    fn new(plugin: &PluginContext, rule: &str, sets: u32, windows: usize) -> Result<Self, ConfigError> {
         // How many limits there are is part of a set's form.
         let layout = LAYOUT * 4 + u32::try_from(windows).unwrap_or_default();
-        let counter = |action| audit.counter(rule, action);
+        let counter = |action| Counter::define(&["ratelimit.rule.", rule, ".action.", action].concat());
         Ok(Self {
             sets: SharedCells::new(plugin, &["rule.", rule].concat(), layout, sets)?,
             overflow: SharedCell::new(plugin, &["overflow.", rule].concat(), layout)?,
             counters: Counters {
-                allowed: counter("allowed"),
-                overflow: counter("overflow"),
-                contended: counter("contended"),
-                refunded: counter("refunded"),
+                allowed: counter("allowed")?,
+                overflow: counter("overflow")?,
+                contended: counter("contended")?,
+                refunded: counter("refunded")?,
             },
         })
     }

@@ -13,7 +13,7 @@ use std::net::IpAddr;
 use tamis::HeaderName;
 use tamis::hash::Key;
 use tamis::matching::Subject;
-use tamis::views::{Authority, Cidr, Query, RequestPath, cookies};
+use tamis::views::{Prefixes, Query};
 
 /// A part of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,8 +24,8 @@ pub enum Part {
     Cookie(String, Repeated),
     /// The value of a query parameter, decoded.
     Query(String, Repeated),
-    /// The client's address, or the block of so many leading bits that it is in: of IPv4, of IPv6.
-    SourceAddress(u8, u8),
+    /// The block that the client's address is in: with IPv6 its first half, because one customer has at least so many addresses.
+    SourceAddress(Prefixes<32, 64>),
     /// The method.
     Method,
     /// The host, without port, in lower case.
@@ -66,39 +66,35 @@ pub fn tag<S: Subject>(key: &Key, tier: &str, parts: &[Part], request: &S) -> Re
 
 impl Part {
     fn put<S: Subject>(&self, bytes: &mut Vec<u8>, request: &S) -> Result<(), S::Error> {
-        const COOKIE: HeaderName = HeaderName::from_static("cookie");
         match self {
             Self::Header(name, repeated) => put_all(bytes, request.values(name)?, *repeated),
             Self::Cookie(name, repeated) => {
-                put_all(bytes, cookies(request.values(&COOKIE)?, name.as_bytes()), *repeated);
+                put_all(bytes, request.cookies(name.as_bytes())?, *repeated);
             }
             Self::Query(name, repeated) => {
-                let path = RequestPath::new(request.path()?.unwrap_or_default());
-                let query = path.query().unwrap_or(Query::new(b""));
+                let query = request.parsed_path()?.query().unwrap_or(Query::new(b""));
                 put_all(bytes, query.get_all(name.as_bytes()).map(|pair| pair.decoded_value()), *repeated);
             }
-            Self::SourceAddress(v4, v6) => match request.source()? {
-                Some(address) => put_address(bytes, address, *v4, *v6),
+            Self::SourceAddress(prefixes) => match request.source()? {
+                Some(address) => put_address(bytes, prefixes.block(address).network()),
                 None => bytes.push(ABSENT),
             },
             Self::Method => put_all(bytes, request.method()?, Repeated::Together),
             Self::Host => {
-                let authority = request.authority()?.and_then(|authority| Authority::parse(authority).ok());
+                let authority = request.parsed_authority()?;
                 put_all(bytes, authority.map(|authority| authority.name().to_ascii_lowercase()), Repeated::Together);
             }
             Self::Path => {
-                let path = RequestPath::new(request.path()?.unwrap_or_default());
-                put_all(bytes, [path.path()], Repeated::Together);
+                put_all(bytes, [request.parsed_path()?.path()], Repeated::Together);
             }
         }
         Ok(())
     }
 }
 
-fn put_address(bytes: &mut Vec<u8>, address: IpAddr, v4: u8, v6: u8) {
+fn put_address(bytes: &mut Vec<u8>, address: IpAddr) {
     bytes.push(ONE);
-    let block = Cidr::around(address, v4, v6);
-    match block.network() {
+    match address {
         IpAddr::V4(address) => put(bytes, &address.octets()),
         IpAddr::V6(address) => put(bytes, &address.octets()),
     }
@@ -185,7 +181,7 @@ mod tests {
             .map(|host| tag_of(&[Part::Host], &Request::new("GET", host, "/")));
         assert!(host.iter().all(|tag| *tag == host[0]));
         let at = |address: &str| Request { source: Some(address.parse().unwrap()), ..Request::new("GET", "a", "/") };
-        let block = [Part::SourceAddress(32, 64)];
+        let block = [Part::SourceAddress(Prefixes::default())];
         assert_eq!(tag_of(&block, &at("2001:db8::1")), tag_of(&block, &at("2001:db8::ffff:1")));
         assert_ne!(tag_of(&block, &at("2001:db8::1")), tag_of(&block, &at("2001:db8:0:1::1")));
         assert_eq!(tag_of(&block, &at("::ffff:192.0.2.1")), tag_of(&block, &at("192.0.2.1")));

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::fields::{List, Table};
 use super::{Hostname, Method, PathMatch, Subject, ValueMatch};
-use crate::views::{Authority, Cidr, Query, RequestPath, cookies};
+use crate::views::{Cidr, Query};
 use crate::{HeaderName, record};
 
 /// How deep `all`, `any` and `not` may stand in one another.
@@ -101,7 +101,7 @@ impl Conditions {
             }
         }
         if !self.hosts.items().is_empty() {
-            let authority = subject.authority()?.and_then(|authority| Authority::parse(authority).ok());
+            let authority = subject.parsed_authority()?;
             if !self.hosts.allows(|host| authority.is_some_and(|authority| host.has(&authority))) {
                 return Ok(false);
             }
@@ -109,7 +109,7 @@ impl Conditions {
         if self.paths.items().is_empty() && self.query.len() == 0 {
             return Ok(true);
         }
-        let path = RequestPath::new(subject.path()?.unwrap_or_default());
+        let path = subject.parsed_path()?;
         // Without a query there are no pairs, as in an empty one.
         let query = path.query().unwrap_or(Query::new(b""));
         let holds = |(name, value): &(String, ValueMatch)| {
@@ -128,9 +128,8 @@ impl Conditions {
     }
 
     fn cookies<S: Subject>(&self, subject: &S) -> Result<bool, S::Error> {
-        const COOKIE: HeaderName = HeaderName::from_static("cookie");
         for (name, value) in self.cookies.iter() {
-            if !value.holds(cookies(subject.values(&COOKIE)?, name.as_bytes())) {
+            if !value.holds(subject.cookies(name.as_bytes())?) {
                 return Ok(false);
             }
         }

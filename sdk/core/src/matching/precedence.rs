@@ -7,7 +7,6 @@ use serde::Deserialize;
 
 use super::conditions::Conditions;
 use super::{Match, Subject};
-use crate::views::{Authority, RequestPath};
 
 /// Which of the rules that hold is meant: a setting of filters whose rules exclude one another.
 ///
@@ -132,12 +131,12 @@ impl Match {
             query: query.len(),
         };
         if !hosts.items().is_empty()
-            && let Some(authority) = subject.authority()?.and_then(|authority| Authority::parse(authority).ok())
+            && let Some(authority) = subject.parsed_authority()?
         {
             rank.host = hosts.items().iter().filter(|host| host.has(&authority)).map(super::Hostname::rank).max();
         }
         if !paths.items().is_empty() {
-            let path = RequestPath::new(subject.path()?.unwrap_or_default());
+            let path = subject.parsed_path()?;
             let best = paths.items().iter().filter(|wanted| wanted.holds(&path)).map(super::PathMatch::rank).max();
             rank.path = best.unwrap_or(rank.path);
         }

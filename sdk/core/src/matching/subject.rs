@@ -4,7 +4,10 @@ use std::borrow::Cow;
 use std::convert::Infallible;
 use std::net::IpAddr;
 
+use crate::views::{Authority, RequestPath, cookies};
 use crate::{HeaderMap, HeaderName, MemoryHeaders};
+
+static COOKIE: HeaderName = HeaderName::from_static("cookie");
 
 /// A request that can be asked: the proxy's own during a phase, or [`Request`] in a test.
 ///
@@ -55,6 +58,33 @@ pub trait Subject {
     ///
     /// When the proxy does not say it.
     fn attribute(&self, name: &str) -> Result<Option<Cow<'_, [u8]>>, Self::Error>;
+
+    /// `:path`, taken apart; an empty one when there is none.
+    ///
+    /// # Errors
+    ///
+    /// When the request cannot be read.
+    fn parsed_path(&self) -> Result<RequestPath<'_>, Self::Error> {
+        Ok(RequestPath::new(self.path()?.unwrap_or_default()))
+    }
+
+    /// `:authority`, taken apart; nothing when there is none, and when it is no authority.
+    ///
+    /// # Errors
+    ///
+    /// When the request cannot be read.
+    fn parsed_authority(&self) -> Result<Option<Authority<'_>>, Self::Error> {
+        Ok(self.authority()?.and_then(|authority| Authority::parse(authority).ok()))
+    }
+
+    /// Every value of a cookie, over all lines of cookies, in order.
+    ///
+    /// # Errors
+    ///
+    /// When the request cannot be read.
+    fn cookies<'s>(&'s self, name: &'s [u8]) -> Result<impl Iterator<Item = &'s [u8]>, Self::Error> {
+        Ok(cookies(self.values(&COOKIE)?, name))
+    }
 }
 
 /// A request in memory, for tests, fuzzing and other hosts.

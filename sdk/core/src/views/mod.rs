@@ -11,7 +11,7 @@
 //! | [`Cookies`] | every `cookie` line |
 //! | [`ContentType`] | `content-type` |
 //! | [`forwarded`] | `x-forwarded-for` |
-//! | [`Cidr`], [`address`] | addresses and blocks of them |
+//! | [`Cidr`], [`Prefixes`], [`address`] | addresses and blocks of them |
 
 pub mod address;
 mod authority;
@@ -20,6 +20,7 @@ mod cookies;
 pub mod forwarded;
 mod path;
 mod percent;
+mod prefixes;
 mod query;
 
 pub use address::{Cidr, InvalidCidr};
@@ -29,6 +30,7 @@ pub use cookies::{Cookies, cookies};
 pub use path::RequestPath;
 pub(crate) use percent::hex;
 pub use percent::percent_decoded;
+pub use prefixes::Prefixes;
 pub use query::{Pair, Query};
 
 /// Cuts at the first `separator`; without one everything is in front.
