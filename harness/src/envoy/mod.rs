@@ -38,6 +38,6 @@ mod wire;
 pub use binary::{EnvoyBinary, NoEnvoy, find_or_skip};
 pub use bootstrap::Form;
 pub use compare::{PROXY_OWN, disagreements, is_proxy_own};
-pub use process::{EnvoyError, EnvoyProcess};
+pub use process::{EnvoyError, EnvoyProcess, Settings};
 pub use run::{NotRun, run_all, run_all_as};
 pub use watched::WatchedEnvoy;

@@ -81,29 +81,50 @@ pub enum EnvoyError {
     },
 }
 
+/// What is said to Envoy beside its configuration.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// How many workers it has.
+    pub workers: u32,
+    /// How long a listener that is changed may drain, in whole seconds; Envoy's own is ten minutes.
+    pub drain: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { workers: 1, drain: Duration::from_secs(600) }
+    }
+}
+
 impl EnvoyProcess {
+    /// Starts an Envoy with one worker; else as [`start_with`](Self::start_with).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`start_with`](Self::start_with).
+    pub fn start(binary: &EnvoyBinary, config: &Value) -> Result<Self, EnvoyError> {
+        Self::start_with(binary, config, Settings::default())
+    }
+
     /// Starts an Envoy with a bootstrap configuration and waits, at most 30 s, until its listeners are set up. An
     /// administration interface on a free port of 127.0.0.1 is added where the configuration has none.
     ///
     /// # Errors
     ///
     /// [`EnvoyError`]; no process is left then. [`EnvoyError::Rejected`] holds what the module itself has said.
-    pub fn start(binary: &EnvoyBinary, config: &Value) -> Result<Self, EnvoyError> {
-        Self::start_with(binary, config, 1)
-    }
-
-    /// Starts an Envoy with so many workers (`--concurrency`); else as [`start`](Self::start), which gives it one.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`start`](Self::start).
-    pub fn start_with(binary: &EnvoyBinary, config: &Value, workers: u32) -> Result<Self, EnvoyError> {
+    pub fn start_with(binary: &EnvoyBinary, config: &Value, settings: Settings) -> Result<Self, EnvoyError> {
         let folder = tempfile::tempdir().map_err(system("cannot make a folder for Envoy"))?;
         let file = folder.path().join("bootstrap.json");
         std::fs::write(&file, with_admin(config).to_string()).map_err(system("cannot write Envoy's configuration"))?;
         let log = File::create(folder.path().join("log")).map_err(system("cannot create Envoy's log"))?;
         let mut command = Command::new(binary.path());
-        command.args(["--concurrency", &workers.to_string(), "--use-dynamic-base-id", "--disable-hot-restart"]);
+        command.args([
+            "--concurrency",
+            &settings.workers.to_string(),
+            "--use-dynamic-base-id",
+            "--disable-hot-restart",
+        ]);
+        command.args(["--drain-time-s", &settings.drain.as_secs().to_string()]);
         command.args(["--log-level", "warning", "--component-log-level", "wasm:info", "--log-format", log::FORMAT]);
         command.arg("--admin-address-path").arg(folder.path().join("admin")).arg("--config-path").arg(file);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).process_group(0);

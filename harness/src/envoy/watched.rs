@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use super::admin;
 use super::binary::EnvoyBinary;
-use super::process::{EnvoyError, EnvoyProcess, system};
+use super::process::{EnvoyError, EnvoyProcess, Settings, system};
 
 /// How long Envoy may take to take over changed listeners, or to say no.
 const CHANGE: Duration = Duration::from_secs(20);
@@ -43,7 +43,8 @@ impl WatchedEnvoy {
         let unwritten = system("cannot write the configuration of Envoy's listeners");
         let folder = tempfile::tempdir().map_err(&unwritten)?;
         write(folder.path(), 0, listeners).map_err(&unwritten)?;
-        let process = EnvoyProcess::start_with(binary, &bootstrap(&folder.path().join(FILE)), workers)?;
+        let settings = Settings { workers, ..Settings::default() };
+        let process = EnvoyProcess::start_with(binary, &bootstrap(&folder.path().join(FILE)), settings)?;
         Ok(Self { process, folder, version: Cell::new(0) })
     }
 

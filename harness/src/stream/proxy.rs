@@ -230,15 +230,42 @@ impl Proxy {
     ///
     /// [`LoadError`] of the first filter that cannot be loaded; the old chain goes on then.
     pub fn reload(&mut self, filters: &[FilterSpec]) -> Result<(), LoadError> {
+        self.take_over(filters, Thread::reload)
+    }
+
+    fn take_over(
+        &mut self,
+        filters: &[FilterSpec],
+        on_thread: impl Fn(&mut Thread, &[Arc<FilterSpec>]),
+    ) -> Result<(), LoadError> {
         let filters = filters.iter().cloned().map(Arc::new).collect::<Vec<_>>();
         let holds = holds(&filters, &self.process);
         canaries(&filters, &self.process, self.options, self.threads.first())?;
         for thread in &mut self.threads {
-            thread.reload(&filters);
+            on_thread(thread, &filters);
         }
         self.holds = holds;
         self.settle();
         Ok(())
+    }
+
+    /// Takes over the chain of a changed listener, as [`reload`](Self::reload) does. The plugins of the old one stay until
+    /// [`drained`](Self::drained) is said, and their streams until then at most (rule `LIFE-16`).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`reload`](Self::reload).
+    pub fn replace(&mut self, filters: &[FilterSpec]) -> Result<(), LoadError> {
+        self.take_over(filters, Thread::replace)
+    }
+
+    /// The time is over that the chains of earlier listeners have to drain: plugins go that no stream needs. Streams that are
+    /// left over are closed by whoever says this, before.
+    pub fn drained(&mut self) {
+        for thread in &mut self.threads {
+            thread.drained();
+        }
+        self.settle();
     }
 
     /// Begins a stream of whole messages on the first worker.

@@ -30,6 +30,8 @@ pub(super) struct Thread {
     options: Options,
     /// There are plugins that the chain no longer has.
     retiring: bool,
+    /// Filters of chains that drain: their plugins stay, also without a stream.
+    draining: Vec<Handle>,
 }
 
 /// A filter of the chain on one thread.
@@ -52,8 +54,8 @@ impl Thread {
         let mut vms = Vms::new(process.clone(), index, options.envoy);
         let chain = filters.iter().filter_map(|filter| vms.load(filter).ok()).collect();
         vms.drop_empty();
-        let (streams, connections) = Default::default();
-        let mut thread = Self { vms, chain, streams, connections, next_stream: 1, options, retiring: false };
+        let (streams, connections, draining) = Default::default();
+        let mut thread = Self { vms, chain, streams, connections, next_stream: 1, options, retiring: false, draining };
         thread.settle();
         thread
     }
@@ -70,6 +72,19 @@ impl Thread {
         self.chain = filters.iter().filter_map(|filter| self.vms.load(filter).ok()).collect();
         self.settle();
         self.retiring = true;
+        self.retire();
+    }
+
+    /// Takes over the chain of a changed listener: the old one stays until it has drained.
+    pub(super) fn replace(&mut self, filters: &[Arc<FilterSpec>]) {
+        self.draining.append(&mut self.chain.clone());
+        self.reload(filters);
+    }
+
+    /// Chains that drain have drained.
+    pub(super) fn drained(&mut self) {
+        self.retiring |= !self.draining.is_empty();
+        self.draining.clear();
         self.retire();
     }
 
@@ -274,8 +289,9 @@ impl Thread {
         let Some(Handle { vm, root, .. }) = self.chain.get(filter).cloned() else { return };
         let earlier = self.streams.values().filter_map(|state| Some(&state.filters.get(filter)?.handle));
         let earlier = earlier.map(|handle| (handle.vm, handle.root)).collect::<Vec<_>>();
+        let draining = self.draining.iter().map(|handle| (handle.vm, handle.root));
         let leaving = self.vms.leaving(vm);
-        let mut candidates = std::iter::once((vm, root)).chain(earlier).chain(leaving);
+        let mut candidates = std::iter::once((vm, root)).chain(earlier).chain(draining).chain(leaving);
         if let Some((vm, root)) = candidates.find(|(vm, root)| self.vms.has_tick(*vm, *root)) {
             let _ = self.vms.call(vm, root, Callback::Tick);
             self.vms.arm_again(vm, root, now);
@@ -331,7 +347,7 @@ impl Thread {
         }
         let has =
             |handles: &[&Handle], root: (usize, u32)| handles.iter().any(|handle| (handle.vm, handle.root) == root);
-        let chain = self.chain.iter().collect::<Vec<_>>();
+        let chain = self.chain.iter().chain(&self.draining).collect::<Vec<_>>();
         let streams = self.streams.values().flat_map(|state| state.filters.iter().map(|filter| &filter.handle));
         let connections = self.connections.values().flat_map(Connection::handles);
         let streams = streams.chain(connections).collect::<Vec<_>>();

@@ -6,7 +6,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use tamis_harness::document::parse_as;
-use tamis_harness::envoy::{EnvoyBinary, EnvoyProcess};
+use tamis_harness::envoy::{EnvoyBinary, EnvoyProcess, Settings};
 use tamis_harness::gateway::client::send_blocking;
 use tamis_harness::scenario::model::Request;
 
@@ -86,8 +86,9 @@ impl Plan<'_> {
     /// A running Envoy that does what the variant is for, and what its start has cost in milliseconds.
     fn start(&self, variant: &Variant) -> Result<(Running, f64), Failure> {
         let cannot = |error: &dyn std::fmt::Display| Failure::environment(format_args!("{}: {error}", variant.name));
-        let envoy = EnvoyProcess::start_with(self.envoy, &variant.configuration(), self.experiment.workers)
-            .map_err(|error| cannot(&error))?;
+        let settings = Settings { workers: self.experiment.workers, ..Settings::default() };
+        let envoy =
+            EnvoyProcess::start_with(self.envoy, &variant.configuration(), settings).map_err(|error| cannot(&error))?;
         sleep(SETTLE);
         let start = nanoseconds(envoy.id())? as f64 / 1e6;
         let listeners = envoy.listeners().map_err(|error| cannot(&error))?;

@@ -12,6 +12,7 @@ use crate::conformance::real::{MANAGER, ROUTER, UPSTREAM, address};
 use crate::stream;
 
 const EXTENSION: &str = "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig";
+const LISTENER: &str = "type.googleapis.com/envoy.config.listener.v3.Listener";
 const WASM: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
 
 /// What the recorders do: the first call says which stream it is, the second whose response.
@@ -27,17 +28,21 @@ pub(super) struct Discovery<'a> {
 }
 
 impl Discovery<'_> {
-    /// Writes a group's first plugin as it is after so many reloads. The file is written whole: Envoy looks at it when another
-    /// takes its place.
+    /// Writes a group's first plugin, or its listener, as it is after so many reloads. The file is written whole: Envoy looks at
+    /// it when another takes its place.
     pub(super) fn write(&self, group: &Group, reloads: usize) -> io::Result<()> {
-        let plugin = group.plugin_after(0, reloads);
-        let mut extension = filter(group, 0, &plugin, self.module);
-        if let Value::Object(fields) = &mut extension {
-            fields.insert("@type".to_owned(), json!(EXTENSION));
-            fields.insert("name".to_owned(), json!(group.root(0)));
+        let first = filter(group, 0, &group.plugin_after(0, reloads), self.module);
+        let (mut resource, of, name) = if group.listener {
+            (listener(group, self.module, first), LISTENER, group.name.clone())
+        } else {
+            (first, EXTENSION, group.root(0))
+        };
+        if let Value::Object(fields) = &mut resource {
+            fields.insert("@type".to_owned(), json!(of));
+            fields.insert("name".to_owned(), json!(name));
         }
         let new = self.folder.join(format!("{}.new", group.name));
-        std::fs::write(&new, json!({ "version_info": reloads.to_string(), "resources": [extension] }).to_string())?;
+        std::fs::write(&new, json!({ "version_info": reloads.to_string(), "resources": [resource] }).to_string())?;
         std::fs::rename(new, self.file(group))
     }
 
@@ -75,22 +80,32 @@ pub(super) fn bootstrap(groups: &[&Group], discovery: &Discovery<'_>, server: So
             },
         })
     };
-    json!({
+    let module = discovery.module;
+    let listeners = groups.iter().filter(|group| !group.listener).map(|group| {
+        let changes = group.reloads();
+        let first = || group.plugins.first().map(|plugin| filter(group, 0, plugin, module)).unwrap_or_default();
+        listener(group, module, if changes { discovery.filter(group) } else { first() })
+    });
+    let mut bootstrap = json!({
         "node": { "id": "conformance", "cluster": "conformance" },
         "static_resources": {
-            "listeners": groups.iter().map(|group| listener(group, discovery)).collect::<Vec<_>>(),
+            "listeners": listeners.collect::<Vec<_>>(),
             "clusters": [cluster("upstream", server), cluster("callout", server), cluster("refused", real::nobody())],
         },
-    })
+    });
+    // A group whose listener changes has a process of its own.
+    if let (Some(group), Value::Object(fields)) = (groups.iter().find(|group| group.listener), &mut bootstrap) {
+        let path = json!({ "path_config_source": { "path": discovery.file(group) }, "resource_api_version": "V3" });
+        fields.insert("dynamic_resources".to_owned(), json!({ "lds_config": path }));
+    }
+    bootstrap
 }
 
-fn listener(group: &Group, discovery: &Discovery<'_>) -> Value {
-    let module = discovery.module;
-    let mut filters = vec![recorder(group, "front", module)];
-    filters.extend(group.plugins.iter().enumerate().map(|(index, plugin)| match index {
-        0 if group.reloads() => discovery.filter(group),
-        _ => filter(group, index, plugin, module),
-    }));
+/// The listener of a group, with this for its first plugin.
+fn listener(group: &Group, module: &Path, first: Value) -> Value {
+    let mut filters = vec![recorder(group, "front", module), first];
+    let others = group.plugins.iter().enumerate().skip(1);
+    filters.extend(others.map(|(index, plugin)| filter(group, index, plugin, module)));
     filters.push(recorder(group, "back", module));
     filters.push(json!({
         "name": "envoy.filters.http.router",

@@ -158,6 +158,8 @@ impl<'g> Emulated<'g> {
             Event::Tick(plugin) => self.proxy.tick(0, plugin),
             Event::Answer(_, token) => self.answer(token),
             Event::Reload => self.reload(flow),
+            Event::Ended if self.group.listener => self.proxy.drained(),
+            Event::Ended => {}
         }
         self.collect();
     }
@@ -220,7 +222,8 @@ impl<'g> Emulated<'g> {
     fn reload(&mut self, flow: &Flow) {
         let place = self.group.flows.iter().position(|other| other.name == flow.name).unwrap_or_default();
         if flow.reload.is_some() {
-            let _ = self.proxy.reload(&filters(&self.module, self.group, self.group.reloads_before(place) + 1));
+            let filters = filters(&self.module, self.group, self.group.reloads_before(place) + 1);
+            let _ = if self.group.listener { self.proxy.replace(&filters) } else { self.proxy.reload(&filters) };
         }
     }
 

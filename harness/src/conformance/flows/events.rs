@@ -20,6 +20,8 @@ pub(super) enum Event {
     Answer(usize, u32),
     /// A plugin begins anew, while streams are under way.
     Reload,
+    /// A plugin that has been replaced ends.
+    Ended,
 }
 
 /// What the upstream's own responses have for details.
@@ -45,6 +47,11 @@ pub(super) fn events(records: &[Record]) -> Vec<Event> {
                 events.push(Event::Data(number, Direction::Request, at(0), at(1) != 0));
             }
             (From::Front, "request_trailers") if entered => events.push(Event::Trailers(number, Direction::Request)),
+            (from, "done") if !record.of_stream => {
+                if matches!(from, From::Plugin(_)) && entered && !events.contains(&Event::Ended) {
+                    events.push(Event::Ended);
+                }
+            }
             // The end of a stream is known to all filters in one turn.
             (_, "log" | "done") if entered && number > 0 && !closed.contains(&number) => {
                 closed.push(number);

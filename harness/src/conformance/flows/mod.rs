@@ -56,6 +56,8 @@ pub struct Group {
     pub limit: u32,
     /// It may end Envoy, or its plugins end their VM: it gets a process of its own.
     pub alone: bool,
+    /// Its plugins change because its listener does, and not by extension discovery. It has a process of its own.
+    pub listener: bool,
     /// A VM that has failed is loaded anew only after a long time (rule `FAIL-7`).
     pub patient: bool,
     /// What its clients speak.
@@ -286,6 +288,14 @@ impl Group {
     /// How many reloads there are before a flow.
     fn reloads_before(&self, flow: usize) -> usize {
         self.flows.iter().take(flow).filter(|flow| flow.reload.is_some()).count()
+    }
+
+    /// Whether an exchange is under way when its listener is changed.
+    fn drains(&self, exchange: &Exchange) -> bool {
+        let flow = self.flow_of(exchange.number).and_then(|flow| self.flows.get(flow));
+        let changes = flow.is_some_and(|flow| flow.reload.is_some_and(|reload| !reload.rejected));
+        let first = flow.and_then(|flow| flow.exchanges.first()).is_some_and(|first| first.number == exchange.number);
+        self.listener && changes && first
     }
 
     /// Whether its plugins can change.

@@ -14,7 +14,7 @@ use super::tail::{From, Record, Seen, Tail};
 use super::transcript::{Ends, Transcript};
 use super::{Exchange, Flow, Group, Order, Reload, config, transcript};
 use crate::conformance::{ConformanceError, pool};
-use crate::envoy::{EnvoyBinary, EnvoyProcess};
+use crate::envoy::{EnvoyBinary, EnvoyProcess, Settings};
 
 /// How many groups share a process.
 const TOGETHER: usize = 10;
@@ -36,6 +36,10 @@ const RELOAD: Duration = Duration::from_millis(400);
 const CHANGE: Duration = Duration::from_secs(20);
 /// How many VMs configure a plugin (rule `LIFE-4`).
 const CANARY_MAIN_AND_WORKER: usize = 3;
+/// And on how many threads it ends.
+const MAIN_AND_WORKER: usize = 2;
+/// How long the old chain of a changed listener may drain: longer than most flows take.
+const DRAIN: Duration = Duration::from_secs(3);
 /// Between two looks at the log.
 const TICK: Duration = Duration::from_millis(4);
 
@@ -119,7 +123,8 @@ fn process(
     for group in only.iter().filter(|group| group.reloads()) {
         discovery.write(group, 0).map_err(unwritten)?;
     }
-    let envoy = EnvoyProcess::start(binary, &config::bootstrap(&only, discovery, server.address))?;
+    let settings = Settings { drain: DRAIN, ..Settings::default() };
+    let envoy = EnvoyProcess::start_with(binary, &config::bootstrap(&only, discovery, server.address), settings)?;
     let listeners = envoy.listeners()?;
     let ran = std::thread::scope(|scope| {
         let threads = groups
@@ -180,6 +185,8 @@ impl Running<'_> {
     fn flow(&mut self, index: usize) -> io::Result<()> {
         let Some(flow) = self.group.flows.get(index) else { return Ok(()) };
         let way = Way::new(self.group.wire, self.address)?;
+        let ended = |tail: &Tail<'_>| tail.seen(From::Plugin(0), 0, Seen::Ended);
+        let ends = ended(&self.tail) + MAIN_AND_WORKER;
         if flow.order == Order::Interleaved {
             self.interleaved(&way, flow)?;
         } else {
@@ -188,7 +195,10 @@ impl Running<'_> {
         let tail = &mut self.tail;
         wait(tail, END, |tail| !tail.is_waiting() || tail.is_quiet(if tail.calls_out() { HELD * 2 } else { PATIENCE }));
         if flow.reload.is_some() {
-            // The plugin ends behind its last stream.
+            // The plugin ends behind its last stream, or when its listener has drained.
+            if flow.exchanges.first().is_some_and(|first| self.group.drains(first)) {
+                wait(tail, DRAIN + END, |tail| ended(tail) >= ends);
+            }
             tail.touch();
             wait(tail, END, |tail| tail.is_quiet(SETTLED));
         }
@@ -270,10 +280,12 @@ impl Running<'_> {
         }
         let over = |tail: &Tail<'_>| is_over(tail, exchange.number);
         let waits = self.waiting.get(exchange.number - 1).copied().unwrap_or_default();
+        // What waits for ever in a chain that drains is closed in the end.
+        let waits = waits && !self.group.drains(exchange);
         if exchange.aborted {
             wait(tail, STREAM, |tail| over(tail) || tail.is_quiet(SETTLED));
         } else {
-            let limit = if waits { PATIENCE * 20 } else { STREAM };
+            let limit = if waits { PATIENCE * 20 } else { STREAM + DRAIN };
             wait(tail, limit, |tail| over(tail) || waits && tail.is_quiet(PATIENCE));
         }
         let gave_up = !over(tail) && !tail.crashed();

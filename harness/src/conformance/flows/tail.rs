@@ -55,6 +55,8 @@ pub(super) enum Seen {
     Deleted,
     /// A plugin has its configuration, or has refused it.
     Configured,
+    /// A plugin has ended on a thread.
+    Ended,
 }
 
 impl<'e> Tail<'e> {
@@ -85,7 +87,11 @@ impl<'e> Tail<'e> {
             }
             (From::Plugin(_), "configure", "leave") => Seen::Configured,
             (_, "request_headers", "enter") => Seen::Begun,
-            (_, "delete", "leave") => Seen::Deleted,
+            (From::Plugin(_), "delete", "leave") if !record.of_stream => {
+                *self.seen.entry((record.from, 0, Seen::Ended)).or_default() += 1;
+                return;
+            }
+            (_, "delete", "leave") if record.of_stream => Seen::Deleted,
             _ => return,
         };
         *self.seen.entry((record.from, record.number, seen)).or_default() += 1;

@@ -38,6 +38,7 @@ impl Builder {
             plugins: vec![Plugin::default()],
             limit: 1 << 20,
             alone: false,
+            listener: false,
             patient: false,
             wire: Wire::default(),
             flows: Vec::new(),
@@ -61,6 +62,13 @@ impl Builder {
     pub(super) fn policy(mut self, policy: FailurePolicy) -> Self {
         self.group.plugins.iter_mut().for_each(|plugin| plugin.policy = policy);
         self.group.alone = policy == FailurePolicy::Reload;
+        self
+    }
+
+    /// Plugins change because the listener does.
+    pub(super) const fn listener(mut self) -> Self {
+        self.group.listener = true;
+        self.group.alone = true;
         self
     }
 

@@ -1,6 +1,6 @@
-//! A plugin's configuration changes (extension discovery) while a stream is paused, its body is under way, or a callout is
-//! open; which configuration each stream has, and what becomes of the old plugin. They run rules LIFE-1, LIFE-3, LIFE-5,
-//! LIFE-6, LIFE-11 and LIFE-15.
+//! A plugin's configuration changes (extension discovery, or a changed listener) while a stream is paused, its body is under
+//! way, or a callout is open; which configuration each stream has, and what becomes of the old plugin. They run rules LIFE-1,
+//! LIFE-3, LIFE-5, LIFE-6, LIFE-11, LIFE-15 and LIFE-16.
 
 use super::build::FlowBuilder;
 use super::pause::callout;
@@ -26,7 +26,30 @@ pub(super) fn groups() -> Vec<Group> {
             waiting(changing(&phase), at)
         }));
     }
+    groups.extend(listeners());
     groups
+}
+
+/// The same by a listener that is changed, whose old chain drains.
+fn listeners() -> Vec<Group> {
+    let same = Reload::default();
+    let kinds: [(&str, &[usize], Reload); 4] = [
+        ("listener", &[0], same),
+        ("listener-vm", &[0], Reload { new_vm: true, ..same }),
+        ("listener-rejected", &[0], Reload { rejected: true, ..same }),
+        ("listener-chain", &[0, 1], same),
+    ];
+    let groups = kinds.into_iter().flat_map(|(name, vms, reload)| {
+        let changing =
+            |topic: &str| Changing { group: Builder::new(&format!("{name}-{topic}")).chain(vms).listener(), reload };
+        [
+            moving(changing("moving")),
+            leaving(changing("leaving")),
+            waiting(changing("request-headers"), "request_headers"),
+            waiting(changing("response-body"), "response_body@1"),
+        ]
+    });
+    groups.collect()
 }
 
 /// A group in whose flows the configuration changes.
