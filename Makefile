@@ -68,6 +68,7 @@ help:
 	echo "make setup                        what all of these need, in $(TAMIS_CACHE)"
 	echo "make fmt                          format the code"
 	echo "make fuzz [TIME=60]               search for inputs that break a parser or the gate, for so many seconds"
+	echo "make coverage [ONLY=crate]        which lines the tests run, by crate; llvm-cov has to be there (tamis setup coverage)"
 	echo "make cost [BLESS=1]               what every scenario costs, against what is recorded"
 	echo "make bench [BLESS=1]              filters in a real Envoy beside their peers, and the harness beside a bare loop, as ratios"
 	echo "make bench-envoy [BLESS=1]        the first of these, in five minutes"
@@ -147,6 +148,11 @@ fuzz: modules
 .PHONY: quality
 quality:
 	$(CARGO) run -q -p dlp-quality
+
+# With counters in the crates of the workspace alone. Without the tools it is a line that says so. ONLY takes names of crates.
+.PHONY: coverage
+coverage: modules
+	$(TAMIS) coverage $(addprefix -p ,$(ONLY))
 
 figures: modules
 	$(TAMIS) figures

@@ -6,6 +6,7 @@ mod check;
 mod common;
 mod conformance;
 mod cost;
+mod coverage;
 mod demo;
 mod figures;
 mod inspect;
@@ -48,6 +49,9 @@ pub enum Command {
     /// Hold what every scenario costs against what is recorded
     #[command(hide = true)]
     Cost(cost::Cost),
+    /// Count which lines of the workspace its tests run
+    #[command(hide = true)]
+    Coverage(coverage::Coverage),
     /// Compare filters in a real Envoy by the processor time of a request
     #[command(hide = true)]
     Bench(bench::Bench),
@@ -84,6 +88,7 @@ impl Command {
             Self::Conformance(command) => command.run(),
             Self::Figures(command) => command.run(),
             Self::Cost(command) => command.run(),
+            Self::Coverage(command) => command.run(),
             Self::Bench(command) => command.run(),
             Self::Load(command) => command.run(),
             Self::Rules(command) => command.run(),

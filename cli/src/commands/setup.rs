@@ -15,11 +15,11 @@ pub struct Setup {
     #[arg(value_enum, default_value = "wasm32", value_name = "COMPONENT")]
     components: Vec<Choice>,
 
-    /// Seconds that rustup gets to download the wasm32 target
+    /// Seconds that rustup gets to download something
     #[arg(long, default_value_t = 60, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
     timeout: u64,
 
-    /// Do not ask rustup for the wasm32 target
+    /// Do not ask rustup for anything
     #[arg(long)]
     no_rustup: bool,
 
@@ -27,7 +27,7 @@ pub struct Setup {
     #[arg(long, default_value_t, value_name = "VERSION")]
     envoy_version: EnvoyVersion,
 
-    /// Say `skipped:` and go on where envoy, the registry or the load cannot be installed
+    /// Say `skipped:` and go on where envoy, the registry, the load or the coverage cannot be installed
     #[arg(long)]
     skip_missing: bool,
 }
@@ -47,6 +47,8 @@ enum Choice {
     All,
     /// What `make lint` needs, for work on Tamis itself
     Tools,
+    /// What `make coverage` needs, for work on Tamis itself
+    Coverage,
 }
 
 impl Setup {
@@ -83,6 +85,7 @@ fn in_order(choices: &[Choice]) -> Vec<Component> {
             Choice::Registry => &[Component::Registry],
             Choice::Tools => &[Component::Tools],
             Choice::Load => &[Component::Load],
+            Choice::Coverage => &[Component::Coverage],
             Choice::All => &[Component::Wasm32, Component::Envoy, Component::Registry, Component::Load],
         };
         for component in named {

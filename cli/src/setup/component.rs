@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::cache::Cache;
 use super::envoy::EnvoyVersion;
 use super::programs::{self, Program};
-use super::{envoy, registry, tools, wasm32};
+use super::{envoy, llvm, registry, tools, wasm32};
 use crate::failure::Failure;
 
 /// What puts the embedded gateway under load.
@@ -25,12 +25,14 @@ pub enum Component {
     Load,
     /// `typos` and `cargo-deny`.
     Tools,
+    /// `llvm-cov` and `llvm-profdata`, from rustup or Debian.
+    Coverage,
 }
 
 impl Component {
     /// Whether work can go on without it, with less tested.
     pub fn is_optional(self) -> bool {
-        matches!(self, Self::Envoy | Self::Registry | Self::Load)
+        matches!(self, Self::Envoy | Self::Registry | Self::Load | Self::Coverage)
     }
 }
 
@@ -42,6 +44,7 @@ impl fmt::Display for Component {
             Self::Registry => "registry",
             Self::Load => "load",
             Self::Tools => "tools",
+            Self::Coverage => "coverage",
         })
     }
 }
@@ -49,7 +52,7 @@ impl fmt::Display for Component {
 /// What the command line can change.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// How long rustup may take to download the target; `None`: rustup is not asked.
+    /// How long rustup may take to download something; `None`: rustup is not asked.
     pub rustup_limit: Option<Duration>,
     /// Which Envoy to install.
     pub envoy_version: EnvoyVersion,
@@ -90,6 +93,7 @@ pub fn install(component: Component, options: &Options) -> Result<Outcome, Failu
         Component::Registry => registry::install()?,
         Component::Load => programs::install(&[H2LOAD])?,
         Component::Tools => tools::install(&cache)?,
+        Component::Coverage => llvm::install(options.rustup_limit)?,
     };
     Ok(match done {
         Done::Before(what) => Outcome::AlreadyThere(what),

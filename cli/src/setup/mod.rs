@@ -7,6 +7,7 @@
 //! - [`component`] what can be asked for, and the dispatch;
 //! - [`wasm32`] which compiler builds filters here: what `tamis build` asks, and the ways to get one;
 //! - `debian_std` std for wasm32, built from the distribution's sources;
+//! - [`llvm`] what counts the lines that tests run;
 //! - `envoy`, `registry`, `tools` the rest of the components;
 //! - `cache`, `debian`, `process`, `programs`, `python` what they stand on.
 
@@ -15,6 +16,7 @@ mod component;
 mod debian;
 mod debian_std;
 mod envoy;
+pub mod llvm;
 pub mod process;
 mod programs;
 mod python;

@@ -14,6 +14,7 @@
 
 mod author;
 mod bench;
+mod coverage;
 mod demo;
 mod examples;
 mod fixtures;
