@@ -28,3 +28,4 @@ mod process;
 mod repository;
 mod transcript;
 mod transcripts;
+mod workers;
