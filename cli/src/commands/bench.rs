@@ -8,6 +8,7 @@
 mod block;
 mod experiment;
 mod filters;
+mod floor;
 mod limit;
 mod slice;
 mod table;

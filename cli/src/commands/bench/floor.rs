@@ -1,0 +1,67 @@
+//! What a module costs that no SDK has a part in: written by hand, with nothing but what the host must be given.
+
+use serde_json::Value;
+
+use super::experiment::module;
+use crate::commands::common::write_whole;
+use crate::failure::Failure;
+
+/// Where such modules go, without their ends.
+const FOLDER: &str = "target/bench";
+
+/// What every module has: a version, memory, and an allocator that hands out the same place again and again.
+const EVERY: &str = r#"
+    (memory (export "memory") 1)
+    (func (export "proxy_abi_version_0_2_1"))
+    (func (export "proxy_on_memory_allocate") (param i32) (result i32) (i32.const 4096))"#;
+
+/// The host tells of each stream's beginning, as it tells a filter of ours.
+const CREATED: &str = r#"
+    (func (export "proxy_on_context_create") (param i32 i32))"#;
+
+const NOTHING: &str = r#"
+    (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) (i32.const 0))"#;
+
+const IMPORT: &str = r#"
+    (import "env" "proxy_replace_header_map_value" (func $set (param i32 i32 i32 i32 i32) (result i32)))"#;
+const SET: &str = r#"
+    (data (i32.const 16) "x-requestx-responseseen")
+    (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+        (call $set (i32.const 0) (i32.const 16) (i32.const 9) (i32.const 35) (i32.const 4)))
+    (func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32)
+        (call $set (i32.const 2) (i32.const 25) (i32.const 10) (i32.const 35) (i32.const 4)))"#;
+
+/// One callback, and no other entry into the VM.
+pub fn one_callback() -> Result<Value, Failure> {
+    made("one-callback", &[EVERY, NOTHING])
+}
+
+/// A filter that does nothing, entered as often as ours.
+pub fn nothing() -> Result<Value, Failure> {
+    made("nothing", &[EVERY, CREATED, NOTHING])
+}
+
+/// A filter that sets 1 + 1 headers, entered as often as ours.
+pub fn set() -> Result<Value, Failure> {
+    made("set", &[IMPORT, EVERY, CREATED, SET])
+}
+
+fn made(name: &str, parts: &[&str]) -> Result<Value, Failure> {
+    let bytes = wat::parse_str(format!("(module {})", parts.concat())).map_err(Failure::environment)?;
+    let file = format!("{FOLDER}/no-sdk-{name}.wasm");
+    write_whole(file.as_ref(), &bytes)?;
+    module(&file, "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn they_are_modules() {
+        for parts in [&[EVERY, NOTHING][..], &[EVERY, CREATED, NOTHING], &[IMPORT, EVERY, CREATED, SET]] {
+            let bytes = wat::parse_str(format!("(module {})", parts.concat())).unwrap();
+            assert!(bytes.len() < 500);
+        }
+    }
+}
