@@ -5,10 +5,12 @@
 /// The formula of ISO/IEC 7812 (Luhn): payment cards.
 #[must_use]
 pub fn luhn(digits: &[u8]) -> bool {
-    let sum = digits.iter().rev().enumerate().fold(0_u32, |sum, (i, digit)| {
-        let doubled = u32::from(*digit) << (i & 1);
-        sum + if doubled > 9 { doubled - 9 } else { doubled }
-    });
+    let (mut sum, mut doubles) = (0_u32, false);
+    for digit in digits.iter().rev() {
+        let digit = u32::from(*digit);
+        sum += if doubles { digit * 2 - if digit > 4 { 9 } else { 0 } } else { digit };
+        doubles = !doubles;
+    }
     !digits.is_empty() && sum % 10 == 0
 }
 

@@ -15,6 +15,7 @@
 //! |---|---|
 //! | `view.rs` | bytes that are looked at while more may come |
 //! | `plan.rs`, `scan.rs` | what is looked for, compiled; the one pass |
+//! | `marks.rs` | where something may be, sixteen bytes at a time |
 //! | `detect/` | a file for each kind of thing, with its source, its rule and what it misses |
 //! | `checks.rs`, `context.rs` | check digits; words nearby |
 //! | `open.rs` | tokens of any length |
@@ -39,6 +40,7 @@ pub mod scope;
 pub mod view;
 
 mod filter;
+mod marks;
 mod open;
 
 pub use filter::DlpMasking;

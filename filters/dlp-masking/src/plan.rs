@@ -5,6 +5,7 @@ use crate::detect::pattern::{Automaton, InvalidPattern, Pattern};
 use crate::detect::token::PREFIXES;
 use crate::detect::words::{InvalidWord, Words};
 use crate::entity::Entity;
+use crate::marks::{self, Finder, Marks};
 
 /// The score that has to be reached unless a rule says another.
 pub const THRESHOLD: i32 = 50;
@@ -70,48 +71,21 @@ fn significant(value: &[u8]) -> impl Iterator<Item = u8> {
     value.iter().filter(|byte| byte.is_ascii_alphanumeric() || **byte >= 0x80).map(u8::to_ascii_lowercase)
 }
 
-/// The bytes at which the scan stops, and what it asks there.
+/// Where the scan stops, and what it asks there.
 #[derive(Debug, Clone)]
 pub(crate) struct Stops {
-    flags: [u8; 256],
+    finder: Finder,
     /// The prefixes that are looked for at a byte: a range of `prefixes`.
     buckets: [(u8, u8); 256],
     prefixes: Vec<Anchor>,
-    /// The bytes of prefixes with those before them, as bits of a small table.
-    pairs: Pairs,
-}
-
-/// Pairs of bytes, as bits of a small table: what is not in it was not put in.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Pairs([u64; 16]);
-
-impl Pairs {
-    pub fn add(&mut self, before: u8, byte: u8) {
-        let (word, bit) = Self::place(before, byte);
-        if let Some(word) = self.0.get_mut(word) {
-            *word |= bit;
-        }
-    }
-
-    #[inline]
-    pub fn may_have(&self, before: u8, byte: u8) -> bool {
-        let (word, bit) = Self::place(before, byte);
-        self.0.get(word).is_some_and(|word| word & bit != 0)
-    }
-
-    #[inline]
-    fn place(before: u8, byte: u8) -> (usize, u64) {
-        let place = (usize::from(byte) * 37 + usize::from(before)) & 1023;
-        (place >> 6, 1 << (place & 63))
-    }
 }
 
 /// A prefix, at the byte where the scan stops for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Anchor {
     byte: u8,
-    /// The byte before it.
-    pub before: u8,
+    /// The one behind it.
+    pub second: u8,
     /// Which prefix, and where in it the byte is.
     pub number: u8,
     pub at: u8,
@@ -125,62 +99,90 @@ pub(crate) mod stop {
     pub const PREFIX: u8 = 16;
     pub const WORD: u8 = 32;
     pub const PATTERN: u8 = 64;
-    /// The letters of `eyJ` and `BEGIN`.
+    /// The beginning of `eyJ`, and of the last two dashes before `BEGIN`.
     pub const FIXED: u8 = 128;
 }
 
 impl Default for Stops {
     fn default() -> Self {
-        Self { flags: [0; 256], buckets: [(0, 0); 256], prefixes: Vec::new(), pairs: Pairs::default() }
+        Self { finder: Finder::default(), buckets: [(0, 0); 256], prefixes: Vec::new() }
     }
 }
 
 impl Stops {
     #[inline]
     pub fn flags(&self, byte: u8) -> u8 {
-        self.flags.get(usize::from(byte)).copied().unwrap_or(0)
+        self.finder.flags.get(usize::from(byte)).copied().unwrap_or(0)
     }
 
-    /// The prefixes whose rarest byte this is.
+    /// The prefixes that are looked for at this byte.
     pub fn prefixes(&self, byte: u8) -> &[Anchor] {
         let (from, to) = self.buckets.get(usize::from(byte)).copied().unwrap_or_default();
         self.prefixes.get(usize::from(from)..usize::from(to)).unwrap_or_default()
     }
 
-    /// Whether a byte with the one before it can be of a prefix.
-    #[inline]
-    pub fn may_be_prefix(&self, before: u8, byte: u8) -> bool {
-        self.pairs.may_have(before, byte)
-    }
-
     fn add(&mut self, bytes: impl IntoIterator<Item = u8>, flag: u8) {
         for byte in bytes {
-            if let Some(flags) = self.flags.get_mut(usize::from(byte)) {
+            if let Some(flags) = self.finder.flags.get_mut(usize::from(byte)) {
                 *flags |= flag;
             }
         }
     }
 
+    /// Words and expressions: wherever these bytes are.
+    fn add_bytes(&mut self, bytes: &[u8], flag: u8) {
+        self.add(bytes.iter().copied(), flag);
+        let [ascii, other] = self.finder.bytes.get_or_insert_default();
+        bytes.iter().for_each(|byte| marks::add(if byte.is_ascii() { ascii } else { other }, *byte));
+    }
+
+    fn add_entity(&mut self, entity: Entity) {
+        let finder = &mut self.finder;
+        match entity {
+            Entity::Email => finder.mail = true,
+            Entity::Ipv6 => finder.colons = true,
+            Entity::Jwt => finder.fragments.add(b'e', b'y', b"J"),
+            Entity::PrivateKey => finder.fragments.add(b'-', b'-', b"B"),
+            Entity::Phone => finder.phone = true,
+            Entity::Iban => finder.iban = true,
+            Entity::Ipv4 => finder.dotted = true,
+            Entity::Card => finder.groups = true,
+            Entity::Token => {}
+            _ => {
+                (finder.groups, finder.persons) = (true, true);
+                finder.dotted |= entity == Entity::BrCpf;
+            }
+        }
+        match entity {
+            Entity::Email => self.add(*b"@", stop::AT),
+            Entity::Ipv6 => self.add(*b":", stop::COLON),
+            Entity::Jwt => self.add(*b"e", stop::FIXED),
+            Entity::PrivateKey => self.add(*b"-", stop::FIXED),
+            Entity::Token => self.add_prefixes(),
+            _ => self.add(b'0'..=b'9', stop::DIGIT),
+        }
+    }
+
     fn add_prefixes(&mut self) {
         let small = |number: usize| u8::try_from(number).unwrap_or(u8::MAX);
-        let anchors = PREFIXES.iter().enumerate().filter_map(|(number, prefix)| {
-            let (at, bytes) = (prefix.anchor(), prefix.prefix.as_bytes());
-            Some(Anchor { byte: *bytes.get(at)?, before: *bytes.get(at - 1)?, number: small(number), at: small(at) })
-        });
         self.prefixes.clear();
-        for anchor in anchors {
+        for (number, prefix) in PREFIXES.iter().enumerate() {
+            let (at, bytes) = (prefix.anchor(), prefix.prefix.as_bytes());
+            let (Some(byte), Some(second)) = (bytes.get(at).copied(), bytes.get(at + 1)) else { continue };
+            let third = bytes.get(at + 2).map_or_else(|| prefix.first(), |third| vec![*third]);
+            self.finder.fragments.add(byte, *second, &third);
+            let anchor = Anchor { byte, second: *second, number: small(number), at: small(at) };
             let place = self.prefixes.partition_point(|other| *other < anchor);
             self.prefixes.insert(place, anchor);
         }
-        let prefixes = self.prefixes.clone();
-        for (place, anchor) in prefixes.iter().enumerate() {
+        for (place, anchor) in self.prefixes.iter().enumerate() {
             if let Some((from, to)) = self.buckets.get_mut(usize::from(anchor.byte)) {
                 *from = if *to == 0 { small(place) } else { *from };
                 *to = small(place + 1);
             }
         }
-        prefixes.iter().for_each(|anchor| self.pairs.add(anchor.before, anchor.byte));
-        self.add(prefixes.iter().map(|anchor| anchor.byte), stop::PREFIX);
+        let bytes = self.prefixes.iter().map(|anchor| anchor.byte).collect::<Vec<_>>();
+        self.add(bytes, stop::PREFIX);
     }
 }
 
@@ -196,14 +198,7 @@ impl Plan {
         if let Some(place) = self.entities.get_mut(entity as usize) {
             *place = Some(rule);
         }
-        match entity {
-            Entity::Email => self.stops.add(*b"@", stop::AT),
-            Entity::Ipv6 => self.stops.add(*b":", stop::COLON),
-            Entity::Jwt => self.stops.add(*b"J", stop::FIXED),
-            Entity::PrivateKey => self.stops.add(*b"B", stop::FIXED),
-            Entity::Token => self.stops.add_prefixes(),
-            _ => self.stops.add(b'0'..=b'9', stop::DIGIT),
-        }
+        self.stops.add_entity(entity);
     }
 
     /// Adds a rule; returns its number.
@@ -214,6 +209,7 @@ impl Plan {
 
     /// Looks for values behind names.
     pub fn find_named(&mut self, names: Names, rule: usize) {
+        self.stops.finder.names = Some(names.tails());
         self.names = Some((names, rule));
         self.stops.add(*b"=:", stop::NAME);
     }
@@ -225,7 +221,7 @@ impl Plan {
     /// [`InvalidWord`] for one that is empty or too long.
     pub fn find_word(&mut self, word: &str, rule: usize) -> Result<(), InvalidWord> {
         self.words.add(word, rule)?;
-        self.stops.add(self.words.anchors().collect::<Vec<_>>(), stop::WORD);
+        self.stops.add_bytes(&self.words.anchors().collect::<Vec<_>>(), stop::WORD);
         Ok(())
     }
 
@@ -237,7 +233,7 @@ impl Plan {
     pub fn find_pattern(&mut self, pattern: Pattern, rule: usize) -> Result<(), InvalidPattern> {
         self.sources.push((pattern, rule));
         let patterns = Automaton::new(&self.sources)?;
-        self.stops.add(patterns.first().to_vec(), stop::PATTERN);
+        self.stops.add_bytes(patterns.first(), stop::PATTERN);
         self.patterns = Some(patterns);
         Ok(())
     }
@@ -259,13 +255,18 @@ impl Plan {
         (name.len() <= keyed::LONGEST && names.has(name)).then_some(rule)
     }
 
-    pub(crate) fn stops(&self) -> &Stops {
-        &self.stops
+    /// Where in a text something may be, behind which there is nothing more, or is.
+    pub(crate) fn marks<'m>(&'m self, text: &'m [u8], complete: bool) -> Marks<'m> {
+        Marks::new(&self.stops.finder, text, complete)
     }
 
-    /// Whether nothing of a text is worth a look: no byte of it is a stop, and no backslash stands for one.
-    pub(crate) fn has_no_stop(&self, text: &[u8]) -> bool {
-        !text.iter().any(|byte| self.stops.flags(*byte) != 0 || *byte == b'\\')
+    /// The same with the quotes and backslashes of JSON.
+    pub(crate) fn quoted_marks<'m>(&'m self, text: &'m [u8], complete: bool) -> Marks<'m> {
+        Marks::quoted(&self.stops.finder, text, complete)
+    }
+
+    pub(crate) fn stops(&self) -> &Stops {
+        &self.stops
     }
 
     pub(crate) fn words(&self) -> &Words {

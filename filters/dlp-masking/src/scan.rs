@@ -2,7 +2,7 @@
 //!
 //! # How the result comes to be the same for every cut
 //!
-//! The scan goes from stop to stop ([`Stops`](crate::plan)): bytes at which something may be. What is decided at a stop
+//! The scan goes from stop to stop: bytes at which something may be, which [`crate::marks`] finds. What is decided at a stop
 //! depends on bytes alone, at most [`AHEAD`] from the stop on and [`BACK`] before it, and on words further back
 //! ([`crate::context`]). If one of the bytes ahead has not come yet, the scan ends there, and the stop is looked at again
 //! when it has. What a later stop could still claim is not decided either: names and numbers that reach the end of what is
@@ -11,9 +11,12 @@
 //!
 //! What is found later takes in what was found before if it has all of it. If it has a part of it, it is left out.
 
+use std::ops::Range;
+
 use crate::context::{BONUS, Context, HISTORY, MALUS, Topics};
 use crate::detect::{AHEAD, BACK, Groups, address, card, email, iban, jwt, keyed, pem, person, phone, token};
 use crate::entity::{Candidate, Entity, Finding};
+use crate::marks::Marks;
 use crate::open::Open;
 use crate::plan::{Plan, stop};
 use crate::view::{View, is_word};
@@ -66,15 +69,30 @@ impl Plan {
     ///
     /// `key` is what the text's name says of it, where it has one.
     pub fn scan(&self, scan: &mut Scan, text: &[u8], last: bool, key: Topics, found: &mut Vec<Finding>) -> usize {
+        self.scan_part(scan, &mut self.marks(text, last), 0..text.len(), last, key, found)
+    }
+
+    /// The same for a text that is a part of what is marked.
+    pub(crate) fn scan_part(
+        &self,
+        scan: &mut Scan,
+        marks: &mut Marks<'_>,
+        part: Range<usize>,
+        last: bool,
+        key: Topics,
+        found: &mut Vec<Finding>,
+    ) -> usize {
         found.clear();
+        let text = marks.text().get(part.clone()).unwrap_or_default();
         let decided = {
             let (open, view) = (scan.open.take(), View::new(text, scan.before(), last));
             let mut run = Run { plan: self, view: &view, key, context: None, found, floor: 0, open: None };
             let stopped = match open {
                 Some((open, rule, begins)) => run.go_on(open, 0, 0, rule, begins),
+                None if scan.length == 0 && marks.is_cut(part.start) => run.first(),
                 None => Next::At(0),
             };
-            let decided = run.all(stopped);
+            let decided = run.all(marks, part.start, stopped);
             scan.open = run.open;
             decided
         };
@@ -107,21 +125,20 @@ struct Run<'r, 't> {
 }
 
 impl<'t> Run<'_, 't> {
-    fn all(&mut self, mut next: Next) -> usize {
-        let stops = self.plan.stops();
+    fn all(&mut self, marks: &mut Marks<'_>, offset: usize, mut next: Next) -> usize {
         let text = self.view.slice(0..self.view.len());
+        let end = offset + text.len();
         loop {
             let at = match next {
                 Next::At(at) => at,
                 Next::Decided(decided) => return decided,
             };
-            let rest = text.get(at..).unwrap_or_default();
-            let Some(offset) = rest.iter().position(|byte| stops.flags(*byte) != 0) else {
+            let Some(at) = marks.stop(offset + at, end).and_then(|stop| stop.checked_sub(offset)) else {
                 return self.decide(text, text.len());
             };
-            let at = at + offset;
-            if let Some(skipped) = self.skip(text, at) {
-                next = Next::At(skipped);
+            // Marks are made of halves of bytes, and may be of another one's.
+            if self.plan.stops().flags(text.get(at).copied().unwrap_or(0)) == 0 {
+                next = Next::At(at + 1);
                 continue;
             }
             next = self.look(at);
@@ -129,6 +146,12 @@ impl<'t> Run<'_, 't> {
                 return self.decide(text, at);
             }
         }
+    }
+
+    /// The first byte, whatever its mark.
+    fn first(&mut self) -> Next {
+        let next = self.look(0);
+        if self.view.starved() { Next::Decided(0) } else { next }
     }
 
     /// What of the text up to `end` no later stop can claim.
@@ -145,41 +168,6 @@ impl<'t> Run<'_, 't> {
             self.found.pop();
         }
         decided
-    }
-
-    /// Most stops are nothing, and the bytes beside them say so: where the scan goes on then. Whoever is asked in
-    /// [`look`](Self::look) would say the same, later.
-    #[inline]
-    fn skip(&self, text: &[u8], at: usize) -> Option<usize> {
-        let byte = *text.get(at)?;
-        let before = *text.get(at.checked_sub(1)?)?;
-        let stops = self.plan.stops();
-        let flags = stops.flags(byte);
-        if flags & (stop::AT | stop::WORD | stop::PATTERN) != 0 {
-            return None;
-        }
-        if flags & stop::DIGIT != 0 {
-            if flags != stop::DIGIT {
-                return None;
-            }
-            let end = at + text.get(at..)?.iter().take_while(|byte| byte.is_ascii_digit()).count();
-            let behind = *text.get(end)?;
-            let inside = before.is_ascii_digit();
-            return (inside || !self.can_be_number(before, end - at, Some(behind))).then_some(end);
-        }
-        if flags & stop::FIXED != 0 && matches!((before, byte), (b'y', b'J') | (b'-', b'B')) {
-            return None;
-        }
-        if flags & stop::PREFIX != 0 && stops.may_be_prefix(before, byte) {
-            return None;
-        }
-        if flags & stop::COLON != 0 && (before.is_ascii_hexdigit() || *text.get(at + 1)? == b':') {
-            return None;
-        }
-        if flags & stop::NAME != 0 && self.plan.named().is_some_and(|(names, _)| names.may_end(text, at)) {
-            return None;
-        }
-        Some(at + 1)
     }
 
     /// Whether a number with so many digits at its beginning is worth a look, by what is on both sides of these.
@@ -202,36 +190,22 @@ impl<'t> Run<'_, 't> {
     }
 
     /// Asks everybody whose stop this byte is.
+    #[inline(never)]
     fn look(&mut self, at: usize) -> Next {
         let Some(byte) = self.view.slice(at..at + 1).first().copied() else { return Next::At(at + 1) };
         let (flags, floor, view) = (self.plan.stops().flags(byte), self.floor, self.view);
-        let mut next = at + 1;
+        let next = at + 1;
         let mut found = None;
-        if flags & stop::DIGIT != 0 {
-            if view.before(at, 1).is_some_and(|byte| byte.is_ascii_digit()) {
-                // Within a number that was looked at.
-                if flags == stop::DIGIT {
-                    next = at + digits(view, at);
-                }
-            } else {
-                found = self.number(at);
-                if flags == stop::DIGIT && !view.starved() {
-                    next = at + digits(view, at);
-                }
-            }
+        if flags & stop::DIGIT != 0 && !view.before(at, 1).is_some_and(|byte| byte.is_ascii_digit()) {
+            found = self.number(at);
         }
         if flags & stop::PREFIX != 0 && found.is_none() {
-            let before = view.before(at, 1);
-            let anchors = self.plan.stops().prefixes(byte).iter().filter(|anchor| Some(anchor.before) == before);
-            let mut candidates = anchors.filter_map(|anchor| {
-                token::PREFIXES.get(usize::from(anchor.number))?.at(view, at, usize::from(anchor.at), floor)
-            });
-            let candidate = candidates.next();
+            let candidate = self.token(at, byte);
             found = self.weigh(Entity::Token, candidate);
         }
         if flags & stop::FIXED != 0 && found.is_none() {
             found = match byte {
-                b'J' => self.weigh(Entity::Jwt, jwt::at(view, at, floor)),
+                b'e' => self.weigh(Entity::Jwt, jwt::at(view, at, floor)),
                 _ => self.weigh(Entity::PrivateKey, pem::at(view, at, floor)),
             };
         }
@@ -259,6 +233,7 @@ impl<'t> Run<'_, 't> {
     }
 
     /// The first digit of a number: what it can be, and the surest of it.
+    #[inline(never)]
     fn number(&mut self, at: usize) -> Option<(Candidate, usize)> {
         let (view, floor) = (self.view, self.floor);
         let length = view.run(at, 20, |byte| byte.is_ascii_digit());
@@ -286,16 +261,27 @@ impl<'t> Run<'_, 't> {
         }
         let groups = Groups::read(view, at, length);
         let mut best: Option<(i32, Candidate, usize)> = None;
-        for (entity, find) in NUMBERS {
-            let Some(rule) = self.plan.rule_of(entity) else { continue };
+        for (entity, find) in numbers(length) {
+            let Some(rule) = self.plan.rule_of(*entity) else { continue };
             let Some(candidate) = find(view, &groups) else { continue };
-            let Some(score) = self.score(entity, &candidate, rule) else { continue };
+            let Some(score) = self.score(*entity, &candidate, rule) else { continue };
             if best.is_none_or(|(other, ..)| other < score) {
                 best = Some((score, candidate, rule));
             }
         }
         let (_, candidate, rule) = best?;
         self.allowed(candidate, rule)
+    }
+
+    #[inline(never)]
+    fn token(&self, at: usize, byte: u8) -> Option<Candidate> {
+        let second = self.view.get(at + 1);
+        let anchors = self.plan.stops().prefixes(byte).iter().filter(|anchor| Some(anchor.second) == second);
+        let mut candidates = anchors.filter_map(|anchor| {
+            let prefix = token::PREFIXES.get(usize::from(anchor.number))?;
+            prefix.at(self.view, at, usize::from(anchor.at), self.floor)
+        });
+        candidates.next()
     }
 
     fn weigh(&mut self, entity: Entity, candidate: Option<Candidate>) -> Option<(Candidate, usize)> {
@@ -305,6 +291,7 @@ impl<'t> Run<'_, 't> {
     }
 
     /// The score of something, with what the words nearby say, if it is enough.
+    #[inline(never)]
     fn score(&mut self, entity: Entity, candidate: &Candidate, rule: usize) -> Option<i32> {
         let threshold = self.plan.rules().get(rule)?.threshold;
         if candidate.score - MALUS >= threshold {
@@ -362,17 +349,23 @@ impl<'t> Run<'_, 't> {
 
 type Find = fn(&View<'_>, &Groups) -> Option<Candidate>;
 
-/// What a number in groups can be.
-const NUMBERS: [(Entity, Find); 6] = [
-    (Entity::Card, card::at),
-    (Entity::KrRrn, person::rrn),
-    (Entity::UsSsn, person::ssn),
-    (Entity::BrCpf, person::cpf),
-    (Entity::InAadhaar, person::aadhaar),
-    (Entity::UkNhs, person::nhs),
-];
-
-/// How many digits are here from a place on, however many.
-fn digits(view: &View<'_>, at: usize) -> usize {
-    view.slice(at..view.len()).iter().take_while(|byte| byte.is_ascii_digit()).count()
+/// What a number in groups can be whose first one has so many digits.
+fn numbers(first: usize) -> &'static [(Entity, Find)] {
+    const CARD: (Entity, Find) = (Entity::Card, card::at);
+    const RRN: (Entity, Find) = (Entity::KrRrn, person::rrn);
+    const SSN: (Entity, Find) = (Entity::UsSsn, person::ssn);
+    const CPF: (Entity, Find) = (Entity::BrCpf, person::cpf);
+    const AADHAAR: (Entity, Find) = (Entity::InAadhaar, person::aadhaar);
+    const NHS: (Entity, Find) = (Entity::UkNhs, person::nhs);
+    match first {
+        3 => &[SSN, CPF, NHS],
+        4 | 12 => &[CARD, AADHAAR],
+        6 => &[RRN],
+        9 => &[SSN],
+        10 => &[NHS],
+        11 => &[CPF],
+        13 => &[CARD, RRN],
+        14..=19 => &[CARD],
+        _ => &[],
+    }
 }

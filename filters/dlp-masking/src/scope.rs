@@ -33,6 +33,13 @@ pub(crate) struct Place {
     inside: u64,
 }
 
+impl Place {
+    /// Whether a path goes on below.
+    pub fn is_on_the_way(self) -> bool {
+        self.alive != 0
+    }
+}
+
 impl Scope {
     /// Looks at what is at a path or below it.
     ///
@@ -82,9 +89,9 @@ impl Scope {
     }
 
     /// The member of an object, which is `depth` steps deep, by its key.
-    pub(crate) fn member(&self, place: Place, depth: usize, key: &str) -> Place {
+    pub(crate) fn member(&self, place: Place, depth: usize, key: &[u8]) -> Place {
         self.step(place, depth, |step| match step {
-            Step::Name(name) | Step::Token(name, _) => name == key,
+            Step::Name(name) | Step::Token(name, _) => name.as_bytes() == key,
             Step::Wildcard => true,
             _ => false,
         })
@@ -101,6 +108,9 @@ impl Scope {
 
     fn step(&self, place: Place, depth: usize, takes: impl Fn(&Step) -> bool) -> Place {
         let mut next = Place { alive: 0, inside: place.inside };
+        if place.alive == 0 {
+            return next;
+        }
         for (number, path) in self.paths.iter().enumerate() {
             let on_the_way = place.alive >> number & 1 == 1;
             if on_the_way && path.get(depth).is_some_and(&takes) {

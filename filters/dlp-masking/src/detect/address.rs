@@ -14,6 +14,7 @@ const FOUR: i32 = 60;
 const SIX: i32 = 75;
 
 /// An IPv4 address that begins at `at`.
+#[inline(never)]
 pub(crate) fn four(view: &View<'_>, at: usize) -> Option<Candidate> {
     let alone = match view.before(at, 1) {
         None => true,
@@ -53,6 +54,7 @@ fn dotted(view: &View<'_>, mut at: usize) -> Option<usize> {
 }
 
 /// An IPv6 address whose first colon is at `at`; the group before it does not begin before `floor`.
+#[inline(never)]
 pub(crate) fn six(view: &View<'_>, at: usize, floor: usize) -> Option<Candidate> {
     // Most colons stand behind a quote or a word.
     if !view.before(at, 1).is_some_and(|byte| byte.is_ascii_hexdigit()) && view.get(at + 1) != Some(b':') {

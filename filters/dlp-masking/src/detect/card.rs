@@ -7,13 +7,20 @@
 //! * Known misses: groups with dots or with other white space; a number that a line break cuts; cards of a single shop.
 
 use super::Groups;
-use super::groups::{digits, stands_alone};
+use super::groups::{Printed, digits, stands_alone};
 use crate::checks::luhn;
 use crate::entity::Candidate;
 use crate::view::View;
 
 /// In groups: how cards are printed.
-const PRINTED: [&[usize]; 6] = [&[4, 4, 4, 4, 3], &[4, 4, 4, 4], &[4, 6, 5], &[4, 6, 4], &[4, 4, 4, 4, 2], &[4, 4, 5]];
+const PRINTED: [Printed; 6] = [
+    Printed::new(&[4, 4, 4, 4, 3]),
+    Printed::new(&[4, 4, 4, 4]),
+    Printed::new(&[4, 6, 5]),
+    Printed::new(&[4, 6, 4]),
+    Printed::new(&[4, 4, 4, 4, 2]),
+    Printed::new(&[4, 4, 5]),
+];
 
 const GROUPED: i32 = 85;
 const USUAL: i32 = 65;
@@ -83,12 +90,13 @@ pub(crate) fn at(view: &View<'_>, groups: &Groups) -> Option<Candidate> {
         return is_card(view, groups.start, end)
             .then(|| Candidate::new(groups.start, end, if usual { USUAL } else { UNUSUAL }));
     }
-    if first != 4 {
+    let separator = groups.separator(1);
+    if first != 4 || !matches!(separator, b' ' | b'-') {
         return None;
     }
     let end = PRINTED
         .iter()
-        .filter_map(|printed| groups.are(printed, b" -"))
+        .filter_map(|printed| groups.are(*printed, separator))
         .find(|end| is_card(view, groups.start, *end))?;
     Some(Candidate::new(groups.start, end, GROUPED))
 }
@@ -96,17 +104,15 @@ pub(crate) fn at(view: &View<'_>, groups: &Groups) -> Option<Candidate> {
 fn is_card(view: &View<'_>, start: usize, end: usize) -> bool {
     let (digits, count) = digits::<19>(view.slice(start..end));
     let digits = digits.get(..count).unwrap_or_default();
-    has_network(digits) && stands_alone(view, start, end) && luhn(digits) && !is_one_digit(digits)
+    luhn(digits) && has_network(digits) && stands_alone(view, start, end) && !is_one_digit(digits)
 }
 
 fn has_network(digits: &[u8]) -> bool {
-    let mut prefixes = [0_u32; 7];
-    for (length, prefix) in prefixes.iter_mut().enumerate().skip(1) {
-        *prefix = digits.iter().take(length).fold(0, |number, digit| number * 10 + u32::from(*digit));
-    }
+    // The first six digits, and what six digits the beginnings of a network are at least and at most.
+    let six = digits.iter().take(6).fold(0, |number, digit| number * 10 + u32::from(*digit));
     NETWORKS.iter().any(|network| {
-        let prefix = prefixes.get(network.digits as usize).copied().unwrap_or(0);
-        (network.from..=network.to).contains(&prefix) && network.lengths.contains(&digits.len())
+        let more = 10_u32.pow(6_u32.saturating_sub(network.digits));
+        (network.from * more..(network.to + 1) * more).contains(&six) && network.lengths.contains(&digits.len())
     })
 }
 

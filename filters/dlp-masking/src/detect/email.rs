@@ -22,7 +22,12 @@ pub(crate) fn is_name(byte: u8) -> bool {
 }
 
 /// An address whose `@` is at `at`, and that does not begin before `floor`.
+#[inline(never)]
 pub(crate) fn at(view: &View<'_>, at: usize, floor: usize) -> Option<Candidate> {
+    // Most of those that are no address are told by their neighbours.
+    if !view.before(at, 1).is_some_and(is_name) || !view.get(at + 1).is_some_and(|byte| byte.is_ascii_alphanumeric()) {
+        return None;
+    }
     let mut name = (1..=NAME + 1).find(|back| !view.before(at, *back).is_some_and(is_name))? - 1;
     // What is in front of the first letter or digit is not the name's.
     while name > 0 && !view.before(at, name).is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {

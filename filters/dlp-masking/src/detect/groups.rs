@@ -4,6 +4,8 @@ use crate::view::{View, is_word};
 
 /// The most groups that are read.
 const MOST: usize = 6;
+/// Numbers with so many digits in a row are not written in groups.
+const SHORT: usize = 9;
 /// The longest group that can be part of anything.
 pub(crate) const LONGEST: usize = 19;
 
@@ -12,62 +14,85 @@ pub(crate) const LONGEST: usize = 19;
 pub(crate) struct Groups {
     /// Where the first one begins.
     pub start: usize,
-    lengths: [usize; MOST],
-    separators: [u8; MOST],
-    count: usize,
+    /// The length of each, in a byte: the first one in the lowest.
+    lengths: u64,
+    /// What is before each, in a byte.
+    separators: u64,
+}
+
+/// A way to print groups: their lengths, in a byte each.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Printed {
+    lengths: u64,
+    /// All bits of the groups that there are.
+    mask: u64,
+    /// From the first digit to the last one.
+    width: usize,
+}
+
+impl Printed {
+    pub const fn new(lengths: &[u8]) -> Self {
+        let (mut printed, mut rest) = (Self { lengths: 0, mask: 0, width: 0 }, lengths);
+        while let [before @ .., last] = rest {
+            printed.lengths = printed.lengths << 8 | *last as u64;
+            printed.mask = printed.mask << 8 | 0xff;
+            printed.width += *last as usize + !before.is_empty() as usize;
+            rest = before;
+        }
+        printed
+    }
 }
 
 impl Groups {
     /// Reads the first group, of which `first` digits are known, and those that follow with one separator between them.
     pub fn read(view: &View<'_>, start: usize, first: usize) -> Self {
-        let mut groups = Self { start, lengths: [0; MOST], separators: [0; MOST], count: 1 };
-        groups.put(0, first, 0);
+        let mut groups = Self { start, lengths: first as u64, separators: 0 };
         let mut at = start + first;
-        while groups.count < MOST {
+        // What is written in groups begins with a short one.
+        let more = if first < SHORT { MOST } else { 1 };
+        for group in 1..more {
             let Some(separator @ (b' ' | b'-' | b'.')) = view.get(at) else { break };
             let length = view.run(at + 1, LONGEST + 1, |byte| byte.is_ascii_digit());
             if length == 0 || length > LONGEST {
                 break;
             }
-            groups.put(groups.count, length, separator);
-            groups.count += 1;
+            groups.lengths |= (length as u64) << (group * 8);
+            groups.separators |= u64::from(separator) << (group * 8);
             at += 1 + length;
         }
         groups
     }
 
-    fn put(&mut self, group: usize, length: usize, separator: u8) {
-        if let (Some(l), Some(s)) = (self.lengths.get_mut(group), self.separators.get_mut(group)) {
-            (*l, *s) = (length, separator);
-        }
-    }
-
-    /// Where these groups end if they are the first ones, all with one of these separators between them.
-    pub fn are(&self, lengths: &[usize], separators: &[u8]) -> Option<usize> {
-        let separator = *self.separators.get(1)?;
-        let one = lengths.len() < 2
-            || (separators.contains(&separator)
-                && self.separators.get(1..lengths.len())?.iter().all(|other| *other == separator));
-        let same = lengths.len() <= self.count && self.lengths.starts_with(lengths);
-        (one && same).then(|| self.start + lengths.iter().sum::<usize>() + lengths.len() - 1)
+    /// Where these groups end if they are the first ones, all with this separator between them.
+    pub fn are(&self, printed: Printed, separator: u8) -> Option<usize> {
+        let between = printed.mask & !0xff;
+        let separators = (0x0101_0101_0101_0101 * u64::from(separator)) & between;
+        let same = self.lengths & printed.mask == printed.lengths && self.separators & between == separators;
+        same.then_some(self.start + printed.width)
     }
 
     /// The length of a group; 0 when there is none.
     pub fn length(&self, group: usize) -> usize {
-        self.lengths.get(group).copied().unwrap_or(0)
+        usize::from((self.lengths >> (group * 8)) as u8)
     }
 
     /// What is before a group, after the first one; 0 when there is none.
     pub fn separator(&self, group: usize) -> u8 {
-        self.separators.get(group).copied().unwrap_or(0)
+        (self.separators >> (group * 8)) as u8
     }
 }
 
 /// The digits of a text as numbers, as many as there is room for.
 pub(crate) fn digits<const N: usize>(text: &[u8]) -> ([u8; N], usize) {
     let mut out = [0; N];
-    let digits = text.iter().filter(|byte| byte.is_ascii_digit());
-    let count = out.iter_mut().zip(digits).map(|(place, digit)| *place = digit - b'0').count();
+    let mut count = 0;
+    for byte in text {
+        let digit = byte.wrapping_sub(b'0');
+        if let Some(place) = out.get_mut(count).filter(|_| digit < 10) {
+            *place = digit;
+            count += 1;
+        }
+    }
     (out, count)
 }
 

@@ -107,6 +107,7 @@ const SCORE: i32 = 95;
 const LONGEST: usize = 34;
 
 /// An account number whose two check digits begin at `at`; the country is before them, not before `floor`.
+#[inline(never)]
 pub(crate) fn at(view: &View<'_>, at: usize, floor: usize) -> Option<Candidate> {
     let start = at.checked_sub(2).filter(|start| *start >= floor)?;
     let country = [view.before(at, 2)?, view.before(at, 1)?];

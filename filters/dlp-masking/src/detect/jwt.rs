@@ -40,13 +40,10 @@ const BEGINNINGS: [&[u8; 8]; 20] = [
 /// `"x5t#S256"`, `"crit"`, `"nonce"`: longer names, as far as they are the same whatever follows.
 const LONGER: [&[u8]; 3] = [b"eyJ4NXQj", b"eyJjcml0", b"eyJub25j"];
 
-/// A token whose `J` of `eyJ` is at `at`.
-pub(crate) fn at(view: &View<'_>, at: usize, floor: usize) -> Option<Candidate> {
-    let start = at.checked_sub(2).filter(|start| *start >= floor)?;
-    if view.before(at, 1) != Some(b'y')
-        || view.before(at, 2) != Some(b'e')
-        || view.before(start, 1).is_some_and(is_base64url)
-    {
+/// A token whose `e` of `eyJ` is at `start`.
+#[inline(never)]
+pub(crate) fn at(view: &View<'_>, start: usize, floor: usize) -> Option<Candidate> {
+    if start < floor || !view.has(start, b"eyJ") || view.before(start, 1).is_some_and(is_base64url) {
         return None;
     }
     if view.run(start, LEAST, is_base64url) < LEAST {

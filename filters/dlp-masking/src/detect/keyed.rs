@@ -7,8 +7,8 @@
 //! * Known misses: names that are not listed; in text, values on the next line and names that stand in a sentence.
 
 use crate::entity::Candidate;
+use crate::marks::{self, Table};
 use crate::open::Open;
-use crate::plan::Pairs;
 use crate::view::View;
 
 /// The names that are known unless a configuration has its own.
@@ -79,19 +79,61 @@ impl Names {
             })
     }
 
-    /// Whether one of them may end before the byte at `at`, with quotes and spaces between them.
+    /// Whether a name that is one of them may end before the byte at `at`, with quotes and spaces between them. Two letters
+    /// say so; where there are none, it may.
     #[inline]
-    pub(crate) fn may_end(&self, text: &[u8], at: usize) -> bool {
-        let Some(here) = text.get(at.saturating_sub(3)..at) else { return true };
-        let quotes = here.iter().rev().take_while(|byte| is_quote(**byte)).count();
-        let Some(end) = at.checked_sub(quotes + 2) else { return true };
-        match text.get(end..end + 2) {
-            Some([before, last]) if before.is_ascii_alphanumeric() && last.is_ascii_alphanumeric() => {
+    pub(crate) fn may_end(&self, view: &View<'_>, at: usize) -> bool {
+        let quotes = (1..=3).take_while(|back| view.before(at, *back).is_some_and(is_quote)).count();
+        match (view.before(at, quotes + 2), view.before(at, quotes + 1)) {
+            (Some(before), Some(last)) if before.is_ascii_alphanumeric() && last.is_ascii_alphanumeric() => {
                 self.ends.may_have(before.to_ascii_lowercase(), last.to_ascii_lowercase())
             }
-            Some([_, last]) => is_name(*last) || *last >= 0x80 || is_quote(*last),
+            (_, Some(last)) => is_name(last) || is_quote(last),
             _ => true,
         }
+    }
+
+    /// The last three letters, the last one first, with whatever may stand there without counting.
+    pub(crate) fn tails(&self) -> [Table; 3] {
+        let mut tails = [Table::default(); 3];
+        for name in &self.names {
+            let mut letters = name.iter().copied();
+            for table in &mut tails {
+                match letters.next() {
+                    Some(letter) => {
+                        [letter, letter.to_ascii_uppercase()].iter().for_each(|byte| marks::add(table, *byte));
+                    }
+                    None => *table = [u8::MAX; 16],
+                }
+            }
+        }
+        tails.iter_mut().for_each(|table| b"_-.".iter().for_each(|byte| marks::add(table, *byte)));
+        tails
+    }
+}
+
+/// Pairs of bytes, as bits of a small table: what is not in it was not put in.
+#[derive(Debug, Clone, Copy, Default)]
+struct Pairs([u64; 16]);
+
+impl Pairs {
+    pub fn add(&mut self, before: u8, byte: u8) {
+        let (word, bit) = Self::place(before, byte);
+        if let Some(word) = self.0.get_mut(word) {
+            *word |= bit;
+        }
+    }
+
+    #[inline]
+    pub fn may_have(&self, before: u8, byte: u8) -> bool {
+        let (word, bit) = Self::place(before, byte);
+        self.0.get(word).is_some_and(|word| word & bit != 0)
+    }
+
+    #[inline]
+    fn place(before: u8, byte: u8) -> (usize, u64) {
+        let place = (usize::from(byte) * 37 + usize::from(before)) & 1023;
+        (place >> 6, 1 << (place & 63))
     }
 }
 
@@ -104,7 +146,11 @@ fn significant(name: &[u8]) -> impl DoubleEndedIterator<Item = u8> {
 }
 
 /// A value whose `=` or `:` is at `at`.
+#[inline(never)]
 pub(crate) fn at(view: &View<'_>, names: &Names, at: usize) -> Option<Candidate> {
+    if !names.may_end(view, at) {
+        return None;
+    }
     let mut back = 1;
     while back <= 3 && view.before(at, back).is_some_and(is_quote) {
         back += 1;

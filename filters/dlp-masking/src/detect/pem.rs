@@ -14,9 +14,10 @@ const BEGIN: &[u8] = b"-----BEGIN ";
 /// The longest label, in bytes.
 const LABEL: usize = 40;
 
-/// A key whose `B` of `BEGIN` is at `at`.
+/// A key whose last two dashes before `BEGIN` are at `at`.
+#[inline(never)]
 pub(crate) fn at(view: &View<'_>, at: usize, floor: usize) -> Option<Candidate> {
-    let start = at.checked_sub(5).filter(|start| *start >= floor)?;
+    let start = at.checked_sub(3).filter(|start| *start >= floor)?;
     if !view.has(start, BEGIN) {
         return None;
     }

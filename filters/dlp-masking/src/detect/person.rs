@@ -11,7 +11,7 @@
 //! Ten or eleven digits in a row pass a check digit by chance once in eleven or a hundred times, so they need a word nearby.
 
 use super::Groups;
-use super::groups::{digits, stands_alone};
+use super::groups::{Printed, digits, stands_alone};
 use crate::checks;
 use crate::entity::Candidate;
 use crate::view::View;
@@ -20,7 +20,7 @@ use crate::view::View;
 pub(crate) fn ssn(view: &View<'_>, groups: &Groups) -> Option<Candidate> {
     let (end, score) = match groups.length(0) {
         9 => (groups.start + 9, 20),
-        3 => (groups.are(&[3, 2, 4], b"- ")?, if groups.separator(1) == b'-' { 60 } else { 45 }),
+        3 => either(groups, const { Printed::new(&[3, 2, 4]) }, 45, 60)?,
         _ => return None,
     };
     let (digits, _) = digits::<9>(view.slice(groups.start..end));
@@ -36,7 +36,7 @@ pub(crate) fn ssn(view: &View<'_>, groups: &Groups) -> Option<Candidate> {
 pub(crate) fn rrn(view: &View<'_>, groups: &Groups) -> Option<Candidate> {
     let (end, score) = match groups.length(0) {
         13 => (groups.start + 13, 30),
-        6 => (groups.are(&[6, 7], b"-")?, 60),
+        6 => (groups.are(const { Printed::new(&[6, 7]) }, b'-')?, 60),
         _ => return None,
     };
     let (digits, _) = digits::<13>(view.slice(groups.start..end));
@@ -56,7 +56,7 @@ pub(crate) fn rrn(view: &View<'_>, groups: &Groups) -> Option<Candidate> {
 pub(crate) fn nhs(view: &View<'_>, groups: &Groups) -> Option<Candidate> {
     let (end, score) = match groups.length(0) {
         10 => (groups.start + 10, 30),
-        3 => (groups.are(&[3, 3, 4], b" -")?, if groups.separator(1) == b' ' { 50 } else { 35 }),
+        3 => either(groups, const { Printed::new(&[3, 3, 4]) }, 50, 35)?,
         _ => return None,
     };
     let (digits, _) = digits::<10>(view.slice(groups.start..end));
@@ -67,11 +67,11 @@ pub(crate) fn nhs(view: &View<'_>, groups: &Groups) -> Option<Candidate> {
 pub(crate) fn aadhaar(view: &View<'_>, groups: &Groups) -> Option<Candidate> {
     let (end, score) = match groups.length(0) {
         12 => (groups.start + 12, 30),
-        4 => (groups.are(&[4, 4, 4], b" -")?, 60),
+        4 => either(groups, const { Printed::new(&[4, 4, 4]) }, 60, 60)?,
         _ => return None,
     };
     // Four more digits behind: the beginning of something longer, unless they are the year of a date.
-    if score > 30 && groups.separator(3) == groups.separator(1) && groups.length(3) == 4 && groups.separator(4) != b'-'
+    if score > 30 && groups.length(3) == 4 && groups.separator(3) == groups.separator(1) && groups.separator(4) != b'-'
     {
         return None;
     }
@@ -84,7 +84,7 @@ pub(crate) fn cpf(view: &View<'_>, groups: &Groups) -> Option<Candidate> {
     let (end, score) = match groups.length(0) {
         11 => (groups.start + 11, 40),
         3 => {
-            let end = groups.are(&[3, 3, 3], b".")?;
+            let end = groups.are(const { Printed::new(&[3, 3, 3]) }, b'.')?;
             if groups.separator(3) != b'-' || groups.length(3) != 2 {
                 return None;
             }
@@ -94,6 +94,15 @@ pub(crate) fn cpf(view: &View<'_>, groups: &Groups) -> Option<Candidate> {
     };
     let (digits, _) = digits::<11>(view.slice(groups.start..end));
     found(view, groups.start, end, checks::cpf(&digits), score)
+}
+
+/// With spaces or with dashes between the groups: where they end, and the score of the one or the other.
+fn either(groups: &Groups, printed: Printed, spaces: i32, dashes: i32) -> Option<(usize, i32)> {
+    match groups.separator(1) {
+        b' ' => Some((groups.are(printed, b' ')?, spaces)),
+        b'-' => Some((groups.are(printed, b'-')?, dashes)),
+        _ => None,
+    }
 }
 
 fn found(view: &View<'_>, start: usize, end: usize, valid: bool, score: i32) -> Option<Candidate> {

@@ -43,6 +43,7 @@ const MOST: &[(u16, usize)] = &[
 const SCORE: i32 = 70;
 
 /// A number whose first digit, behind the plus, is at `at`.
+#[inline(never)]
 pub(crate) fn at(view: &View<'_>, at: usize, floor: usize) -> Option<Candidate> {
     let start = at.checked_sub(1).filter(|start| *start >= floor)?;
     if view.before(at, 1) != Some(b'+') || view.before(start, 1).is_some_and(|byte| is_word(byte) || byte == b'+') {

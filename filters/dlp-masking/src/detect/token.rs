@@ -116,12 +116,18 @@ pub(crate) const PREFIXES: &[Prefix] = &[
 ];
 
 impl Prefix {
-    /// The rarest of its bytes in other texts, as its place: where the scan stops to look. Not the first one: the one before
-    /// it tells most places apart.
+    /// Where in it the three bytes begin that are the rarest in other texts: where the scan stops to look.
     pub fn anchor(&self) -> usize {
-        (1..self.prefix.len())
-            .min_by_key(|at| self.prefix.as_bytes().get(*at).map_or(0, |byte| commonness(*byte)))
-            .unwrap_or(0)
+        let rare = |at: &usize| {
+            let three = self.prefix.as_bytes().iter().skip(*at).take(3);
+            three.map(|byte| u32::from(commonness(*byte))).sum::<u32>()
+        };
+        (0..=self.prefix.len().saturating_sub(3)).min_by_key(rare).unwrap_or(0)
+    }
+
+    /// What can be the first byte behind it.
+    pub fn first(&self) -> Vec<u8> {
+        (0..=u8::MAX).filter(|byte| (self.alphabet)(*byte)).collect()
     }
 
     /// A token whose anchor is at `at`.
@@ -156,7 +162,7 @@ pub(crate) fn commonness(byte: u8) -> u8 {
         b'z' | b'q' | b'x' | b'j' => 4,
         b'k' | b'v' | b'w' => 5,
         b'b' | b'f' | b'g' | b'y' | b'p' | 0x80.. => 6,
-        b'0'..=b'9' => 8,
+        b'0'..=b'9' => 13,
         b',' | b':' | b'"' | b' ' => 9,
         _ => 7,
     }

@@ -78,6 +78,7 @@ impl Words {
     }
 
     /// A word around the byte at `at`, and its rule.
+    #[inline(never)]
     pub fn at(&self, view: &View<'_>, at: usize, byte: u8, floor: usize) -> Option<(Candidate, usize)> {
         let byte = byte.to_ascii_lowercase();
         let found = self.lists.iter().filter(|list| list.byte == byte).filter_map(|list| {

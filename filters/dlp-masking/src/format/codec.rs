@@ -1,6 +1,10 @@
 //! How a text is written where it stands.
 
+use std::ops::Range;
+
 use tamis::json;
+
+use crate::marks::Marks;
 
 /// A way to write texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,35 +30,47 @@ pub(crate) struct Decoded {
 }
 
 impl Codec {
-    /// Whether bytes mean something else than themselves.
-    pub fn has_escapes(self, raw: &[u8]) -> bool {
+    /// Whether bytes of a part of the window mean something else than themselves.
+    pub fn has_escapes(self, marks: &mut Marks<'_>, part: Range<usize>) -> bool {
         match self {
             Self::Plain | Self::Number => false,
-            Self::Json => raw.contains(&b'\\'),
-            Self::Form => raw.iter().any(|byte| matches!(byte, b'%' | b'+')),
+            // Its quotes are behind its end.
+            Self::Json => marks.quote(part.start, part.end).is_some(),
+            Self::Form => marks.text().get(part).unwrap_or_default().iter().any(|byte| matches!(byte, b'%' | b'+')),
         }
     }
 
     /// Reads a text that starts at `start`, as far as it is here.
     pub fn decode(self, raw: &[u8], start: usize, last: bool) -> Decoded {
-        let mut decoded = Decoded { read: start, ..Decoded::default() };
+        let room = raw.len().saturating_sub(start);
+        let mut decoded = Decoded { read: start, text: Vec::with_capacity(room), from: Vec::with_capacity(room) };
         while let Some(rest) = raw.get(decoded.read..).filter(|rest| !rest.is_empty()) {
+            let plain = rest.iter().position(|byte| self.escapes(*byte)).unwrap_or(rest.len());
+            if let Some((plain, escaped)) = rest.split_at_checked(plain).filter(|(plain, _)| !plain.is_empty()) {
+                decoded.text.extend_from_slice(plain);
+                decoded.from.extend(decoded.read..decoded.read + plain.len());
+                decoded.read += plain.len();
+                if escaped.is_empty() {
+                    break;
+                }
+                continue;
+            }
             let mut utf8 = [0; 4];
             let (bytes, length): (&[u8], usize) = match (self, rest) {
-                (Self::Json, [b'\\', ..]) => match escape(rest, last) {
+                (Self::Json, _) => match escape(rest, last) {
                     Some((character, length)) => (character.encode_utf8(&mut utf8).as_bytes(), length),
                     None => break,
                 },
-                (Self::Form, [b'+', ..]) => (b" ", 1),
-                (Self::Form, [b'%', high, low, ..]) => match (hex(*high), hex(*low)) {
+                (_, [b'+', ..]) => (b" ", 1),
+                (_, [b'%', high, low, ..]) => match (hex(*high), hex(*low)) {
                     (Some(high), Some(low)) => {
                         utf8[0] = high << 4 | low;
                         (&utf8[..1], 3)
                     }
                     _ => (b"%", 1),
                 },
-                (Self::Form, [b'%', ..]) if !last => break,
-                _ => (rest.get(..1).unwrap_or_default(), 1),
+                _ if !last => break,
+                _ => (b"%", 1),
             };
             for byte in bytes {
                 decoded.text.push(*byte);
@@ -63,6 +79,15 @@ impl Codec {
             decoded.read += length;
         }
         decoded
+    }
+
+    /// Whether something else than itself begins with a byte.
+    fn escapes(self, byte: u8) -> bool {
+        match self {
+            Self::Plain | Self::Number => false,
+            Self::Json => byte == b'\\',
+            Self::Form => matches!(byte, b'%' | b'+'),
+        }
     }
 
     /// Writes a text.
@@ -119,28 +144,62 @@ impl Decoded {
 
 /// The character that begins with a backslash, and its length; nothing when more must come.
 fn escape(rest: &[u8], last: bool) -> Option<(char, usize)> {
-    // Half a surrogate pair may have its other half behind it.
-    let wanted = match rest {
-        [b'\\', b'u', b'd' | b'D', b'8' | b'9' | b'a' | b'A' | b'b' | b'B', ..] => match (rest.get(6), rest.get(7)) {
-            (None | Some(b'\\'), None | Some(b'u')) => 12,
-            _ => 6,
-        },
-        [b'\\', b'u', ..] => 6,
-        _ => 2,
+    let simple = match rest {
+        [_, b'u', ..] => return unicode(rest, last),
+        [_, b'n', ..] => '\n',
+        [_, b't', ..] => '\t',
+        [_, b'r', ..] => '\r',
+        [_, b'b', ..] => '\u{8}',
+        [_, b'f', ..] => '\u{c}',
+        [_, other @ (b'"' | b'\\' | b'/'), ..] => char::from(*other),
+        [_] if !last => return None,
+        // No JSON: whatever the reader of the domain makes of it.
+        _ => return foreign(rest, 2),
     };
-    if rest.len() < wanted && !last {
-        return None;
+    Some((simple, 2))
+}
+
+/// The same for `\u` and four digits, or twice that for a surrogate pair.
+fn unicode(rest: &[u8], last: bool) -> Option<(char, usize)> {
+    let four = |at: usize| {
+        let digits = rest.get(at..at + 4)?;
+        digits.iter().try_fold(0, |sum, digit| Some(sum << 4 | u32::from(hex(*digit)?)))
+    };
+    let Some(first) = four(2) else {
+        return if rest.len() < 6 && !last { None } else { foreign(rest, 6) };
+    };
+    if let Some(character) = char::from_u32(first) {
+        return Some((character, 6));
     }
-    let escaped = rest.get(..wanted.min(rest.len())).unwrap_or_default();
-    let length = json::decoded(escaped).chars().next().map(|first| (first, first.len_utf8()))?;
-    let first = length.0;
-    // Two characters came of twelve bytes when the halves do not fit together; the first one has six.
-    let pair = wanted == 12 && json::decoded(escaped).chars().nth(1).is_none();
-    Some((first, if wanted == 12 && !pair { 6 } else { wanted.min(rest.len()) }))
+    // Half a pair may have its other half behind it; two characters come of two halves that do not fit together.
+    let other = match (rest.get(6), rest.get(7)) {
+        (None | Some(b'\\'), None | Some(b'u')) if first < 0xdc00 => four(8),
+        _ => return Some((char::REPLACEMENT_CHARACTER, 6)),
+    };
+    match other {
+        None if rest.len() < 12 && !last => None,
+        Some(other @ 0xdc00..0xe000) => {
+            let character = char::from_u32(0x1_0000 + ((first - 0xd800) << 10) + (other - 0xdc00));
+            Some((character.unwrap_or(char::REPLACEMENT_CHARACTER), 12))
+        }
+        _ => Some((char::REPLACEMENT_CHARACTER, 6)),
+    }
+}
+
+/// What is no escape, and would have so many bytes.
+fn foreign(rest: &[u8], length: usize) -> Option<(char, usize)> {
+    let length = length.min(rest.len());
+    let first = json::decoded(rest.get(..length).unwrap_or_default()).chars().next()?;
+    Some((first, length))
 }
 
 fn hex(byte: u8) -> Option<u8> {
-    char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+    match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        b'A'..=b'F' => Some(byte - b'A' + 10),
+        _ => None,
+    }
 }
 
 fn digit(value: u8) -> u8 {

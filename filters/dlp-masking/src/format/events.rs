@@ -2,9 +2,12 @@
 //!
 //! A secret that is spread over several events, a few letters in each, is not seen.
 
+use std::ops::Range;
+
 use super::json::JsonMachine;
-use super::{Codec, Output, Sink, Value};
+use super::{Codec, Sink, Value};
 use crate::engine::Engine;
+use crate::marks::Marks;
 
 /// The machine for server-sent events.
 #[derive(Debug, Clone)]
@@ -36,15 +39,9 @@ impl Default for EventsMachine {
 const DATA: &[u8] = b"data:";
 
 impl EventsMachine {
-    /// Takes a window: what was left over the last time, and what came since. Returns how many bytes of it are decided, and
-    /// what becomes of them.
-    pub fn push(&mut self, engine: &Engine, window: &[u8], last: bool) -> (usize, Output) {
-        let mut sink = Sink::default();
-        let decided = self.run(engine, window, last, &mut sink);
-        (decided, sink.finish(window, decided))
-    }
-
-    fn run(&mut self, engine: &Engine, window: &[u8], last: bool, sink: &mut Sink) -> usize {
+    /// Takes a window: what was left over the last time, and what came since. Returns how many bytes of it are decided.
+    pub(super) fn push(&mut self, engine: &Engine, marks: &mut Marks<'_>, last: bool, sink: &mut Sink) -> usize {
+        let window = marks.text();
         let mut at = 0;
         loop {
             let rest = window.get(at..).unwrap_or_default();
@@ -59,7 +56,7 @@ impl EventsMachine {
             let length = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
             let end = length.map_or(window.len(), |length| at + length);
             let ends = length.is_some() || last;
-            let decided = self.content(engine, window, at, end, ends, sink);
+            let decided = self.content(engine, marks, at..end, ends, sink);
             if !ends {
                 return decided;
             }
@@ -103,20 +100,27 @@ impl EventsMachine {
         (self.line, self.text, self.after_return) = (line, Value::default(), false);
     }
 
-    fn content(&mut self, engine: &Engine, window: &[u8], at: usize, end: usize, ends: bool, sink: &mut Sink) -> usize {
+    fn content(
+        &mut self,
+        engine: &Engine,
+        marks: &mut Marks<'_>,
+        line: Range<usize>,
+        ends: bool,
+        sink: &mut Sink,
+    ) -> usize {
         if self.line == Line::Data {
-            if self.fresh && at < end {
+            if self.fresh && !line.is_empty() {
                 self.fresh = false;
-                self.json = matches!(window.get(at), Some(b'{' | b'[')).then(JsonMachine::default);
+                self.json = matches!(marks.text().get(line.start), Some(b'{' | b'[')).then(JsonMachine::default);
             }
             if let Some(json) = &mut self.json {
-                let decided = json.run(engine, window, at, end, ends, sink);
+                let decided = json.run(engine, marks, line, ends, sink);
                 if ends {
                     json.end_line();
                 }
                 return decided;
             }
         }
-        self.text.push(engine, window, at..end, ends, Codec::Plain, sink)
+        self.text.push(engine, marks, line, ends, Codec::Plain, sink)
     }
 }

@@ -4,8 +4,9 @@
 
 use tamis::views::percent_decoded;
 
-use super::{Codec, Output, Sink, Value};
+use super::{Codec, Sink, Value};
 use crate::engine::Engine;
+use crate::marks::Marks;
 
 /// The longest name that is read, in bytes as it is written.
 const NAME: usize = 256;
@@ -18,15 +19,9 @@ pub struct FormMachine {
 }
 
 impl FormMachine {
-    /// Takes a window: what was left over the last time, and what came since. Returns how many bytes of it are decided, and
-    /// what becomes of them.
-    pub fn push(&mut self, engine: &Engine, window: &[u8], last: bool) -> (usize, Output) {
-        let mut sink = Sink::default();
-        let decided = self.run(engine, window, last, &mut sink);
-        (decided, sink.finish(window, decided))
-    }
-
-    fn run(&mut self, engine: &Engine, window: &[u8], last: bool, sink: &mut Sink) -> usize {
+    /// Takes a window: what was left over the last time, and what came since. Returns how many bytes of it are decided.
+    pub(super) fn push(&mut self, engine: &Engine, marks: &mut Marks<'_>, last: bool, sink: &mut Sink) -> usize {
+        let window = marks.text();
         let mut at = 0;
         loop {
             let rest = window.get(at..).unwrap_or_default();
@@ -46,7 +41,7 @@ impl FormMachine {
             let length = rest.iter().position(|byte| *byte == b'&');
             let end = length.map_or(window.len(), |length| at + length);
             let ends = length.is_some() || last;
-            let decided = value.push(engine, window, at..end, ends, Codec::Form, sink);
+            let decided = value.push(engine, marks, at..end, ends, Codec::Form, sink);
             if !ends {
                 return decided;
             }

@@ -5,11 +5,14 @@
 //!
 //! Several values may follow one another. What is no JSON is text from there on.
 
+use std::ops::Range;
+
 use tamis::json;
 
-use super::{Codec, Output, Sink, Value};
+use super::{Codec, Sink, Value};
 use crate::context::Topics;
 use crate::engine::Engine;
+use crate::marks::Marks;
 use crate::scan::HOLD_BACK;
 use crate::scope::Place;
 
@@ -71,46 +74,73 @@ struct Here {
 }
 
 impl JsonMachine {
-    /// Takes a window: what was left over the last time, and what came since. Returns how many bytes of it are decided, and
-    /// what becomes of them.
-    pub fn push(&mut self, engine: &Engine, window: &[u8], last: bool) -> (usize, Output) {
-        let mut sink = Sink::default();
-        let decided = self.run(engine, window, 0, window.len(), last, &mut sink);
-        (decided, sink.finish(window, decided))
-    }
-
     /// Takes a part of a window, as the last one of a message or not; returns up to where it is decided.
     pub(super) fn run(
         &mut self,
         engine: &Engine,
-        window: &[u8],
-        start: usize,
-        end: usize,
+        marks: &mut Marks<'_>,
+        part: Range<usize>,
         last: bool,
         sink: &mut Sink,
     ) -> usize {
-        let window = window.get(..end).unwrap_or_default();
-        let mut at = start;
+        let window = marks.text().get(..part.end).unwrap_or_default();
+        let mut at = part.start;
         loop {
             // A text may still have an end to be told.
             let untold = last && matches!(self.at, At::String | At::Text);
-            if at == end && !untold {
+            if at == part.end && !untold {
                 return at;
             }
+            if matches!(self.at, At::Key | At::Value | At::After) {
+                at = self.simple(engine, window, marks, at);
+                if at == part.end {
+                    continue;
+                }
+            }
             let step = match self.at {
-                At::Value | At::Colon | At::After => self.between(engine, window, at, last, sink),
-                At::Key => self.key(engine, window, at, last),
-                At::String => self.string(engine, window, at, last, sink),
-                At::Skipped => self.skip_string(window, at, last, At::After),
-                At::LongKey => self.skip_string(window, at, last, At::Colon),
+                At::Value | At::Colon | At::After => self.between(engine, window, marks, at, last, sink),
+                At::Key => self.key(engine, window, marks, at, last),
+                At::String => self.string(engine, window, marks, at, last, sink),
+                At::Skipped => self.skip_string(window, marks, at, last, At::After),
+                At::LongKey => self.skip_string(window, marks, at, last, At::Colon),
                 At::LongNumber => self.long_number(window, at),
-                At::Text => return self.value.push(engine, window, at..end, last, Codec::Plain, sink),
+                At::Text => return self.value.push(engine, marks, at..part.end, last, Codec::Plain, sink),
             };
             match step {
                 Step::To(next) => at = next,
                 Step::Wait(decided) => return decided,
             }
         }
+    }
+
+    /// What most of a message is: keys, strings in which there is nothing, and commas between them, as far as all of them are
+    /// here. Returns where something else comes.
+    #[inline]
+    fn simple(&mut self, engine: &Engine, window: &[u8], marks: &mut Marks<'_>, mut at: usize) -> usize {
+        while let Some(byte) = window.get(at) {
+            match (self.at, byte) {
+                (At::Key, b'"') => {
+                    let Some(end) = marks.quote(at + 1, window.len().min(at + 1 + KEY)) else { return at };
+                    if window.get(end) != Some(&b'"') || window.get(end + 1) != Some(&b':') {
+                        return at;
+                    }
+                    self.name(engine, window.get(at + 1..end).unwrap_or_default());
+                    self.at = At::Value;
+                    at = end + 2;
+                }
+                (At::Value, b'"') if !self.around.is_empty() => {
+                    let Some(end) = self.plain_string(engine, window, marks, at + 1) else { return at };
+                    self.at = At::After;
+                    at = end + 1;
+                }
+                (At::After, b',') if !self.around.is_empty() => {
+                    self.next_item(engine);
+                    at += 1;
+                }
+                _ => return at,
+            }
+        }
+        at
     }
 
     /// Forgets everything: the next value is the first one.
@@ -127,7 +157,15 @@ impl JsonMachine {
     }
 
     /// Outside of strings, keys and numbers.
-    fn between(&mut self, engine: &Engine, window: &[u8], at: usize, last: bool, sink: &mut Sink) -> Step {
+    fn between(
+        &mut self,
+        engine: &Engine,
+        window: &[u8],
+        marks: &mut Marks<'_>,
+        at: usize,
+        last: bool,
+        sink: &mut Sink,
+    ) -> Step {
         let Some(byte) = window.get(at).copied() else { return Step::Wait(at) };
         if matches!(byte, b' ' | b'\t' | b'\n' | b'\r') {
             return Step::To(at + 1);
@@ -143,13 +181,21 @@ impl JsonMachine {
                 self.at = At::Value;
                 return Step::To(at);
             }
-            (At::Value, _) => return self.value(engine, window, at, last, sink),
+            (At::Value, _) => return self.value(engine, window, marks, at, last, sink),
             _ => return self.no_json(at),
         }
         Step::To(at + 1)
     }
 
-    fn value(&mut self, engine: &Engine, window: &[u8], at: usize, last: bool, sink: &mut Sink) -> Step {
+    fn value(
+        &mut self,
+        engine: &Engine,
+        window: &[u8],
+        marks: &mut Marks<'_>,
+        at: usize,
+        last: bool,
+        sink: &mut Sink,
+    ) -> Step {
         if self.around.is_empty() {
             self.here = Here { place: engine.scope.root(), ..Here::default() };
         }
@@ -166,25 +212,26 @@ impl JsonMachine {
                 self.at = At::Value;
             }
             Some(b'"') => {
-                if let Some(end) = self.plain_string(engine, window, at + 1) {
+                if let Some(end) = self.plain_string(engine, window, marks, at + 1) {
                     self.at = At::After;
                     return Step::To(end + 1);
                 }
                 self.at = if is_meant { At::String } else { At::Skipped };
                 self.begin();
             }
-            Some(b'-' | b'0'..=b'9') => return self.number(engine, window, at, last, is_meant, sink),
+            Some(b'-' | b'0'..=b'9') => return self.number(engine, window, marks, at, last, is_meant, sink),
             Some(b't' | b'f' | b'n') => return self.word(window, at, last),
             _ => return self.no_json(at),
         }
         Step::To(at + 1)
     }
 
-    /// The end of a string that is here as a whole, and in which there is nothing to stop at.
-    fn plain_string(&self, engine: &Engine, window: &[u8], at: usize) -> Option<usize> {
-        let (end, closed) = end_of_string(window, at);
-        let text = window.get(at..end)?;
-        (closed && self.here.secret.is_none() && engine.plan.has_no_stop(text)).then_some(end)
+    /// The end of a string that is here as a whole, without escapes, and in which there is nothing to look at.
+    #[inline]
+    fn plain_string(&self, engine: &Engine, window: &[u8], marks: &mut Marks<'_>, at: usize) -> Option<usize> {
+        let end = marks.quote(at, window.len()).filter(|end| window.get(*end) == Some(&b'"'))?;
+        let is_meant = engine.scope.has(self.here.place);
+        (!is_meant || self.here.secret.is_none() && marks.stop(at, end).is_none()).then_some(end)
     }
 
     /// A text begins here.
@@ -192,11 +239,19 @@ impl JsonMachine {
         self.value = self.here.secret.map_or_else(|| Value::about(self.here.topics), Value::secret);
     }
 
-    fn string(&mut self, engine: &Engine, window: &[u8], at: usize, last: bool, sink: &mut Sink) -> Step {
-        let (end, closed) = end_of_string(window, at);
+    fn string(
+        &mut self,
+        engine: &Engine,
+        window: &[u8],
+        marks: &mut Marks<'_>,
+        at: usize,
+        last: bool,
+        sink: &mut Sink,
+    ) -> Step {
+        let (end, closed) = end_of_string(window, marks, at);
         let end = if closed || last { end.min(window.len()) } else { window.len() };
         let ends = closed || last;
-        let decided = self.value.push(engine, window, at..end, ends, Codec::Json, sink);
+        let decided = self.value.push(engine, marks, at..end, ends, Codec::Json, sink);
         if !ends {
             return Step::Wait(decided);
         }
@@ -204,8 +259,8 @@ impl JsonMachine {
         Step::To(decided + usize::from(closed))
     }
 
-    fn skip_string(&mut self, window: &[u8], at: usize, last: bool, then: At) -> Step {
-        let (end, closed) = end_of_string(window, at);
+    fn skip_string(&mut self, window: &[u8], marks: &mut Marks<'_>, at: usize, last: bool, then: At) -> Step {
+        let (end, closed) = end_of_string(window, marks, at);
         if closed {
             self.at = then;
             return Step::To(end + 1);
@@ -214,7 +269,7 @@ impl JsonMachine {
         if last { Step::To(window.len()) } else { Step::Wait(end.min(window.len())) }
     }
 
-    fn key(&mut self, engine: &Engine, window: &[u8], at: usize, last: bool) -> Step {
+    fn key(&mut self, engine: &Engine, window: &[u8], marks: &mut Marks<'_>, at: usize, last: bool) -> Step {
         match window.get(at) {
             Some(b' ' | b'\t' | b'\n' | b'\r') => return Step::To(at + 1),
             Some(b'}') if self.around.last().is_some_and(|around| around.index == 0) => {
@@ -225,7 +280,7 @@ impl JsonMachine {
             _ => return self.no_json(at),
         }
         let here = window.get(..window.len().min(at + 1 + KEY)).unwrap_or_default();
-        let (end, closed) = end_of_string(here, at + 1);
+        let (end, closed) = end_of_string(here, marks, at + 1);
         if closed {
             self.name(engine, here.get(at + 1..end).unwrap_or_default());
             self.at = At::Colon;
@@ -236,7 +291,7 @@ impl JsonMachine {
         }
         self.here = Here::default();
         if let Some(around) = self.around.last() {
-            self.here.place = engine.scope.member(around.here.place, self.around.len() - 1, "\u{fffd}");
+            self.here.place = engine.scope.member(around.here.place, self.around.len() - 1, "\u{fffd}".as_bytes());
         }
         self.at = At::LongKey;
         Step::To(at + 1)
@@ -244,19 +299,23 @@ impl JsonMachine {
 
     /// What a key says of its value.
     fn name(&mut self, engine: &Engine, raw: &[u8]) {
-        if let Some(known) = self.keys.known(raw).filter(|_| engine.scope.is_everything()) {
-            (self.here.topics, self.here.secret) = *known;
-            return;
-        }
-        let key = json::decoded(raw);
-        self.here.topics = Topics::of(key.as_bytes());
-        self.here.secret = engine.plan.rule_of_name(key.as_bytes());
-        self.keys.learn(raw, (self.here.topics, self.here.secret));
-        if !engine.scope.is_everything()
-            && let Some(around) = self.around.last()
-        {
-            self.here.place = engine.scope.member(around.here.place, self.around.len() - 1, &key);
-        }
+        let says = self.keys.known(raw).copied().unwrap_or_else(|| {
+            let key = json::decoded(raw);
+            let says = (Topics::of(key.as_bytes()), engine.plan.rule_of_name(key.as_bytes()));
+            self.keys.learn(raw, says);
+            says
+        });
+        (self.here.topics, self.here.secret) = says;
+        let Some(around) = self.around.last().filter(|_| !engine.scope.is_everything()) else { return };
+        let place = around.here.place;
+        let depth = self.around.len() - 1;
+        self.here.place = if !place.is_on_the_way() {
+            place
+        } else if raw.contains(&b'\\') {
+            engine.scope.member(place, depth, json::decoded(raw).as_bytes())
+        } else {
+            engine.scope.member(place, depth, raw)
+        };
     }
 
     /// An item of the innermost array.
@@ -291,10 +350,12 @@ impl JsonMachine {
         self.at = At::After;
     }
 
+    #[allow(clippy::too_many_arguments, reason = "a place in a window, and what becomes of it")]
     fn number(
         &mut self,
         engine: &Engine,
         window: &[u8],
+        marks: &mut Marks<'_>,
         at: usize,
         last: bool,
         is_meant: bool,
@@ -308,9 +369,10 @@ impl JsonMachine {
         if at + length == window.len() && !last {
             return Step::Wait(at);
         }
-        if is_meant {
+        let end = at + length;
+        if is_meant && (self.here.secret.is_some() || marks.is_cut(at) || marks.stop(at, end).is_some()) {
             self.begin();
-            self.value.push(engine, window, at..at + length, true, Codec::Number, sink);
+            self.value.push(engine, marks, at..end, true, Codec::Number, sink);
         }
         self.at = At::After;
         Step::To(at + length)
@@ -392,14 +454,13 @@ enum Step {
 
 /// Where a string ends whose text goes on at `at`, and whether its quote is here. Without it, where the first byte is that
 /// cannot be judged: a backslash at the end, or the end.
-fn end_of_string(window: &[u8], mut at: usize) -> (usize, bool) {
+fn end_of_string(window: &[u8], marks: &mut Marks<'_>, mut at: usize) -> (usize, bool) {
     loop {
-        let rest = window.get(at..).unwrap_or_default();
-        match rest.iter().position(|byte| matches!(byte, b'"' | b'\\')) {
+        match marks.quote(at, window.len()) {
             None => return (window.len(), false),
-            Some(offset) if rest.get(offset) == Some(&b'"') => return (at + offset, true),
-            Some(offset) if at + offset + 1 >= window.len() => return (at + offset, false),
-            Some(offset) => at += offset + 2,
+            Some(quote) if window.get(quote) == Some(&b'"') => return (quote, true),
+            Some(backslash) if backslash + 1 >= window.len() => return (backslash, false),
+            Some(backslash) => at = backslash + 2,
         }
     }
 }

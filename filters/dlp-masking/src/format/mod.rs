@@ -85,12 +85,18 @@ impl Machine {
     /// Takes a window: what was left over the last time, and what came since. Returns how many bytes of it are decided, and
     /// what becomes of them; of the `last` window that is everything.
     pub fn push(&mut self, engine: &Engine, window: &[u8], last: bool) -> (usize, Output) {
-        match self {
-            Self::Text(machine) => machine.push(engine, window, last),
-            Self::Json(machine) => machine.push(engine, window, last),
-            Self::Lines(machine) => machine.push(engine, window, last),
-            Self::Form(machine) => machine.push(engine, window, last),
-            Self::Events(machine) => machine.push(engine, window, last),
-        }
+        let mut sink = Sink::default();
+        let marks = match self {
+            Self::Text(_) | Self::Form(_) => &mut engine.plan.marks(window, last),
+            Self::Json(_) | Self::Lines(_) | Self::Events(_) => &mut engine.plan.quoted_marks(window, last),
+        };
+        let decided = match self {
+            Self::Text(machine) => machine.push(engine, marks, last, &mut sink),
+            Self::Json(machine) => machine.run(engine, marks, 0..window.len(), last, &mut sink),
+            Self::Lines(machine) => machine.push(engine, marks, last, &mut sink),
+            Self::Form(machine) => machine.push(engine, marks, last, &mut sink),
+            Self::Events(machine) => machine.push(engine, marks, last, &mut sink),
+        };
+        (decided, sink.finish(window, decided))
     }
 }

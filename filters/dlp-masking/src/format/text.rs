@@ -1,7 +1,8 @@
 //! A message that is text from its first byte to its last.
 
-use super::{Codec, Output, Sink, Value};
+use super::{Codec, Sink, Value};
 use crate::engine::Engine;
+use crate::marks::Marks;
 
 /// The machine for text.
 #[derive(Debug, Clone, Default)]
@@ -14,11 +15,8 @@ impl TextMachine {
         Self(Value::named(engine, name))
     }
 
-    /// Takes a window: what was left over the last time, and what came since. Returns how many bytes of it are decided, and
-    /// what becomes of them.
-    pub fn push(&mut self, engine: &Engine, window: &[u8], last: bool) -> (usize, Output) {
-        let mut sink = Sink::default();
-        let decided = self.0.push(engine, window, 0..window.len(), last, Codec::Plain, &mut sink);
-        (decided, sink.finish(window, decided))
+    /// Takes a window: what was left over the last time, and what came since. Returns how many bytes of it are decided.
+    pub(super) fn push(&mut self, engine: &Engine, marks: &mut Marks<'_>, last: bool, sink: &mut Sink) -> usize {
+        self.0.push(engine, marks, 0..marks.text().len(), last, Codec::Plain, sink)
     }
 }

@@ -6,6 +6,7 @@ use super::{Codec, Sink};
 use crate::context::Topics;
 use crate::engine::Engine;
 use crate::entity::Finding;
+use crate::marks::Marks;
 use crate::mask::Progress;
 use crate::scan::Scan;
 
@@ -39,29 +40,29 @@ impl Value {
     pub fn push(
         &mut self,
         engine: &Engine,
-        window: &[u8],
+        marks: &mut Marks<'_>,
         Range { start, end }: Range<usize>,
         last: bool,
         codec: Codec,
         sink: &mut Sink,
     ) -> usize {
-        let raw = window.get(..end).unwrap_or_default();
+        let window = marks.text();
         let mut found = Vec::new();
-        if !codec.has_escapes(raw.get(start..).unwrap_or_default()) {
-            let text = raw.get(start..).unwrap_or_default();
-            let decided = engine.plan.scan(&mut self.scan, text, last, self.key, &mut found);
+        if !codec.has_escapes(marks, start..end) {
+            let decided = engine.plan.scan_part(&mut self.scan, marks, start..end, last, self.key, &mut found);
             for find in &found {
-                let part = text.get(find.start..find.end).unwrap_or_default();
-                self.replace(engine, find, part, codec, window, start + find.start..start + find.end, sink);
+                let (from, to) = (start + find.start, start + find.end);
+                let part = window.get(from..to).unwrap_or_default();
+                self.replace(engine, find, part, codec, window, from..to, sink);
             }
             return start + decided;
         }
-        let mut decoded = codec.decode(raw, start, last);
+        let mut decoded = codec.decode(window.get(..end).unwrap_or_default(), start, last);
         let within = self.within.min(decoded.text.len());
         let text = std::mem::take(&mut decoded.text);
         let last = last && decoded.read == end;
-        let decided =
-            engine.plan.scan(&mut self.scan, text.get(within..).unwrap_or_default(), last, self.key, &mut found);
+        let part = text.get(within..).unwrap_or_default();
+        let decided = engine.plan.scan(&mut self.scan, part, last, self.key, &mut found);
         for find in &found {
             let (from, to) = (find.start + within, find.end + within);
             // What came of the first part of a character has taken all of it.

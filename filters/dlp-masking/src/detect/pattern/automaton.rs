@@ -87,6 +87,7 @@ impl Automaton {
     }
 
     /// The longest match that begins at `at`, and its rule.
+    #[inline(never)]
     pub fn at(&self, view: &View<'_>, at: usize) -> Option<(Candidate, usize)> {
         let within = view.before(at, 1).is_some_and(is_word) && view.get(at).is_some_and(is_word);
         let mut state = 1;

@@ -1,0 +1,160 @@
+//! Sixteen bytes at a time: SIMD where a module runs (every supported Envoy loads it), plain loops elsewhere.
+
+#[cfg(target_arch = "wasm32")]
+use core::arch::wasm32::{
+    i8x16_eq, i8x16_shuffle, u8x16_bitmask, u8x16_lt, u8x16_splat, u8x16_sub, u8x16_swizzle, u64x2, u64x2_shr, v128,
+    v128_and,
+};
+
+/// A table of sixteen entries, for half of a byte.
+pub(crate) type Table = [u8; 16];
+
+/// Sixteen bytes.
+#[cfg(target_arch = "wasm32")]
+#[derive(Clone, Copy)]
+pub(super) struct Lanes(v128);
+
+#[cfg(target_arch = "wasm32")]
+impl Lanes {
+    #[inline]
+    #[target_feature(enable = "simd128")]
+    pub fn load(bytes: &[u8; 16]) -> Self {
+        let [a, b, c, d, e, f, g, h, rest @ ..] = *bytes;
+        Self(u64x2(u64::from_le_bytes([a, b, c, d, e, f, g, h]), u64::from_le_bytes(rest)))
+    }
+
+    /// A bit for each byte that is this one.
+    #[inline]
+    #[target_feature(enable = "simd128")]
+    pub fn are(self, byte: u8) -> u64 {
+        u8x16_bitmask(i8x16_eq(self.0, u8x16_splat(byte))).into()
+    }
+
+    /// A bit for each digit.
+    #[inline]
+    #[target_feature(enable = "simd128")]
+    pub fn are_digits(self) -> u64 {
+        u8x16_bitmask(u8x16_lt(u8x16_sub(self.0, u8x16_splat(b'0')), u8x16_splat(10))).into()
+    }
+
+    /// The lower halves.
+    #[inline]
+    #[target_feature(enable = "simd128")]
+    pub fn low(self) -> Self {
+        Self(v128_and(self.0, u8x16_splat(15)))
+    }
+
+    /// The upper halves.
+    #[inline]
+    #[target_feature(enable = "simd128")]
+    pub fn high(self) -> Self {
+        Self(v128_and(u64x2_shr(self.0, 4), u8x16_splat(15)))
+    }
+
+    /// The entries of a table at these halves.
+    #[inline]
+    #[target_feature(enable = "simd128")]
+    pub fn of(self, table: Self) -> Self {
+        Self(u8x16_swizzle(table.0, self.0))
+    }
+
+    /// One byte further on, into the next ones.
+    #[inline]
+    #[target_feature(enable = "simd128")]
+    pub fn ahead(self, next: Self) -> Self {
+        Self(i8x16_shuffle::<1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16>(self.0, next.0))
+    }
+
+    /// Two bytes further on.
+    #[inline]
+    #[target_feature(enable = "simd128")]
+    pub fn two_ahead(self, next: Self) -> Self {
+        Self(i8x16_shuffle::<2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17>(self.0, next.0))
+    }
+
+    #[inline]
+    #[target_feature(enable = "simd128")]
+    pub fn and(self, other: Self) -> Self {
+        Self(v128_and(self.0, other.0))
+    }
+
+    /// A bit for each byte that is not 0.
+    #[inline]
+    #[target_feature(enable = "simd128")]
+    pub fn are_some(self) -> u64 {
+        (u64::from(u8x16_bitmask(i8x16_eq(self.0, u8x16_splat(0))))) ^ 0xffff
+    }
+}
+
+/// Sixteen bytes.
+#[cfg(not(target_arch = "wasm32"))]
+#[derive(Clone, Copy)]
+pub(super) struct Lanes([u8; 16]);
+
+#[cfg(not(target_arch = "wasm32"))]
+impl Lanes {
+    #[inline]
+    pub fn load(bytes: &[u8; 16]) -> Self {
+        Self(*bytes)
+    }
+
+    #[inline]
+    pub fn are(self, byte: u8) -> u64 {
+        bits(self.0.map(|other| other == byte))
+    }
+
+    #[inline]
+    pub fn are_digits(self) -> u64 {
+        bits(self.0.map(|byte| byte.wrapping_sub(b'0') < 10))
+    }
+
+    #[inline]
+    pub fn low(self) -> Self {
+        Self(self.0.map(|byte| byte & 15))
+    }
+
+    #[inline]
+    pub fn high(self) -> Self {
+        Self(self.0.map(|byte| byte >> 4))
+    }
+
+    #[inline]
+    pub fn of(self, table: Self) -> Self {
+        Self(self.0.map(|half| table.0.get(usize::from(half)).copied().unwrap_or(0)))
+    }
+
+    #[inline]
+    pub fn ahead(self, next: Self) -> Self {
+        self.further(next, 1)
+    }
+
+    #[inline]
+    pub fn two_ahead(self, next: Self) -> Self {
+        self.further(next, 2)
+    }
+
+    #[inline]
+    fn further(self, next: Self, by: usize) -> Self {
+        let mut both = [0; 16];
+        let bytes = self.0.iter().chain(&next.0).skip(by);
+        both.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+        Self(both)
+    }
+
+    #[inline]
+    pub fn and(self, other: Self) -> Self {
+        let mut both = self.0;
+        both.iter_mut().zip(other.0).for_each(|(byte, other)| *byte &= other);
+        Self(both)
+    }
+
+    #[inline]
+    pub fn are_some(self) -> u64 {
+        bits(self.0.map(|byte| byte != 0))
+    }
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn bits(lanes: [bool; 16]) -> u64 {
+    lanes.iter().rev().fold(0, |bits, lane| bits << 1 | u64::from(*lane))
+}
