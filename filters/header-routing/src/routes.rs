@@ -4,7 +4,7 @@ use tamis::matching::{Match, Precedence, Subject};
 use tamis::split::Split;
 use tamis::{ConfigError, HeaderName, RuleName};
 
-use crate::config::{Config, Rule, Sticky, Target};
+use crate::config::{Config, Rule, Sticky, StickyCookie, Target};
 
 /// The name of the filter's own filter state, and how the names of its metrics begin.
 pub const AUDIT: &str = "routing";
@@ -180,6 +180,16 @@ impl<M> Route<M> {
 }
 
 fn check_sticky(sticky: &[Sticky], path: &str) -> Result<(), ConfigError> {
+    for (i, one) in sticky.iter().enumerate() {
+        // RFC 6265: what follows a semicolon is another attribute.
+        let is_allowed = |byte: &u8| byte.is_ascii() && *byte != b';';
+        if let Sticky::Cookie(StickyCookie { path: Some(cookie), .. }) = one
+            && !cookie.as_bytes().iter().all(is_allowed)
+        {
+            let path = format!("{path}.sticky[{i}].cookie.path");
+            return Err(ConfigError::new(path, "a cookie's path has no `;`, and nothing that is not ASCII"));
+        }
+    }
     let cookies = sticky.iter().filter(|one| matches!(one, Sticky::Cookie(_)));
     if cookies.count() > 1 {
         return Err(ConfigError::new(format!("{path}.sticky"), "expected one cookie at most: a new client gets one"));

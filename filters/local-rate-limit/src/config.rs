@@ -119,7 +119,7 @@ pub enum Algorithm {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Period(u64);
 
-/// Part of a key. Exactly one of `header`, `cookie`, `query`, `source_address` and `request`.
+/// Part of a key. Exactly one of `header`, `cookie`, `query`, `source_address`, `request` and `constant`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyPart(pub Part);
 
@@ -307,6 +307,9 @@ struct WrittenPart {
     /// What the request is for.
     #[serde(default)]
     request: Option<RequestPart>,
+    /// A text that is the same for all requests: who changes it starts the rule's counters afresh.
+    #[serde(default)]
+    constant: Option<String>,
     /// What a part is that a request has more than once. Only with `header`, `cookie`, `query`.
     #[serde(default)]
     repeated: Option<WrittenRepeated>,
@@ -350,15 +353,18 @@ impl<'de> Deserialize<'de> for KeyPart {
                 RequestPart::Host => Part::Host,
                 RequestPart::Path => Part::Path,
             }),
+            written.constant.map(Part::Constant),
         ];
         let mut parts = parts.into_iter().flatten();
         match (parts.next(), parts.next()) {
-            (Some(Part::SourceAddress(..) | Part::Method | Part::Host | Part::Path), None) if is_repeated => {
+            (Some(Part::SourceAddress(..) | Part::Method | Part::Host | Part::Path | Part::Constant(_)), None)
+                if is_repeated =>
+            {
                 Err(de::Error::custom("`repeated` is for `header`, `cookie` and `query`: the others come once"))
             }
             (Some(part), None) => Ok(Self(part)),
             _ => Err(de::Error::custom(
-                "expected exactly one of `header`, `cookie`, `query`, `source_address`, `request`",
+                "expected exactly one of `header`, `cookie`, `query`, `source_address`, `request`, `constant`",
             )),
         }
     }

@@ -32,6 +32,8 @@ pub enum Part {
     Host,
     /// The path without the query, as the client wrote it.
     Path,
+    /// A text that is the same for all.
+    Constant(String),
 }
 
 /// What a part is that is there more than once.
@@ -87,6 +89,7 @@ impl Part {
             Self::Path => {
                 put_all(bytes, [request.parsed_path()?.path()], Repeated::Together);
             }
+            Self::Constant(text) => put_all(bytes, [text], Repeated::Together),
         }
         Ok(())
     }

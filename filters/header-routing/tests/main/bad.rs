@@ -43,6 +43,8 @@ const CASES: &[&str] = &[
     r##"{"rules": [{"name": "a", "split": {"salt": "s", "sticky": [{"cookie": {"name": "a=b"}}], "arms": [{"name": "x", "weight": 1, "to": {"authority": "a"}}, {"name": "y", "weight": 1, "to": {"authority": "b"}}]}}]}"##,
     r##"{"rules": [{"name": "a", "split": {"salt": "s", "sticky": [{"source_address": {"ipv6": 129}}], "arms": [{"name": "x", "weight": 1, "to": {"authority": "a"}}, {"name": "y", "weight": 1, "to": {"authority": "b"}}]}}]}"##,
     r##"{"rules": [{"name": "a", "split": {"salt": "s", "sticky": [{"cookie": {"name": "a"}}, {"cookie": {"name": "b"}}], "arms": [{"name": "x", "weight": 1, "to": {"authority": "a"}}, {"name": "y", "weight": 1, "to": {"authority": "b"}}]}}]}"##,
+    r##"{"rules": [{"name": "a", "split": {"salt": "s", "sticky": [{"cookie": {"name": "a", "path": "/a;Domain=b"}}], "arms": [{"name": "x", "weight": 1, "to": {"authority": "a"}}, {"name": "y", "weight": 1, "to": {"authority": "b"}}]}}]}"##,
+    r##"{"rules": [{"name": "a", "to": {"filter_state": {"name": "routing", "value": "b"}}}]}"##,
     r##"{"rules": [{"name": "a", "match": {"cookies": {"a": {"exact": "b"}}}, "to": {"authority": "b"}}], "precedence": "gateway-api"}"##,
     r##"{"rules": [{"name": "a", "to": {"authority": "b"}}], "precedence": "longest"}"##,
     r##"{"rules": [{"name": "a", "to": {"authority": "b"}}], "otherwise": {}}"##,

@@ -36,6 +36,7 @@ const CASES: &[&str] = &[
     r#"{"rules": [{"name": "a", "limits": [{"requests": 1, "per": "hour"}], "key": [{"header": "a", "cookie": "b"}]}]}"#,
     r#"{"rules": [{"name": "a", "limits": [{"requests": 1, "per": "hour"}], "key": [{"header": "a b"}]}]}"#,
     r#"{"rules": [{"name": "a", "limits": [{"requests": 1, "per": "hour"}], "key": [{"request": "path", "repeated": "joined"}]}]}"#,
+    r#"{"rules": [{"name": "a", "limits": [{"requests": 1, "per": "hour"}], "key": [{"constant": "a", "repeated": "joined"}]}]}"#,
     r#"{"rules": [{"name": "a", "limits": [{"requests": 1, "per": "hour"}], "key": [{"source_address": {"ipv4": 33}}]}]}"#,
     r#"{"rules": [{"name": "a", "limits": [{"requests": 1, "per": "hour"}], "tiers": [{"name": "t", "match": {}, "limits": []}]}]}"#,
     r#"{"rules": [{"name": "a", "limits": [{"requests": 1, "per": "hour"}], "tiers": [{"name": "t", "match": {}, "limits": [{"requests": 1, "per": "hour"}]}, {"name": "t", "match": {}, "limits": [{"requests": 1, "per": "hour"}]}]}]}"#,

@@ -3,6 +3,7 @@
 
 mod bad;
 mod envoy;
+mod fuzz;
 mod interleavings;
 mod keys;
 mod load;
