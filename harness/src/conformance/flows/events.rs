@@ -39,6 +39,12 @@ pub(super) fn events(records: &[Record]) -> Vec<Event> {
         let at = |place: usize| arguments.get(place).copied().unwrap_or(0);
         let number = record.number;
         let entered = record.place == "enter";
+        // Of a plugin, which has no end of a stream to tell.
+        if record.phase == "done" && !record.of_stream {
+            let begins = entered && matches!(record.from, From::Plugin(_)) && !events.contains(&Event::Ended);
+            events.extend(begins.then_some(Event::Ended));
+            continue;
+        }
         match (record.from, record.phase.as_str()) {
             (From::Front, "request_headers") if entered => {
                 events.push(Event::Headers(number, Direction::Request, at(1) != 0));
@@ -47,11 +53,6 @@ pub(super) fn events(records: &[Record]) -> Vec<Event> {
                 events.push(Event::Data(number, Direction::Request, at(0), at(1) != 0));
             }
             (From::Front, "request_trailers") if entered => events.push(Event::Trailers(number, Direction::Request)),
-            (from, "done") if !record.of_stream => {
-                if matches!(from, From::Plugin(_)) && entered && !events.contains(&Event::Ended) {
-                    events.push(Event::Ended);
-                }
-            }
             // The end of a stream is known to all filters in one turn.
             (_, "log" | "done") if entered && number > 0 && !closed.contains(&number) => {
                 closed.push(number);
