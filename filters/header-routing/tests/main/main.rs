@@ -5,6 +5,7 @@ mod bad;
 mod fuzz;
 mod http;
 mod routes;
+mod secrets;
 
 use std::path::Path;
 

@@ -54,6 +54,22 @@ fn across_rules_nothing_too_many_passes_in_any_order() {
     assert!(runs.unwrap() > 50, "{runs:?}");
 }
 
+/// What does not count is given back in every order: nothing is left of it, and nobody else's is lost.
+#[test]
+fn what_is_given_back_is_given_back_in_every_order() {
+    let module = crate::module();
+    let configuration = r#"{"rules": [{"name": "a", "statuses": [401],
+        "limits": [{"requests": 5, "per": "hour", "algorithm": "fixed_window"}]}]}"#;
+    let fresh = || (load(&module, configuration, 2), vec![work(1), work(1)]);
+    let runs = explore(200_000, fresh, |proxy, done, schedule| {
+        assert_eq!(admitted(done), 2, "{schedule:?}");
+        let value = proxy.process().shared_data("", b"tamis/limits/rule.a@5#0").unwrap();
+        // One slot: a tag, and a window whose count is in the lowest three bytes.
+        assert_eq!((value.len(), &value[8..11]), (16, &[0, 0, 0][..]), "{schedule:?}");
+    });
+    assert!(runs.unwrap() > 50, "{runs:?}");
+}
+
 #[test]
 fn eight_workers_pass_the_limit_by_nothing_and_with_leases_by_their_leases() {
     let module = crate::module();

@@ -7,6 +7,7 @@ mod fuzz;
 mod interleavings;
 mod keys;
 mod load;
+mod secrets;
 
 use std::path::Path;
 
