@@ -1,6 +1,9 @@
 //! What a module says about itself: the section `tamis.description`.
 
+mod examples;
+mod page;
 mod reference;
+mod schema;
 
 use std::io::{Read as _, Write as _};
 
@@ -37,12 +40,38 @@ pub struct Description {
     /// Whether it can hold headers until it has seen the body, which Envoy must be told (BODY-1).
     #[serde(default)]
     pub held_headers: bool,
+    /// Whether it is the full image, which has engines that the lean one of the same filter goes without.
+    #[serde(default, skip_serializing_if = "is_lean")]
+    pub full: bool,
     /// JSON Schema of its configuration; `null` when it gives none.
     #[serde(default)]
     pub config_schema: Value,
     /// Everything else that was there.
     #[serde(flatten)]
     pub more: serde_json::Map<String, Value>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "what serde asks for")]
+fn is_lean(full: &bool) -> bool {
+    !full
+}
+
+/// A configuration that a module accepts, for its page.
+#[derive(Clone, Debug)]
+pub struct Example {
+    /// Where it stands, as a reader finds it: a path in a repository.
+    pub source: String,
+    /// The configuration.
+    pub configuration: Value,
+}
+
+/// The page of a module's configuration.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// Markdown: a section for each type.
+    pub text: String,
+    /// The fields and values that no example has, as `Type.field`.
+    pub not_shown: Vec<String>,
 }
 
 /// Why a module's description could not be read.
@@ -164,6 +193,28 @@ impl Description {
     #[must_use]
     pub fn reference(&self) -> String {
         reference::render(&self.config_schema)
+    }
+
+    /// The configuration reference as a page of Markdown: a section for each type, its fields, and the shortest parts of the
+    /// examples that show all of them.
+    ///
+    /// ```
+    /// use serde_json::json;
+    /// use tamis_module::description::{Description, Example};
+    ///
+    /// let schema = json!({"type": "object", "properties": {"limit": {"type": "integer", "description": "How many."}}});
+    /// let description = json!({"format": 1, "name": "limiter", "config_schema": schema});
+    /// let description = Description::from_json(description.to_string().as_bytes()).unwrap();
+    /// let example = Example { source: "limit.yaml".into(), configuration: json!({"limit": 10}) };
+    /// let page = description.page(&[example]);
+    /// assert!(page.text.contains("- `limit` (integer, optional): How many."));
+    /// assert!(page.text.contains("# limit.yaml\nlimit: 10\n"));
+    /// assert!(page.not_shown.is_empty());
+    /// ```
+    #[must_use]
+    pub fn page(&self, examples: &[Example]) -> Page {
+        let (text, not_shown) = page::render(&self.config_schema, examples);
+        Page { text, not_shown }
     }
 
     /// Whether a plugin with this configuration holds headers, so that Envoy must be told (`allow_on_headers_stop_iteration`,

@@ -39,6 +39,9 @@ mod code_map;
 mod sections;
 mod text;
 
+/// What the name of a filter's full image ends with, which has engines that its lean one goes without: `NAME-full`.
+pub const FULL_IMAGE: &str = "-full";
+
 pub use description::Description;
 pub use info::ModuleInfo;
 pub use phase::Phase;

@@ -8,16 +8,17 @@ use std::time::SystemTime;
 use tamis_module::post_link::{Linked, PostLink, post_link};
 use tamis_module::{Description, Phase};
 
-use self::cargo::{Artifact, Purpose};
+use self::cargo::{Artifact, Image, Purpose};
 use super::common::write_whole;
 use crate::failure::Failure;
-use crate::setup::wasm32;
+use crate::setup::wasm32::{self, Toolchain};
 
 /// `tamis build [-p PACKAGE]...`
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  tamis build\n  tamis build -p transformation\n  \
 tamis build -p plain-crate --phases response_headers\n\n\
-Writes TARGET/tamis/NAME.wasm, which proxies load, and NAME.debug.wasm beside it, which turns their traces into lines.")]
+Writes TARGET/tamis/NAME.wasm, which proxies load, and NAME.debug.wasm beside it, which turns their traces into lines.\n\
+Of a package with a feature `full` it makes two: NAME.wasm without it, and NAME-full.wasm.")]
 pub struct Build {
     /// A package of the workspace; the one in this folder when it is left out
     #[arg(short, long = "package", value_name = "PACKAGE")]
@@ -40,35 +41,57 @@ impl Build {
     pub fn run(self) -> Result<(), Failure> {
         let toolchain = wasm32::toolchain()?;
         let target = cargo::target_dir()?;
-        let artifacts = cargo::build(&toolchain, &target, &self.packages, Purpose::Ship)?;
-        if artifacts.is_empty() {
+        let lean = self.image(&toolchain, &target, &self.packages, Image::Lean)?;
+        if lean.is_empty() {
             return Err(Failure::user("the package builds no wasm module")
                 .hint("its Cargo.toml needs `[lib] crate-type = [\"cdylib\", \"rlib\"]`"));
         }
+        let loadable = cargo::loadable()?;
+        let full = lean.iter().filter_map(|library| loadable.get(library)).filter(|package| package.full);
+        let full: Vec<String> = full.map(|package| package.package.clone()).collect();
+        if !full.is_empty() {
+            self.image(&toolchain, &target, &full, Image::Full)?;
+        }
+        Ok(())
+    }
+
+    /// Builds one image of each package, and says of which libraries.
+    fn image(
+        &self,
+        toolchain: &Toolchain,
+        target: &Path,
+        packages: &[String],
+        image: Image,
+    ) -> Result<Vec<String>, Failure> {
+        let artifacts = cargo::build(toolchain, target, packages, image, Purpose::Ship)?;
         let compiler = toolchain.version()?;
-        let out = self.out.unwrap_or_else(|| target.join("tamis"));
+        let out = self.out.clone().unwrap_or_else(|| target.join("tamis"));
+        let output = |artifact: &Artifact| Output::new(&out, &image.module(&artifact.name));
         let is_done = |artifact: &Artifact| {
-            self.phases.is_none() && artifact.fresh && Output::new(&out, &artifact.name).is_newer_than(&artifact.file)
+            self.phases.is_none() && artifact.fresh && output(artifact).is_newer_than(&artifact.file)
         };
         let describing = if artifacts.iter().all(is_done) {
             Vec::new()
         } else {
-            cargo::build(&toolchain, &target, &self.packages, Purpose::Describe)?
+            cargo::build(toolchain, target, packages, image, Purpose::Describe)?
         };
-        for artifact in artifacts {
-            let module = Output::new(&out, &artifact.name);
-            if is_done(&artifact) {
+        for artifact in &artifacts {
+            let module = output(artifact);
+            if is_done(artifact) {
                 println!("==> {}: fresh", module.wasm.display());
                 continue;
             }
-            let description = describe(&artifact, &describing)?;
-            let linked = link(&artifact, description, &compiler, self.phases.as_deref())?;
+            let mut description = describe(artifact, &describing)?;
+            if let Some(description) = &mut description {
+                description.full = image == Image::Full;
+            }
+            let linked = link(artifact, description, &compiler, self.phases.as_deref())?;
             write_whole(&module.debug, &linked.debug)?;
             write_whole(&module.wasm, &linked.module)?;
             println!("==> {}", module.wasm.display());
             println!("{}", linked.report);
         }
-        Ok(())
+        Ok(artifacts.into_iter().map(|artifact| artifact.name).collect())
     }
 }
 

@@ -1,6 +1,7 @@
 //! `tamis inspect`: what a module is.
 
 mod hosts;
+mod page;
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +15,8 @@ use crate::failure::Failure;
 /// `tamis inspect MODULE`
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  tamis inspect target/tamis/transformation.wasm\n  \
-tamis inspect target/tamis/transformation.wasm --symbolize envoy.log\n\n\
+tamis inspect target/tamis/transformation.wasm --symbolize envoy.log\n  \
+tamis inspect target/tamis/transformation.wasm --page docs/filters/transformation.md --examples filters/transformation/scenarios\n\n\
 A trace needs the file NAME.debug.wasm that `tamis build` put beside the module (or --debug FILE).")]
 pub struct Inspect {
     #[arg(help = MODULE_HELP)]
@@ -31,6 +33,14 @@ pub struct Inspect {
     /// Print the description as JSON and stop
     #[arg(long)]
     json: bool,
+
+    /// Write the configuration reference into a page of Markdown; what stands in it before the reference stays
+    #[arg(long, value_name = "FILE")]
+    page: Option<PathBuf>,
+
+    /// Scenario files, or folders of them, whose configurations show the page's fields
+    #[arg(long, value_name = "PATH", num_args = 1.., requires = "page")]
+    examples: Vec<PathBuf>,
 
     #[command(flatten)]
     registry: RegistryFlags,
@@ -49,11 +59,16 @@ impl Inspect {
         let named = |error: &dyn std::fmt::Display| Failure::user(format_args!("{}: {error}", module.origin));
         let info = ModuleInfo::parse(&module.wasm).map_err(|error| named(&error))?;
         let description = Description::read(&module.wasm).map_err(|error| named(&error))?;
-        if self.json {
-            let json = description.map(|description| description.to_json()).ok_or_else(|| {
+        let described = || {
+            description.as_ref().ok_or_else(|| {
                 named(&"it has no description").hint("`tamis build` writes one into filters that use Tamis's SDK")
-            })?;
-            println!("{}", String::from_utf8_lossy(&json));
+            })
+        };
+        if let Some(file) = &self.page {
+            return page::write(file, described()?, &self.examples);
+        }
+        if self.json {
+            println!("{}", String::from_utf8_lossy(&described()?.to_json()));
             return Ok(());
         }
         print_module(&module, &info, description.as_ref());
@@ -63,7 +78,10 @@ impl Inspect {
 
 fn print_module(module: &Loaded, info: &ModuleInfo, description: Option<&Description>) {
     match description {
-        Some(description) => println!("{} {}: {}", description.name, description.version, description.summary),
+        Some(description) => {
+            let image = if description.full { ", the full image" } else { "" };
+            println!("{} {}{image}: {}", description.name, description.version, description.summary);
+        }
         None => println!("{}: a module without a description", module.origin),
     }
     println!();

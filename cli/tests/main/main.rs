@@ -25,6 +25,7 @@ mod load;
 mod native;
 mod new;
 mod process;
+mod reference;
 mod repository;
 mod transcript;
 mod transcripts;

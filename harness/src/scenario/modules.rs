@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use tamis_module::FULL_IMAGE;
 use tamis_module::gate::EnvoyVersion;
 use tempfile::TempDir;
 
@@ -143,7 +144,13 @@ impl Modules {
         let module = match &self.natives {
             Some(natives) => {
                 let name = &entry.module.value;
-                natives.get(name).cloned().ok_or_else(|| FilterError::NotNative { name: name.clone() })?
+                // What is compiled for this machine has all that its full image has.
+                let lean = name.strip_suffix(FULL_IMAGE).unwrap_or(name);
+                natives
+                    .get(name)
+                    .or_else(|| natives.get(lean))
+                    .cloned()
+                    .ok_or_else(|| FilterError::NotNative { name: name.clone() })?
             }
             None => {
                 let file = self.file(&entry.module, scenario)?;

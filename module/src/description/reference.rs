@@ -3,9 +3,12 @@
 use std::collections::HashSet;
 use std::fmt::Write as _;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::Description;
+use super::schema::{
+    MAX_TEXT, MAX_VALUES, Schema, array, choices, fixed_values, is_map, limits, lookup, reference, short, types,
+};
 use crate::text::{shown, shown_lines};
 
 /// How deep fields nest before the rest is left out; a schema from an untrusted module can be any tree.
@@ -14,12 +17,6 @@ const MAX_DEPTH: usize = 24;
 /// How many subschemas, names of required fields and choices are looked at in all: `$ref`s can make a small schema
 /// stand for an endless one.
 const MAX_STEPS: usize = 200_000;
-
-/// How many fixed values of a field are listed.
-const MAX_VALUES: usize = 50;
-
-/// Characters of description shown per field.
-const MAX_TEXT: usize = 4_000;
 
 pub(super) fn render(schema: &Value) -> String {
     let Value::Object(root) = schema else {
@@ -42,7 +39,7 @@ pub(super) fn render(schema: &Value) -> String {
 
 /// The text so far and where in the schema it is.
 struct Page<'a> {
-    root: &'a Map<String, Value>,
+    root: &'a Schema,
     out: String,
     entries: usize,
     steps: usize,
@@ -56,7 +53,7 @@ impl<'a> Page<'a> {
     }
 
     /// The entries for everything inside an object, array or choice.
-    fn fields(&mut self, path: &str, schema: &'a Map<String, Value>, depth: usize) {
+    fn fields(&mut self, path: &str, schema: &'a Schema, depth: usize) {
         let named = array(schema, "required");
         self.steps = self.steps.saturating_add(1 + named.len() + choices(schema).count());
         if depth >= MAX_DEPTH || self.is_full() {
@@ -100,9 +97,10 @@ impl<'a> Page<'a> {
             _ if required => facts.push("required".into()),
             _ => facts.push("optional".into()),
         }
-        facts.extend(limits(schema));
+        let in_words = |(words, value)| format!("{words} {value}");
+        facts.extend(limits(schema).map(in_words));
         if let Some(target) = target {
-            facts.extend(limits(target));
+            facts.extend(limits(target).map(in_words));
         }
         let _ = writeln!(self.out, "{path}\n    {}", facts.join(", "));
         let text = schema.get("description").or_else(|| target.and_then(|target| target.get("description")));
@@ -116,16 +114,13 @@ impl<'a> Page<'a> {
     }
 
     /// The type in words: `string`, `list of string`, `one of "a", "b"`.
-    fn words(&self, schema: &'a Map<String, Value>, nested: usize) -> String {
+    fn words(&self, schema: &'a Schema, nested: usize) -> String {
         const MAX_NESTED: usize = 3;
         let own = fixed_values(schema).or_else(|| {
-            let names = match schema.get("type")? {
-                Value::String(name) => vec![name.as_str()],
-                Value::Array(names) => {
-                    names.iter().take(7).filter_map(Value::as_str).filter(|name| *name != "null").collect()
-                }
-                _ => return None,
-            };
+            let names = types(schema);
+            if names.is_empty() {
+                return None;
+            }
             let of = |key: &str, link: &str| match schema.get(key) {
                 Some(Value::Object(inner)) if nested < MAX_NESTED => format!("{link}{}", self.words(inner, nested + 1)),
                 _ => String::new(),
@@ -180,23 +175,12 @@ impl<'a> Page<'a> {
     }
 
     /// What a schema's `$ref` points to, also when it is the one non-null choice, as for optional fields.
-    fn target(&self, schema: &'a Map<String, Value>) -> Option<&'a Map<String, Value>> {
-        let direct = schema.get("$ref").and_then(Value::as_str);
-        let name = direct.or_else(|| {
-            let mut others = choices(schema).filter(|choice| !is_null(choice));
-            match (others.next(), others.next()) {
-                (Some(only), None) => only.get("$ref").and_then(Value::as_str),
-                _ => None,
-            }
-        });
-        self.lookup(name?)
+    fn target(&self, schema: &'a Schema) -> Option<&'a Schema> {
+        self.lookup(reference(schema)?)
     }
 
-    /// Resolves `#/a/b` from the root of the schema; nothing else is followed.
-    fn lookup(&self, name: &str) -> Option<&'a Map<String, Value>> {
-        let mut steps = name.strip_prefix("#/")?.split('/');
-        let first = self.root.get(steps.next()?)?;
-        steps.try_fold(first, |value, step| value.get(step))?.as_object()
+    fn lookup(&self, name: &str) -> Option<&'a Schema> {
+        lookup(self.root, name)
     }
 
     fn paragraph(&mut self, text: &str, indent: &str) {
@@ -211,78 +195,11 @@ impl<'a> Page<'a> {
     }
 }
 
-fn array<'a>(schema: &'a Map<String, Value>, key: &str) -> &'a [Value] {
-    schema.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
-}
-
-fn choices(schema: &Map<String, Value>) -> impl Iterator<Item = &Value> {
-    ["oneOf", "anyOf", "allOf"].into_iter().flat_map(|key| array(schema, key))
-}
-
-fn is_null(schema: &Value) -> bool {
-    schema.get("type").and_then(Value::as_str) == Some("null")
-}
-
-/// Whether the names of its fields are the user's.
-fn is_map(schema: &Map<String, Value>) -> bool {
-    let open = matches!(schema.get("additionalProperties"), Some(Value::Object(_) | Value::Bool(true)));
-    open && !schema.contains_key("properties")
-}
-
-/// The values of which a field must have one, if it is so.
-fn fixed_values(schema: &Map<String, Value>) -> Option<String> {
-    if let Some(value) = schema.get("const") {
-        return Some(short(value));
-    }
-    let constants = choices(schema).filter_map(|choice| choice.get("const"));
-    let lists = choices(schema).filter_map(|choice| choice.get("enum")?.as_array()).flatten();
-    let mut values = array(schema, "enum").iter().chain(constants).chain(lists);
-    let mut fixed: Vec<String> = values.by_ref().take(MAX_VALUES).map(short).collect();
-    if values.next().is_some() {
-        fixed.push("and more".into());
-    }
-    if fixed.is_empty() { None } else { Some(format!("one of {}", fixed.join(", "))) }
-}
-
-fn limits(schema: &Map<String, Value>) -> impl Iterator<Item = String> {
-    const NAMES: [(&str, &str); 7] = [
-        ("minimum", "at least"),
-        ("maximum", "at most"),
-        ("minLength", "characters at least"),
-        ("maxLength", "characters at most"),
-        ("minItems", "entries at least"),
-        ("maxItems", "entries at most"),
-        ("pattern", "matching"),
-    ];
-    NAMES.into_iter().filter_map(|(key, words)| schema.get(key).map(|value| format!("{words} {}", short(value))))
-}
-
-/// The value as JSON, cut; no more of it is written out than is shown, since many fields can point to one large value.
-fn short(value: &Value) -> String {
-    struct Head(Vec<u8>);
-    impl std::io::Write for Head {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            if self.0.len() > 1_000 {
-                return Err(std::io::ErrorKind::WriteZero.into());
-            }
-            self.0.extend(bytes.iter().take(1_000));
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let mut head = Head(Vec::new());
-    // The only error is that it is long enough.
-    let _ = serde_json::to_writer(&mut head, value);
-    shown(&String::from_utf8_lossy(&head.0))
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Map, json};
 
     #[test]
     fn lists_each_field_with_type_default_and_text() {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
+use tamis_module::FULL_IMAGE;
 
 use crate::failure::Failure;
 use crate::setup::wasm32::Toolchain;
@@ -30,6 +31,36 @@ pub fn target_dir() -> Result<PathBuf, Failure> {
     target.map(PathBuf::from).ok_or_else(|| Failure::environment("`cargo metadata` names no target folder"))
 }
 
+/// A package of the workspace that builds a library to load.
+pub struct Loadable {
+    /// Its name, for cargo.
+    pub package: String,
+    /// Whether it has a full image as well: it has a feature of that name.
+    pub full: bool,
+}
+
+/// The feature of a package with what its full image has and its lean one has not.
+pub const FULL: &str = "full";
+
+/// Which of a filter's two images.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Image {
+    /// What a package is without any feature but its defaults. Most packages have this one only.
+    Lean,
+    /// With the feature `full`: heavy engines that only some configurations need.
+    Full,
+}
+
+impl Image {
+    /// The module's name, which begins with the library's.
+    pub fn module(self, library: &str) -> String {
+        match self {
+            Self::Lean => library.to_owned(),
+            Self::Full => format!("{library}{FULL_IMAGE}"),
+        }
+    }
+}
+
 /// What a build is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
@@ -41,12 +72,13 @@ pub enum Purpose {
 }
 
 /// The packages of the workspace that build a library to load, by the names of these libraries.
-pub fn loadable() -> Result<BTreeMap<String, String>, Failure> {
+pub fn loadable() -> Result<BTreeMap<String, Loadable>, Failure> {
     let metadata = metadata()?;
     let packages = metadata.get("packages").and_then(Value::as_array).into_iter().flatten();
     let named = |package: &Value| {
         let library = package.get("targets")?.as_array()?.iter().find(|target| is_loadable(target))?;
-        Some((module_name(library)?, package.get("name")?.as_str()?.to_owned()))
+        let full = package.get("features").is_some_and(|features| features.get(FULL).is_some());
+        Some((module_name(library)?, Loadable { package: package.get("name")?.as_str()?.to_owned(), full }))
     };
     Ok(packages.filter_map(named).collect())
 }
@@ -71,6 +103,7 @@ pub fn build(
     toolchain: &Toolchain,
     target: &Path,
     packages: &[String],
+    image: Image,
     purpose: Purpose,
 ) -> Result<Vec<Artifact>, Failure> {
     let mut command = cargo();
@@ -79,9 +112,14 @@ pub fn build(
         Purpose::Ship => command.arg("--release").env_remove(DESCRIBE),
         Purpose::Describe => command.env(DESCRIBE, "1"),
     };
-    command.args(["--message-format", "json-render-diagnostics", "--target-dir"]).arg(target.join("wasm32"));
+    // A folder for each image: cargo gives the files of both the same name, and would take one for the other.
+    let folder = target.join(image.module("wasm32"));
+    command.args(["--message-format", "json-render-diagnostics", "--target-dir"]).arg(folder);
     for package in packages {
         command.args(["-p", package]);
+        if image == Image::Full {
+            command.arg("--features").arg(format!("{package}/{FULL}"));
+        }
     }
     command.envs(toolchain.env.iter().map(|(name, value)| (name, value)));
     // Names and lines go into the debug file, not into the module; without them no trace can be read.
@@ -96,12 +134,15 @@ pub fn build(
     Ok(String::from_utf8_lossy(&messages).lines().filter_map(|line| artifact(line, ".wasm")).collect())
 }
 
-/// Builds packages for this machine, with the workspace's own compiler and target folder.
-pub fn build_native<'a>(packages: impl IntoIterator<Item = &'a str>) -> Result<Vec<Artifact>, Failure> {
+/// Builds packages for this machine, with the workspace's own compiler and target folder, and with all that they can do.
+pub fn build_native<'a>(packages: impl IntoIterator<Item = &'a Loadable>) -> Result<Vec<Artifact>, Failure> {
     let mut command = cargo();
     command.args(["build", "--lib", "--message-format", "json-render-diagnostics"]);
-    for package in packages {
+    for Loadable { package, full } in packages {
         command.args(["-p", package]);
+        if *full {
+            command.arg("--features").arg(format!("{package}/{FULL}"));
+        }
     }
     let messages = output(command.stderr(Stdio::inherit()))?;
     let suffix = std::env::consts::DLL_SUFFIX;

@@ -2,6 +2,7 @@
 
 use tamis_harness::native::{Native, NativeError};
 use tamis_harness::scenario::{Modules, Scenario};
+use tamis_module::FULL_IMAGE;
 
 use crate::commands::build::cargo;
 use crate::failure::Failure;
@@ -18,17 +19,18 @@ pub fn modules(scenarios: &[Scenario]) -> Result<Modules, Failure> {
         );
     }
     let wanted = |module: &str| {
-        scenarios.iter().flat_map(|scenario| &scenario.filters).any(|filter| filter.module.value == module)
+        let names = scenarios.iter().flat_map(|scenario| &scenario.filters).map(|filter| filter.module.value.as_str());
+        names.map(|name| name.strip_suffix(FULL_IMAGE).unwrap_or(name)).any(|name| name == module)
     };
     let mut packages = cargo::loadable()?;
     packages.retain(|module, _| wanted(module));
     if packages.is_empty() {
         return Ok(Modules::native([]));
     }
-    let arguments = packages.values().map(|package| format!(" -p {package}")).collect::<String>();
+    let arguments = packages.values().map(|package| format!(" -p {}", package.package)).collect::<String>();
     println!("==> cargo build --lib{arguments}");
     let mut filters = Vec::new();
-    for library in cargo::build_native(packages.values().map(String::as_str))? {
+    for library in cargo::build_native(packages.values())? {
         match Native::load(&library.file, &library.name) {
             Ok(filter) => {
                 println!("==> {}", library.file.display());
