@@ -11,14 +11,15 @@ use tamis_harness::envoy::find_or_skip;
 const SAMPLE: [&str; 4] = ["context", "buffer-set", "header-value", "queues"];
 
 /// Groups of streams that take little time. They run rules BODY-1, BODY-2, BODY-4, BODY-8, BODY-9, BODY-10, BUF-6, HDR-1,
-/// HDR-2, LR-6, LR-7, LR-10, LIFE-9, LIFE-11 and LIFE-12.
-const STREAMS: [&str; 6] = [
+/// HDR-2, LR-6, LR-7, LR-10, LIFE-9, LIFE-11, LIFE-12 and LIFE-16.
+const STREAMS: [&str; 7] = [
     "pause-request-trailers",
     "pause-response-trailers",
     "pause-request-body-1-end",
     "h2-pause-request-trailers",
     "abort-headers",
     "reload-leaving",
+    "listener-leaving",
 ];
 
 /// Batches of network filters: an ordinary one, one that keeps and changes bytes, one that closes while it begins. They run
