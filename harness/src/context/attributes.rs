@@ -1,5 +1,6 @@
 //! What the proxy knows of a stream besides its messages: what is given when it begins, and how far it has come.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -12,11 +13,11 @@ use super::{Locality, Metadata};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Attributes {
     /// Client's address, `ip:port`.
-    pub source: String,
+    pub source: Cow<'static, str>,
     /// The listener's address, `ip:port`.
-    pub destination: String,
+    pub destination: Cow<'static, str>,
     /// `HTTP/1.1` or `HTTP/2`.
-    pub protocol: String,
+    pub protocol: Cow<'static, str>,
     /// When the request came, in nanoseconds since 1970; 0 is the time at which the stream is opened.
     pub start_nanoseconds: u64,
     /// Bytes of the request's body that have come.
@@ -24,7 +25,7 @@ pub struct Attributes {
     /// The response's status, once it is known (rule `PROP-5`).
     pub response_code: Option<u64>,
     /// Response code details, once the response is known.
-    pub response_code_details: Option<String>,
+    pub response_code_details: Option<Cow<'static, str>>,
     /// Response flags, as bits.
     pub response_flags: u64,
     /// The client's connection.
@@ -163,9 +164,9 @@ static XDS: LazyLock<Arc<Xds>> = LazyLock::new(Arc::default);
 impl Default for Attributes {
     fn default() -> Self {
         Self {
-            source: "127.0.0.1:50000".to_owned(),
-            destination: "127.0.0.1:10000".to_owned(),
-            protocol: "HTTP/1.1".to_owned(),
+            source: "127.0.0.1:50000".into(),
+            destination: "127.0.0.1:10000".into(),
+            protocol: "HTTP/1.1".into(),
             start_nanoseconds: 0,
             request_bytes: 0,
             response_code: None,

@@ -31,9 +31,7 @@ impl Exchange {
     /// (rule `HDR-4`).
     pub(crate) fn response_leaves(&mut self, clock: Clock) {
         let Some(headers) = &mut self.response.headers else { return };
-        for name in ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"] {
-            headers.remove(name.as_bytes());
-        }
+        headers.remove_all(&["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"]);
         if headers.get(b"date").is_none() {
             headers.add(b"date", clock.http_date().as_bytes());
         }

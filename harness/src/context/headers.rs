@@ -109,6 +109,14 @@ impl HeaderMap {
         }
     }
 
+    /// Takes all values of names away that are written in lower case.
+    pub(crate) fn remove_all(&mut self, names: &[&str]) {
+        let is_one = |entry: &Entry| names.iter().any(|name| entry.is(name.as_bytes()));
+        if self.entries().iter().any(is_one) {
+            self.entries_mut().retain(|entry| !is_one(entry));
+        }
+    }
+
     /// It holds trailers: they have slots of their own, and no alias.
     pub(crate) fn into_trailers(mut self) -> Self {
         self.kind = Some(MapKind::Trailers);

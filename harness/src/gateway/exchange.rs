@@ -105,9 +105,9 @@ impl Shared {
 
     fn attributes(&self, origin: &Origin, version: Version) -> Attributes {
         Attributes {
-            source: origin.client.to_string(),
-            destination: self.address.to_string(),
-            protocol: if version == Version::HTTP_2 { "HTTP/2" } else { "HTTP/1.1" }.to_owned(),
+            source: origin.client.to_string().into(),
+            destination: self.address.to_string().into(),
+            protocol: if version == Version::HTTP_2 { "HTTP/2" } else { "HTTP/1.1" }.into(),
             start_nanoseconds: self.process.clock().wall_nanoseconds(),
             connection: origin.connection.clone(),
             upstream: self.upstream_attributes.clone(),

@@ -139,7 +139,7 @@ impl Session {
     }
 
     fn exchange(&mut self, exchange: &Exchange, cuts: &Cuts, differences: &mut Vec<Difference>) -> (Observed, Cost) {
-        let attributes = Attributes { protocol: "HTTP/1.1".to_owned(), ..self.attributes() };
+        let attributes = Attributes { protocol: "HTTP/1.1".into(), ..self.attributes() };
         let limit = self.elapsed() + PATIENCE;
         let key = self.proxy.open_on(exchange.worker, attributes);
         self.set_faults(exchange.worker, exchange.fault.as_ref(), true);
@@ -181,8 +181,8 @@ impl Session {
 
     fn attributes(&self) -> Attributes {
         Attributes {
-            source: "127.0.0.1:50000".to_owned(),
-            destination: "127.0.0.1:10000".to_owned(),
+            source: "127.0.0.1:50000".into(),
+            destination: "127.0.0.1:10000".into(),
             start_nanoseconds: self.proxy.process().clock().wall_nanoseconds(),
             ..Attributes::default()
         }

@@ -187,6 +187,9 @@ impl Run<'_> {
     /// Does what guests of a filter's VM have asked for about this stream. What they ask for meanwhile is done at the end of
     /// the call in which they ask.
     fn settle_own(&mut self, index: usize) {
+        if self.vms.is_settled() {
+            return;
+        }
         let Some(vm) = self.state.filters.get(index).map(|filter| filter.handle.vm) else { return };
         let own = self.state.filters.iter().filter(|filter| filter.handle.vm == vm).map(|filter| filter.id);
         let own = own.collect::<Vec<_>>();

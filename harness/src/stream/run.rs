@@ -44,7 +44,7 @@ impl Run<'_> {
                     if direction == Direction::Response {
                         self.state.response_begun = true;
                         exchange.attributes.response_code = status_code(&headers);
-                        exchange.attributes.response_code_details = Some("via_upstream".to_owned());
+                        exchange.attributes.response_code_details = Some("via_upstream".into());
                         exchange.progress.upstream_connected = true;
                     }
                     message_of(&mut exchange, direction).headers = Some(headers);
@@ -74,7 +74,7 @@ impl Run<'_> {
     pub(super) fn reset(&mut self) {
         if !std::mem::replace(&mut self.state.over, true) {
             let mut exchange = lock(&self.state.exchange);
-            exchange.attributes.response_code_details.get_or_insert_with(|| "wasm_close_stream".to_owned());
+            exchange.attributes.response_code_details.get_or_insert("wasm_close_stream".into());
             drop(exchange);
             self.state.out.push(Out::Reset);
         }
@@ -110,7 +110,7 @@ impl Run<'_> {
         }
         if self.state.response_sent {
             // Headers that are on their way cannot be taken back (rule LR-7).
-            lock(&self.state.exchange).attributes.response_code_details = Some(reply.details);
+            lock(&self.state.exchange).attributes.response_code_details = Some(reply.details.into());
             self.reset();
         } else if self.state.response_begun {
             self.reply_directly(&reply);
@@ -160,7 +160,7 @@ impl Run<'_> {
     /// Its status is known before the response is seen (rule `PROP-5`).
     fn response(&self, reply: &LocalReply) -> WireMessage {
         let mut exchange = lock(&self.state.exchange);
-        exchange.attributes.response_code_details = Some(reply.details.clone());
+        exchange.attributes.response_code_details = Some(reply.details.clone().into());
         exchange.attributes.response_code = Some(u64::from(reply.status & 0xffff));
         reply::response(reply, exchange.request.headers.as_ref())
     }

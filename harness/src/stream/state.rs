@@ -77,7 +77,7 @@ impl StreamState {
         let attributes = &mut lock(&self.exchange).attributes;
         let details =
             if attributes.protocol == "HTTP/2" { "http2.remote_reset" } else { "downstream_remote_disconnect" };
-        attributes.response_code_details = Some(details.to_owned());
+        attributes.response_code_details = Some(details.into());
     }
 
     /// How many bytes of a body the filters hold back.

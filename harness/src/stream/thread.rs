@@ -24,7 +24,8 @@ use crate::cost::Cost;
 pub(super) struct Thread {
     pub vms: Vms,
     pub chain: Vec<Handle>,
-    pub streams: BTreeMap<u64, StreamState>,
+    /// On the heap each, so that it can be taken out and put back without being copied.
+    pub streams: BTreeMap<u64, Box<StreamState>>,
     pub connections: BTreeMap<u64, Connection>,
     next_stream: u64,
     options: Options,
@@ -91,7 +92,7 @@ impl Thread {
     /// Begins a stream: every filter gets its context's id, before its VM is entered (rule `LIFE-7`).
     pub(super) fn open(&mut self, attributes: Attributes) -> u64 {
         let exchange = self.exchange(attributes);
-        let mut state = StreamState {
+        let mut state = Box::new(StreamState {
             exchange: exchange.clone(),
             filters: Vec::new(),
             cost_before: self.vms.cost(),
@@ -103,7 +104,7 @@ impl Thread {
             replied: false,
             over: false,
             told: false,
-        };
+        });
         for handle in &self.chain {
             let failed = self.vms.failed(handle.vm);
             // A new stream on a failed VM: without the filter, or a 503 at its headers (rule FAIL-8).

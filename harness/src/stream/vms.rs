@@ -132,6 +132,11 @@ impl Vms {
         self.slots.len()
     }
 
+    /// Whether nothing waits that guests have asked for.
+    pub(super) fn is_settled(&self) -> bool {
+        self.pending.is_empty()
+    }
+
     /// The next action that a VM's guests have asked for about one of these contexts.
     pub(super) fn next_about(&mut self, vm: usize, contexts: &[u32]) -> Option<Action> {
         let is_own = |(other, action): &(usize, Action)| *other == vm && contexts.contains(&action.context());

@@ -171,7 +171,7 @@ impl<'g> Emulated<'g> {
         };
         let proxy = &mut self.proxy;
         let stream = self.streams.entry(number).or_insert_with(|| Stream {
-            key: proxy.open_on(0, Attributes { protocol: protocol.to_owned(), ..Attributes::default() }),
+            key: proxy.open_on(0, Attributes { protocol: protocol.into(), ..Attributes::default() }),
             open: true,
             sent: [0; 2],
             request: Vec::new(),
