@@ -27,6 +27,12 @@
 //! * Counters outlive a new configuration and more workers, as long as the `vm_id` stays. A new `vm_id` starts with empty limits,
 //!   and says so in the log.
 //!
+//! # What it tells
+//!
+//! `ratelimit.rule.RULE.action.ACTION` counts what a rule did: `allowed`, `limited`, `shadow_limited`, `overflow` (the key had no
+//! place), `contended` (others were faster every time), `refunded`. `%FILTER_STATE(wasm.ratelimit:PLAIN)%` in an access log
+//! is `RULE=limited` for each rule that refused the request.
+//!
 //! # Where it is
 //!
 //! | file | idea |

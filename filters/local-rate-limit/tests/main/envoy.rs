@@ -84,17 +84,19 @@ fn under_load_four_workers_admit_the_bound_and_no_more() {
         let answers = load::send(address(&envoy, name), REQUESTS);
         let windows = seconds(SystemTime::now()) - seconds(before) + 1;
         let steps = u64::try_from(answers.took.as_nanos() * u128::from(RATE) / 1_000_000_000).unwrap();
-        let most = match name {
-            "exact" => BURST + steps,
-            "window" => windows * RATE,
-            _ => BURST + steps + u64::from(WORKERS) * LEASE,
+        // The client's own start and end, in which nothing passes, take less than a second.
+        let least = BURST + steps.saturating_sub(RATE);
+        let (least, most) = match name {
+            // The first and the last window may have been a moment.
+            "window" => (windows.saturating_sub(2).max(1) * RATE, windows * RATE),
+            "exact" => (least, BURST + steps),
+            _ => (least, BURST + steps + u64::from(WORKERS) * LEASE),
         };
         let counted = envoy.process().stats(&format!("rule.{name}.action")).unwrap();
         let counted = |action: &str| counted[&format!("wasmcustom.ratelimit.rule.{name}.action.{action}")];
         println!("{name}: {answers:?}, at most {most}; contended {}", counted("contended"));
         assert!(answers.passed <= most, "{name}: {answers:?} but at most {most}");
-        // Of what was free nearly all is used: the limit is no accident.
-        assert!(answers.passed >= most * 8 / 10, "{name}: {answers:?} of {most}");
+        assert!(answers.passed >= least, "{name}: {answers:?} but what was free is used: at least {least}");
         assert_eq!((counted("allowed"), counted("limited")), (answers.passed, answers.refused), "{name}");
     }
 }
