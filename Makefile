@@ -54,7 +54,7 @@ PLAIN := -p plain-crate --phases request_headers,response_headers
 PEER := $(TAMIS) build -p plain-peer --out target/bench
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint modules setup fmt figures conformance cost rules bench bench-envoy bench-limit load tamis
+.PHONY: help demo test lint modules setup fmt figures conformance cost rules bench bench-envoy bench-limit bench-bodies load tamis
 .SILENT:
 # `make -j lint test` would have two cargos wait for each other.
 .NOTPARALLEL:
@@ -73,6 +73,7 @@ help:
 	echo "make bench [BLESS=1]              filters in a real Envoy beside their peers, and the harness beside a bare loop, as ratios"
 	echo "make bench-envoy [BLESS=1]        the first of these, in five minutes"
 	echo "make bench-limit [BLESS=1]        the limiter beside Envoy's own, in ten minutes"
+	echo "make bench-bodies [BLESS=1]       masked bodies beside Lua, in five minutes"
 	echo "make quality                      precision and recall of the masking detectors, against their floors"
 	echo "make rules [BLESS=1]              which rules of Envoy's behaviour have a test"
 	echo "make load                         the embedded gateway under load; records it for the figures"
@@ -170,7 +171,7 @@ cost: modules
 	$(TAMIS) cost $(if $(BLESS),--bless)
 
 # Ratios of one run on one machine: nothing here fails a build. BLESS=1 takes them over into docs/measured, for `make figures`.
-bench: bench-envoy bench-limit
+bench: bench-envoy bench-limit bench-bodies
 	$(CARGO) bench -q -p tamis-harness --bench requests -- $(if $(BLESS),--out $(CURDIR)/docs/measured/requests.md)
 
 # Five minutes; refuses to judge when too much else is at work on the machine.
@@ -182,6 +183,11 @@ bench-envoy: modules
 bench-limit: modules
 	$(TAMIS) setup envoy load
 	$(TAMIS) bench limit $(if $(BLESS),--out docs/measured/limiter.md)
+
+# Bodies of a megabyte that are masked, beside Lua: five minutes.
+bench-bodies: modules
+	$(TAMIS) setup envoy load
+	$(TAMIS) bench bodies --blocks 3 --cycles 10 $(if $(BLESS),--out docs/measured/bodies.md)
 
 # 200,000 requests beside clients that misbehave; what is lost or left is an error.
 load: modules

@@ -6,6 +6,8 @@
 //! what the second one seems to cost is how good the figures are, and when that is too much nothing is judged.
 
 mod block;
+mod bodies;
+mod corpus;
 mod experiment;
 mod filters;
 mod floor;
@@ -42,9 +44,9 @@ pub struct Bench {
     #[arg(long, default_value_t = 30, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     cycles: u32,
 
-    /// Requests of a burst
-    #[arg(long, default_value_t = 5000, value_name = "N", value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
-    requests: u32,
+    /// Requests of a burst: 5000, or 64 of bodies
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(8..=1_000_000))]
+    requests: Option<u32>,
 
     /// Where to record the table, when it can be judged
     #[arg(long, value_name = "FILE")]
@@ -58,6 +60,8 @@ enum What {
     Filters,
     /// The limiter, beside Envoy's own
     Limit,
+    /// Bodies that are masked, beside Lua
+    Bodies,
 }
 
 impl What {
@@ -65,6 +69,7 @@ impl What {
         match self {
             Self::Filters => Ok(vec![filters::experiment()?]),
             Self::Limit => limit::experiments(),
+            Self::Bodies => Ok(vec![bodies::experiment()?]),
         }
     }
 
@@ -72,6 +77,7 @@ impl What {
         match self {
             Self::Filters => "make bench",
             Self::Limit => "make bench-limit",
+            Self::Bodies => "make bench-bodies",
         }
     }
 }
@@ -114,7 +120,8 @@ impl Bench {
         client: &Path,
         interrupt: &Interrupt,
     ) -> Result<(String, bool), Failure> {
-        let Self { cycles, requests, .. } = *self;
+        let cycles = self.cycles;
+        let requests = self.requests.unwrap_or(if experiment.upstream.is_some() { 64 } else { 5000 });
         let plan = Plan { experiment, envoy, client, cycles, requests, interrupt };
         let mut order = Order::new(20_261_121);
         let mut blocks = Vec::new();

@@ -117,13 +117,13 @@ impl<'w> Marks<'w> {
     /// The next byte that has to be looked at, from `at` on and before `end`.
     #[inline]
     pub fn stop(&mut self, at: usize, end: usize) -> Option<usize> {
-        self.next(at, end, |marks| &marks.stops)
+        self.next::<false>(at, end)
     }
 
     /// The next quote or backslash.
     #[inline]
     pub fn quote(&mut self, at: usize, end: usize) -> Option<usize> {
-        self.next(at, end, |marks| &marks.quotes)
+        self.next::<true>(at, end)
     }
 
     /// Whether a text that begins here begins behind a letter or digit, which the marks have taken for a part of it.
@@ -133,14 +133,15 @@ impl<'w> Marks<'w> {
     }
 
     #[inline]
-    fn next(&mut self, mut at: usize, end: usize, of: fn(&Self) -> &[u64; WORDS]) -> Option<usize> {
+    fn next<const QUOTE: bool>(&mut self, mut at: usize, end: usize) -> Option<usize> {
         let end = end.min(self.text.len());
         while at < end {
             if at < self.from || at >= self.to {
                 self.mark(at & !63);
             }
             let place = at - self.from;
-            let bits = of(self).get(place / 64)? & (u64::MAX << (place % 64));
+            let words = if QUOTE { &self.quotes } else { &self.stops };
+            let bits = words.get(place / 64)? & (u64::MAX << (place % 64));
             let word = at - place % 64;
             if bits != 0 {
                 let found = word + bits.trailing_zeros() as usize;
@@ -205,10 +206,7 @@ impl<'w> Marks<'w> {
 
 /// Letters, digits and `_`.
 const WORD: Table = set::ascii(b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_");
-const UPPER: Table = set::ascii(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ");
 const HEX: Table = set::ascii(b"0123456789abcdefABCDEF");
-/// What may stand between two groups of digits, but a dot.
-const BETWEEN: Table = set::ascii(b" -");
 /// What may stand between a name and its `=` or `:`.
 const QUOTE: Table = set::ascii(b" \"'\\");
 
@@ -221,9 +219,7 @@ struct Tables {
     ascii: Lanes,
     other: Lanes,
     word: Lanes,
-    upper: Lanes,
     hex: Lanes,
-    between: Lanes,
     quote: Lanes,
     numbers: bool,
     groups: bool,
@@ -248,9 +244,7 @@ impl Tables {
             ascii: load(&set::ASCII_BITS),
             other: load(&set::OTHER_BITS),
             word: load(&WORD),
-            upper: load(&UPPER),
             hex: load(&HEX),
-            between: load(&BETWEEN),
             quote: load(&QUOTE),
             numbers: groups || dotted || phone || iban,
             groups,
@@ -339,13 +333,13 @@ impl Block {
         let [a, b, c, d] = parts;
         let halves: Halves = [(a.low(), a.high()), (b.low(), b.high()), (c.low(), c.high()), (d.low(), d.high())];
         if quoted {
-            block.quotes = bits!(part => parts, part.are(b'"') | part.are(b'\\'));
+            block.quotes = bits!(part => parts, part.are_either(b'"', b'\\'));
         }
         if tables.numbers {
-            block.digits = bits!(part => parts, part.are_digits());
+            block.digits = bits!(part => parts, part.are_from(b'0', 10));
             if block.digits != 0 {
                 block.words = set(&halves, tables.word, tables.ascii);
-                block.between = set(&halves, tables.between, tables.ascii);
+                block.between = bits!(part => parts, part.are_either(b' ', b'-'));
                 if tables.dotted {
                     block.dots = bits!(part => parts, part.are(b'.'));
                 }
@@ -353,7 +347,7 @@ impl Block {
                     block.pluses = bits!(part => parts, part.are(b'+'));
                 }
                 if tables.iban {
-                    block.uppers = set(&halves, tables.upper, tables.ascii);
+                    block.uppers = bits!(part => parts, part.are_from(b'A', 26));
                 }
             }
         }
@@ -361,7 +355,7 @@ impl Block {
             let last = load(bytes, 64);
             let [a, b, c, d] = halves.map(|halves| fragments.buckets(halves));
             let e = fragments.buckets((last.low(), last.high()));
-            block.marks |= a.begin(b) | b.begin(c) << 16 | c.begin(d) << 32 | d.begin(e) << 48;
+            block.marks |= !(a.none(b) | b.none(c) << 16 | c.none(d) << 32 | d.none(e) << 48);
         }
         if tables.mail {
             let ats = bits!(part => parts, part.are(b'@'));
@@ -424,24 +418,24 @@ impl Block {
         let mut marks = 0;
         let alone = starts & !(self.words << 1 | u64::from(is_word(before)));
         let (d1, d2, d3, d4) = (d(1), d(2), d(3), d(4));
-        if tables.groups {
+        // What is in groups, or long, begins with three digits at least.
+        if tables.groups && alone & d1 & d2 != 0 {
             let s = |by| ahead(self.between, next.between, by);
             let (d5, d6, d7, d8) = (d(5), d(6), d(7), d(8));
-            let four = d1 & d2 & d3;
+            let four = alone & d1 & d2 & d3;
             // 4-4- and 4-6-.
-            let tail = d5 & d6 & d7 & d8;
-            marks |= alone & four & s(4) & tail & (s(9) | d(9) & d(10) & s(11));
-            let eight = four & d4 & d5 & d6 & d7;
+            marks |= four & s(4) & d5 & d6 & d7 & d8 & (s(9) | d(9) & d(10) & s(11));
+            let nine = four & d4 & d5 & d6 & d7 & d8;
             if !tables.persons {
-                marks |= alone & eight & d8 & d(9) & d(10) & d(11);
+                marks |= nine & d(9) & d(10) & d(11);
             } else {
-                marks |= alone & eight & d8;
+                marks |= nine;
                 // 3-2-4 and 3-3-4, 6-7.
                 marks |= alone & d1 & d2 & s(3) & d4 & d5 & (s(6) & d7 | d6 & s(7) & d8);
-                marks |= alone & four & d4 & d5 & s(6) & d7 & d8;
+                marks |= four & d4 & d5 & s(6) & d7 & d8;
             }
         }
-        if tables.dotted {
+        if tables.dotted && self.dots | next.dots != 0 {
             let p = |by| ahead(self.dots, next.dots, by);
             let (p1, p2, p3, p4, p5, p6, p7) = (p(1), p(2), p(3), p(4), p(5), p(6), p(7));
             let one = p1 & d2 & (p3 | p4 | p5);
@@ -449,13 +443,16 @@ impl Block {
             let three = d1 & d2 & p3 & d4 & (p5 | p6 | p7);
             marks |= alone & (one | two | three);
         }
-        if tables.phone {
+        if tables.phone && (self.pluses != 0 || before == b'+') {
             marks |= starts & (self.pluses << 1 | u64::from(before == b'+'));
         }
         if tables.iban {
-            let two = at.checked_sub(2).and_then(|before| text.get(before)).is_some_and(u8::is_ascii_uppercase);
             let one = u64::from(before.is_ascii_uppercase());
-            marks |= starts & d1 & (self.uppers << 1 | one) & (self.uppers << 2 | one << 1 | u64::from(two));
+            let behind = starts & d1 & (self.uppers << 1 | one);
+            if behind != 0 {
+                let two = at.checked_sub(2).and_then(|before| text.get(before)).is_some_and(u8::is_ascii_uppercase);
+                marks |= behind & (self.uppers << 2 | one << 1 | u64::from(two));
+            }
         }
         marks | self.marks
     }
@@ -465,7 +462,7 @@ impl Block {
 #[inline]
 #[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
 fn set(halves: &Halves, table: Lanes, upper: Lanes) -> u64 {
-    bits!((low, high) => *halves, low.of(table).and(high.of(upper)).are_some())
+    !bits!((low, high) => *halves, low.of(table).and(high.of(upper)).are_none())
 }
 
 #[cfg(test)]

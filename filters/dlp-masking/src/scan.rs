@@ -236,7 +236,7 @@ impl<'t> Run<'_, 't> {
     #[inline(never)]
     fn number(&mut self, at: usize) -> Option<(Candidate, usize)> {
         let (view, floor) = (self.view, self.floor);
-        let length = view.run(at, 20, |byte| byte.is_ascii_digit());
+        let length = view.digits(at, 20);
         let before = view.before(at, 1);
         let behind = view.get(at + length);
         if before == Some(b'+') && self.plan.rule_of(Entity::Phone).is_some() {

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::thread::sleep;
 use std::time::Duration;
 
+use serde_json::Value;
 use tamis_harness::document::parse_as;
 use tamis_harness::envoy::{EnvoyBinary, EnvoyProcess, Settings};
 use tamis_harness::gateway::client::send_blocking;
@@ -20,6 +21,8 @@ const SETTLE: Duration = Duration::from_millis(400);
 
 /// Requests before anything counts: Envoy itself is at its final speed after some hundreds.
 const WARM: u32 = 2000;
+/// The same where each has a body of a megabyte.
+const WARM_BODIES: u32 = 64;
 
 /// What a block does.
 pub struct Plan<'a> {
@@ -53,21 +56,26 @@ impl Plan<'_> {
     /// Starts every variant, gives each its bursts in an order that is new in every cycle, and stops them.
     pub fn block(&self, order: &mut Order) -> Result<Vec<Measured>, Failure> {
         let variants = &self.experiment.variants;
+        let upstream =
+            self.experiment.upstream.as_ref().map(|upstream| self.answers(&upstream.configuration)).transpose()?;
+        let others = upstream.iter().map(|(envoy, _)| envoy.id()).collect::<Vec<_>>();
+        let address = upstream.as_ref().map(|(_, address)| *address);
+        let warm = if address.is_some() { WARM_BODIES } else { WARM };
         let mut measured = vec![Measured::default(); variants.len()];
         let mut running = Vec::new();
         for at in order.shuffled(variants.len()) {
             let Some((variant, measured)) = variants.get(at).zip(measured.get_mut(at)) else { continue };
             self.interrupt.check()?;
-            let (mut one, start) = self.start(variant)?;
+            let (mut one, start) = self.start(variant, address)?;
             measured.start = start;
             let filled = if self.cycles > 1 { variant.filled } else { 0 };
-            self.burst(&mut one, filled.max(WARM))?;
+            self.burst(&mut one, &others, filled.max(warm))?;
             running.push((at, one));
         }
         for _ in 0..self.cycles {
             for place in order.shuffled(running.len()) {
                 let Some((at, one)) = running.get_mut(place) else { continue };
-                let slice = self.burst(one, self.requests)?;
+                let slice = self.burst(one, &others, self.requests)?;
                 if let Some(measured) = measured.get_mut(*at) {
                     measured.slices.push(slice);
                 }
@@ -76,19 +84,28 @@ impl Plan<'_> {
         Ok(measured)
     }
 
-    fn burst(&self, one: &mut Running, requests: u32) -> Result<Slice, Failure> {
+    fn burst(&self, one: &mut Running, others: &[u32], requests: u32) -> Result<Slice, Failure> {
         self.interrupt.check()?;
         let first = one.next;
         one.next += u64::from(requests);
-        burst(self.client, (one.envoy.id(), one.address), self.experiment.client, first, requests)
+        burst(self.client, (one.envoy.id(), one.address), others, self.experiment.client, first, requests)
+    }
+
+    /// The Envoy that answers the others.
+    fn answers(&self, configuration: &Value) -> Result<(EnvoyProcess, SocketAddr), Failure> {
+        let envoy = EnvoyProcess::start(self.envoy, configuration).map_err(Failure::environment)?;
+        let listeners = envoy.listeners().map_err(Failure::environment)?;
+        let address = listeners.values().next().ok_or_else(|| Failure::environment("the upstream has no listener"))?;
+        let address = *address;
+        Ok((envoy, address))
     }
 
     /// A running Envoy that does what the variant is for, and what its start has cost in milliseconds.
-    fn start(&self, variant: &Variant) -> Result<(Running, f64), Failure> {
+    fn start(&self, variant: &Variant, upstream: Option<SocketAddr>) -> Result<(Running, f64), Failure> {
         let cannot = |error: &dyn std::fmt::Display| Failure::environment(format_args!("{}: {error}", variant.name));
         let settings = Settings { workers: self.experiment.workers, ..Settings::default() };
-        let envoy =
-            EnvoyProcess::start_with(self.envoy, &variant.configuration(), settings).map_err(|error| cannot(&error))?;
+        let envoy = EnvoyProcess::start_with(self.envoy, &variant.configuration(upstream), settings)
+            .map_err(|error| cannot(&error))?;
         sleep(SETTLE);
         let start = nanoseconds(envoy.id())? as f64 / 1e6;
         let listeners = envoy.listeners().map_err(|error| cannot(&error))?;
@@ -102,7 +119,8 @@ impl Plan<'_> {
         if answer.get(":status") == Some(b"200") && works {
             Ok((Running { envoy, address, next: 0 }, start))
         } else {
-            Err(cannot(&format_args!("a wrong answer: {answer:?}")))
+            let status = answer.get(":status").map(String::from_utf8_lossy);
+            Err(cannot(&format_args!("a wrong answer: {status:?}")))
         }
     }
 }
@@ -112,7 +130,7 @@ fn request() -> Result<Request, Failure> {
     // The name that h2load gives itself, because one variant asks for it.
     let named = HEADERS.into_iter().chain([("user-agent", "h2load")]);
     let headers = named.collect::<std::collections::BTreeMap<_, _>>();
-    parse_as(&serde_json::json!({ "headers": headers }).to_string()).map_err(Failure::environment)
+    parse_as(&serde_json::json!({ "path": "/items/0", "headers": headers }).to_string()).map_err(Failure::environment)
 }
 
 /// Orders, by a generator that is good enough for that and needs no crate.

@@ -1,9 +1,11 @@
 //! What an experiment is: ways to run Envoy that are compared, and what ours may cost.
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::corpus::{BUFFER, Upstream};
 use super::slice::Client;
 use super::verdict::{Results, Spread};
 use crate::failure::Failure;
@@ -22,6 +24,10 @@ pub struct Experiment {
     pub workers: u32,
     /// How the requests come.
     pub client: Client,
+    /// Who answers, where Envoy does not do so itself.
+    pub upstream: Option<Upstream>,
+    /// How long a body is, where that is what matters.
+    pub bytes: Option<u32>,
 }
 
 /// Names a variant, to find it again.
@@ -46,6 +52,8 @@ pub struct Variant {
     pub works: Works,
     /// So many requests, each for a path of its own, before anything is measured.
     pub filled: u32,
+    /// What stands in the place of `/items/` where the upstream is asked.
+    pub path: &'static str,
 }
 
 /// What shows that a filter does what it is for.
@@ -71,7 +79,12 @@ pub struct Target {
 impl Variant {
     /// A row.
     pub fn new(which: Which, name: &'static str, filter: Option<Value>, works: Works) -> Self {
-        Self { which, name, filter, works, filled: 0 }
+        Self { which, name, filter, works, filled: 0, path: "/" }
+    }
+
+    /// The same for these bodies of the upstream.
+    pub fn of(self, path: &'static str) -> Self {
+        Self { path, ..self }
     }
 
     /// The first two rows of every table.
@@ -80,31 +93,48 @@ impl Variant {
             .map(|(which, name)| Self::new(which, name, None, Works::Unseen))
     }
 
-    /// An Envoy that answers everything itself, behind this filter.
-    pub fn configuration(&self) -> Value {
+    /// An Envoy that asks the upstream, or answers everything itself, behind this filter.
+    pub fn configuration(&self, upstream: Option<SocketAddr>) -> Value {
         let router = json!({
             "name": "router",
             "typed_config": { "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" },
         });
         let filters = self.filter.iter().cloned().chain([router]).collect::<Vec<_>>();
+        let route = match upstream {
+            Some(_) => json!({
+                "match": { "prefix": "/items/" },
+                "route": { "cluster": "upstream", "prefix_rewrite": self.path, "timeout": "60s" },
+            }),
+            None => json!({
+                "match": { "prefix": "/" },
+                "direct_response": { "status": 200, "body": { "inline_string": "hello\n" } },
+            }),
+        };
+        let clusters = upstream.map(|address| {
+            json!({
+                "name": "upstream",
+                "per_connection_buffer_limit_bytes": BUFFER,
+                "load_assignment": { "cluster_name": "upstream", "endpoints": [{ "lb_endpoints": [{ "endpoint": {
+                    "address": { "socket_address": { "address": address.ip(), "port_value": address.port() } },
+                } }] }] },
+            })
+        });
+        let clusters = clusters.into_iter().collect::<Vec<_>>();
         let manager = json!({
             "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
             "stat_prefix": "bench",
             "http_filters": filters,
-            "route_config": { "virtual_hosts": [{
-                "name": "all",
-                "domains": ["*"],
-                "routes": [{
-                    "match": { "prefix": "/" },
-                    "direct_response": { "status": 200, "body": { "inline_string": "hello\n" } },
-                }],
-            }] },
+            "route_config": { "virtual_hosts": [{ "name": "all", "domains": ["*"], "routes": [route] }] },
         });
-        json!({ "static_resources": { "listeners": [{
+        let mut listener = json!({
             "name": "bench",
             "address": { "socket_address": { "address": "127.0.0.1", "port_value": 0 } },
             "filter_chains": [{ "filters": [{ "name": "http", "typed_config": manager }] }],
-        }] } })
+        });
+        if let (Some(_), Value::Object(fields)) = (upstream, &mut listener) {
+            fields.insert("per_connection_buffer_limit_bytes".to_owned(), json!(BUFFER));
+        }
+        json!({ "static_resources": { "listeners": [listener], "clusters": clusters } })
     }
 }
 

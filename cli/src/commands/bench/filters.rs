@@ -112,6 +112,8 @@ pub fn experiment() -> Result<Experiment, Failure> {
         targets: &TARGETS,
         workers: 1,
         client: Client::Connections,
+        upstream: None,
+        bytes: None,
     })
 }
 

@@ -79,6 +79,8 @@ fn experiment(title: &'static str, workers: u32, targets: &'static [Target]) -> 
         targets,
         workers,
         client: Client::Connections,
+        upstream: None,
+        bytes: None,
     })
 }
 
@@ -100,6 +102,8 @@ fn keys() -> Result<Experiment, Failure> {
         targets: &MANY,
         workers: 1,
         client: Client::Paths(KEYS),
+        upstream: None,
+        bytes: None,
     })
 }
 

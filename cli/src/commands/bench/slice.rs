@@ -59,15 +59,17 @@ pub struct Slice {
     pub foreign: f64,
 }
 
-/// Sends the requests, the first for the path of that number; every one must be answered with 200.
+/// Sends the requests, the first for the path of that number, while `others` answer what Envoy asks; every one must be answered with 200.
 pub fn burst(
     program: &Path,
     (envoy, address): (u32, SocketAddr),
+    others: &[u32],
     client: Client,
     first: u64,
     requests: u32,
 ) -> Result<Slice, Failure> {
-    let (before, ours, start) = (machine()?, nanoseconds(envoy)?, Instant::now());
+    let upstream = || others.iter().map(|process| nanoseconds(*process)).sum::<Result<u64, _>>();
+    let (before, ours, behind, start) = (machine()?, nanoseconds(envoy)?, upstream()?, Instant::now());
     match client {
         Client::Connections => {
             let mut command = command(program, requests);
@@ -77,8 +79,9 @@ pub fn burst(
         Client::Paths(count) => each_path(program, address, (first, count), requests)?,
     }
     let (seconds, ours) = (start.elapsed().as_secs_f64(), nanoseconds(envoy)?.saturating_sub(ours) as f64);
+    let behind = upstream()?.saturating_sub(behind) as f64;
     let busy = machine()?.saturating_sub(before) as f64 / TICKS;
-    let foreign = (busy - ours / 1e9).max(0.0) / seconds.max(1e-3);
+    let foreign = (busy - (ours + behind) / 1e9).max(0.0) / seconds.max(1e-3);
     Ok(Slice { cost: ours / 1e3 / f64::from(requests), foreign })
 }
 

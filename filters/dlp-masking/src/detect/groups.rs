@@ -52,7 +52,7 @@ impl Groups {
         let more = if first < SHORT { MOST } else { 1 };
         for group in 1..more {
             let Some(separator @ (b' ' | b'-' | b'.')) = view.get(at) else { break };
-            let length = view.run(at + 1, LONGEST + 1, |byte| byte.is_ascii_digit());
+            let length = view.digits(at + 1, LONGEST + 1);
             if length == 0 || length > LONGEST {
                 break;
             }
@@ -88,12 +88,14 @@ pub(crate) fn digits<const N: usize>(text: &[u8]) -> ([u8; N], usize) {
     let mut count = 0;
     for byte in text {
         let digit = byte.wrapping_sub(b'0');
-        if let Some(place) = out.get_mut(count).filter(|_| digit < 10) {
+        // What is none is written over by the next one.
+        if let Some(place) = out.get_mut(count) {
             *place = digit;
-            count += 1;
         }
+        count += usize::from(digit < 10);
     }
-    (out, count)
+    out.iter_mut().skip(count).for_each(|place| *place = 0);
+    (out, count.min(N))
 }
 
 /// Whether a number stands by itself: it is not a part of a word, of a longer number, or of a name with dashes.

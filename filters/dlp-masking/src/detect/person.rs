@@ -65,16 +65,19 @@ pub(crate) fn nhs(view: &View<'_>, groups: &Groups) -> Option<Candidate> {
 
 /// An Aadhaar number.
 pub(crate) fn aadhaar(view: &View<'_>, groups: &Groups) -> Option<Candidate> {
+    // Four more digits behind: the beginning of something longer, unless they are the year of a date.
+    if groups.length(0) == 4
+        && groups.length(3) == 4
+        && groups.separator(3) == groups.separator(1)
+        && groups.separator(4) != b'-'
+    {
+        return None;
+    }
     let (end, score) = match groups.length(0) {
         12 => (groups.start + 12, 30),
         4 => either(groups, const { Printed::new(&[4, 4, 4]) }, 60, 60)?,
         _ => return None,
     };
-    // Four more digits behind: the beginning of something longer, unless they are the year of a date.
-    if score > 30 && groups.length(3) == 4 && groups.separator(3) == groups.separator(1) && groups.separator(4) != b'-'
-    {
-        return None;
-    }
     let (digits, _) = digits::<12>(view.slice(groups.start..end));
     found(view, groups.start, end, matches!(digits, [2..=9, ..]) && checks::verhoeff(&digits), score)
 }

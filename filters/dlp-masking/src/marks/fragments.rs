@@ -90,11 +90,11 @@ impl Loaded {
 }
 
 impl Buckets {
-    /// A bit for each of the sixteen places at which one may begin.
+    /// A bit for each of the sixteen places at which none can begin.
     #[inline]
     #[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
-    pub fn begin(self, next: Self) -> u64 {
+    pub fn none(self, next: Self) -> u64 {
         let ([first, second, third], [_, second_next, third_next]) = (self.0, next.0);
-        first.and(second.ahead(second_next)).and(third.two_ahead(third_next)).are_some()
+        first.and(second.ahead(second_next)).and(third.two_ahead(third_next)).are_none()
     }
 }

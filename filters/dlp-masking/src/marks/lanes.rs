@@ -3,7 +3,7 @@
 #[cfg(target_arch = "wasm32")]
 use core::arch::wasm32::{
     i8x16_eq, i8x16_shuffle, u8x16_bitmask, u8x16_lt, u8x16_splat, u8x16_sub, u8x16_swizzle, u64x2, u64x2_shr, v128,
-    v128_and,
+    v128_and, v128_or,
 };
 
 /// A table of sixteen entries, for half of a byte.
@@ -30,11 +30,18 @@ impl Lanes {
         u8x16_bitmask(i8x16_eq(self.0, u8x16_splat(byte))).into()
     }
 
-    /// A bit for each digit.
+    /// A bit for each byte that is one of these.
     #[inline]
     #[target_feature(enable = "simd128")]
-    pub fn are_digits(self) -> u64 {
-        u8x16_bitmask(u8x16_lt(u8x16_sub(self.0, u8x16_splat(b'0')), u8x16_splat(10))).into()
+    pub fn are_either(self, byte: u8, other: u8) -> u64 {
+        u8x16_bitmask(v128_or(i8x16_eq(self.0, u8x16_splat(byte)), i8x16_eq(self.0, u8x16_splat(other)))).into()
+    }
+
+    /// A bit for each byte that is one of so many from the first one on.
+    #[inline]
+    #[target_feature(enable = "simd128")]
+    pub fn are_from(self, first: u8, count: u8) -> u64 {
+        u8x16_bitmask(u8x16_lt(u8x16_sub(self.0, u8x16_splat(first)), u8x16_splat(count))).into()
     }
 
     /// The lower halves.
@@ -78,11 +85,11 @@ impl Lanes {
         Self(v128_and(self.0, other.0))
     }
 
-    /// A bit for each byte that is not 0.
+    /// A bit for each byte that is 0.
     #[inline]
     #[target_feature(enable = "simd128")]
-    pub fn are_some(self) -> u64 {
-        (u64::from(u8x16_bitmask(i8x16_eq(self.0, u8x16_splat(0))))) ^ 0xffff
+    pub fn are_none(self) -> u64 {
+        self.are(0)
     }
 }
 
@@ -104,8 +111,13 @@ impl Lanes {
     }
 
     #[inline]
-    pub fn are_digits(self) -> u64 {
-        bits(self.0.map(|byte| byte.wrapping_sub(b'0') < 10))
+    pub fn are_either(self, byte: u8, other: u8) -> u64 {
+        bits(self.0.map(|here| here == byte || here == other))
+    }
+
+    #[inline]
+    pub fn are_from(self, first: u8, count: u8) -> u64 {
+        bits(self.0.map(|byte| byte.wrapping_sub(first) < count))
     }
 
     #[inline]
@@ -149,8 +161,8 @@ impl Lanes {
     }
 
     #[inline]
-    pub fn are_some(self) -> u64 {
-        bits(self.0.map(|byte| byte != 0))
+    pub fn are_none(self) -> u64 {
+        self.are(0)
     }
 }
 
