@@ -3,11 +3,17 @@
 //! A number of ten digits can be a patient, a telephone or a second of the year 2020. What stands before it decides: a word
 //! of the number's own kind within [`DISTANCE`] bytes adds [`BONUS`] to its score. A word of another kind that is nearer takes
 //! [`MALUS`] away, if no digit stands between it and the number: "order 17, card 4111..." is about a card.
+//!
+//! Where nothing before a number speaks of it, a word of its own kind may stand close behind it, within [`BEHIND`] bytes of the
+//! same sentence: "she gave 078051121 as her SSN".
 
 use crate::entity::Entity;
+use crate::view::View;
 
 /// How far a word may be away, in bytes from its last letter to the number.
 pub const DISTANCE: usize = 64;
+/// How far behind a number a word may end, in bytes.
+pub const BEHIND: usize = 24;
 /// What a word of the own kind adds.
 pub const BONUS: i32 = 40;
 /// What a word of another kind takes away.
@@ -133,6 +139,13 @@ impl Topics {
         words.read(key);
         words.end_of_word();
         Self(words.topics)
+    }
+
+    /// Whether a word of an entity's kind is close behind a number that ends at `end`: nothing but words is between them.
+    pub(crate) fn is_behind(view: &View<'_>, end: usize, entity: Entity) -> bool {
+        let between = |byte: u8| is_letter(byte) || matches!(byte, b' ' | b'(' | b'\'');
+        let words = view.slice(end..end + view.run(end, BEHIND, between));
+        Self::of(words).0 & entity.bit() != 0
     }
 
     /// What the words say of an entity, as something to add to its score.

@@ -305,7 +305,13 @@ impl<'t> Run<'_, 't> {
             let text = view.slice(0..view.len());
             Context::new(view.history(), text, self.key)
         });
-        let score = candidate.score + context.weigh(entity, candidate.start);
+        let before = context.weigh(entity, candidate.start);
+        // A word behind it says nothing of a number that stands within a name, or is a part of a longer thing.
+        let behind = before == 0
+            && candidate.score < threshold
+            && candidate.open.is_none()
+            && Topics::is_behind(view, candidate.end, entity);
+        let score = candidate.score + if behind { BONUS } else { before };
         (score >= threshold).then_some(score)
     }
 

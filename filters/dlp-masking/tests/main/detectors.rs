@@ -64,6 +64,12 @@ fn persons() {
         ("078-05-1121", "[us_ssn]"),
         ("SSN 078 05 1121 and 078051121", "SSN [us_ssn] and [us_ssn]"),
         ("078051121", "078051121"),
+        ("she gave 078051121 as the SSN", "she gave [us_ssn] as the SSN"),
+        ("078 05 1121 (social security)", "[us_ssn] (social security)"),
+        // Behind another number, behind a word of another kind, in another sentence.
+        ("078051121, 17 ssn", "078051121, 17 ssn"),
+        ("order 078051121 ssn", "order 078051121 ssn"),
+        ("078051121. SSN", "078051121. SSN"),
         (
             "000-05-1121 666-05-1121 900-05-1121 078-00-1121 078-05-0000",
             "000-05-1121 666-05-1121 900-05-1121 078-00-1121 078-05-0000",

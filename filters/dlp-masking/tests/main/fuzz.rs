@@ -19,7 +19,7 @@ use tamis::json::Path;
 use crate::support::{at_once, fuzz, is_the_same_for_every_cut};
 
 /// Things that are found, and things that are almost.
-const SECRETS: [&str; 44] = [
+pub const SECRETS: [&str; 44] = [
     "4111111111111111",
     "4111 1111 1111 1111",
     "5555-5555-5555-4444",

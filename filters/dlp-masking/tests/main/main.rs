@@ -15,4 +15,5 @@ mod formats;
 mod fuzz;
 mod hostile;
 mod scenarios;
+mod secrets;
 mod support;

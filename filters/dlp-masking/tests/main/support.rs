@@ -56,6 +56,12 @@ pub fn at_once(machine: &Machine, engine: &Engine, text: &[u8]) -> Masked {
     Masked { out: output.changed.unwrap_or_else(|| text.to_vec()), finds: output.finds }
 }
 
+/// Whether nothing of a text stays, but white space.
+pub fn is_masked(text: &str) -> bool {
+    let masked = at_once(&Machine::text(), &labels(), text.as_bytes()).out;
+    !String::from_utf8_lossy(&masked).contains(text.trim()) && masked.starts_with(b"[")
+}
+
 /// The same in a few ways of cutting, and every byte by itself.
 pub fn is_the_same_for_every_cut(
     machine: &Machine,
