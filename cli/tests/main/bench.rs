@@ -15,8 +15,10 @@ fn every_variant_is_measured_and_one_burst_is_not_judged() {
     if find_or_skip("filters in a real Envoy, side by side").is_none() {
         return;
     }
-    for (what, rows, targets) in [("filters", 16, 7), ("limit", 5 + 5 + 4, 4), ("bodies", 9, 6)] {
-        let short = ["bench", what, "--blocks", "1", "--cycles", "1", "--requests", "200"];
+    for (what, requests, rows, targets) in
+        [("filters", "200", 16, 7), ("limit", "200", 5 + 5 + 4, 4), ("bodies", "8", 9, 6)]
+    {
+        let short = ["bench", what, "--blocks", "1", "--cycles", "1", "--requests", requests];
         let ended = run(tamis(&root(), &short));
         assert_eq!(ended.code, Some(1), "{}", ended.text);
         assert!(

@@ -33,7 +33,29 @@ pub(crate) struct Place {
     inside: u64,
 }
 
+/// What a key has made of a place, to be known again: the same key on the same paths leads to the same ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Led {
+    alive: u64,
+    depth: usize,
+    to: Place,
+}
+
+impl Led {
+    /// Where the key leads from a place, if that is on the same paths.
+    pub fn on(self, place: Place, depth: usize) -> Option<Place> {
+        let known = self.alive == place.alive && self.depth == depth;
+        known.then_some(Place { alive: self.to.alive, inside: self.to.inside | place.inside })
+    }
+}
+
 impl Place {
+    /// What is to be remembered of a key that led from here.
+    pub fn led(self, depth: usize, to: Self) -> Led {
+        // What is inside at first stays so.
+        Led { alive: self.alive, depth, to: Self { alive: to.alive, inside: to.inside & !self.inside } }
+    }
+
     /// Whether a path goes on below.
     pub fn is_on_the_way(self) -> bool {
         self.alive != 0

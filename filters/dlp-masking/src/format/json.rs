@@ -14,7 +14,7 @@ use crate::context::Topics;
 use crate::engine::Engine;
 use crate::marks::Marks;
 use crate::scan::HOLD_BACK;
-use crate::scope::Place;
+use crate::scope::{Led, Place};
 
 /// The longest key that is read, in bytes as it is written.
 const KEY: usize = 512;
@@ -299,22 +299,30 @@ impl JsonMachine {
 
     /// What a key says of its value.
     fn name(&mut self, engine: &Engine, raw: &[u8]) {
-        let says = self.keys.known(raw).copied().unwrap_or_else(|| {
+        let says = |key: &[u8]| (Topics::of(key), engine.plan.rule_of_name(key));
+        let slot = Keys::place(raw);
+        if !self.keys.has(slot, raw) {
+            self.keys.learn(slot, raw, says(json::decoded(raw).as_bytes()));
+        }
+        let Some(known) = self.keys.0.get_mut(slot).filter(|_| Keys::can_know(raw)) else {
             let key = json::decoded(raw);
-            let says = (Topics::of(key.as_bytes()), engine.plan.rule_of_name(key.as_bytes()));
-            self.keys.learn(raw, says);
-            says
-        });
-        (self.here.topics, self.here.secret) = says;
+            (self.here.topics, self.here.secret) = says(key.as_bytes());
+            if let Some(around) = self.around.last() {
+                self.here.place = engine.scope.member(around.here.place, self.around.len() - 1, key.as_bytes());
+            }
+            return;
+        };
+        (self.here.topics, self.here.secret) = known.says;
         let Some(around) = self.around.last().filter(|_| !engine.scope.is_everything()) else { return };
-        let place = around.here.place;
-        let depth = self.around.len() - 1;
-        self.here.place = if !place.is_on_the_way() {
-            place
-        } else if raw.contains(&b'\\') {
-            engine.scope.member(place, depth, json::decoded(raw).as_bytes())
+        let (place, depth) = (around.here.place, self.around.len() - 1);
+        self.here.place = if place.is_on_the_way() {
+            known.led.on(place, depth).unwrap_or_else(|| {
+                let to = engine.scope.member(place, depth, json::decoded(raw).as_bytes());
+                known.led = place.led(depth, to);
+                to
+            })
         } else {
-            engine.scope.member(place, depth, raw)
+            place
         };
     }
 
@@ -415,6 +423,8 @@ struct Keys(Vec<Known>);
 struct Known {
     key: Box<[u8]>,
     says: (Topics, Option<usize>),
+    /// Where it led the last time.
+    led: Led,
 }
 
 impl Keys {
@@ -422,19 +432,23 @@ impl Keys {
     /// The longest key that is remembered, in bytes.
     const LONGEST: usize = 64;
 
-    fn known(&self, key: &[u8]) -> Option<&(Topics, Option<usize>)> {
-        self.0.get(Self::place(key)).filter(|known| !key.is_empty() && *known.key == *key).map(|known| &known.says)
+    fn has(&self, slot: usize, key: &[u8]) -> bool {
+        self.0.get(slot).is_some_and(|known| *known.key == *key) && Self::can_know(key)
     }
 
-    fn learn(&mut self, key: &[u8], says: (Topics, Option<usize>)) {
-        if key.len() > Self::LONGEST {
+    fn can_know(key: &[u8]) -> bool {
+        (1..=Self::LONGEST).contains(&key.len())
+    }
+
+    fn learn(&mut self, slot: usize, key: &[u8], says: (Topics, Option<usize>)) {
+        if !Self::can_know(key) {
             return;
         }
         if self.0.is_empty() {
             self.0.resize(Self::COUNT, Known::default());
         }
-        if let Some(place) = self.0.get_mut(Self::place(key)) {
-            *place = Known { key: key.into(), says };
+        if let Some(known) = self.0.get_mut(slot) {
+            *known = Known { key: key.into(), says, led: Led::default() };
         }
     }
 
