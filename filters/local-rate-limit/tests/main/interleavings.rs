@@ -54,20 +54,21 @@ fn across_rules_nothing_too_many_passes_in_any_order() {
     assert!(runs.unwrap() > 50, "{runs:?}");
 }
 
-/// What does not count is given back in every order: nothing is left of it, and nobody else's is lost.
+/// What does not count is given back: nothing is left of it, and nobody else's is lost. Two workers with a refund each have some fifty
+/// thousand orders, so these are by seed.
 #[test]
-fn what_is_given_back_is_given_back_in_every_order() {
+fn what_is_given_back_leaves_nothing() {
     let module = crate::module();
     let configuration = r#"{"rules": [{"name": "a", "statuses": [401],
-        "limits": [{"requests": 5, "per": "hour", "algorithm": "fixed_window"}]}]}"#;
-    let fresh = || (load(&module, configuration, 2), vec![work(1), work(1)]);
-    let runs = explore(200_000, fresh, |proxy, done, schedule| {
-        assert_eq!(admitted(done), 2, "{schedule:?}");
+        "limits": [{"requests": 9, "per": "hour", "algorithm": "fixed_window"}]}]}"#;
+    for seed in 0..300 {
+        let mut proxy = load(&module, configuration, 3);
+        let done = proxy.run_together(vec![work(2); 3], Schedule::Random(seed));
+        assert_eq!(admitted(&done), 6, "seed {seed}");
         let value = proxy.process().shared_data("", b"tamis/limits/rule.a@5#0").unwrap();
         // One slot: a tag, and a window whose count is in the lowest three bytes.
-        assert_eq!((value.len(), &value[8..11]), (16, &[0, 0, 0][..]), "{schedule:?}");
-    });
-    assert!(runs.unwrap() > 50, "{runs:?}");
+        assert_eq!((value.len(), &value[8..11]), (16, &[0, 0, 0][..]), "seed {seed}");
+    }
 }
 
 #[test]
