@@ -8,9 +8,12 @@ use tamis::{DirectResponse, HeaderName, OnError, Redirect, record};
 
 use crate::cookies::CookieEdits;
 use crate::edits::HeaderEdits;
+use crate::extractors::Extractor;
 use crate::json::JsonEdit;
+use crate::made::Made;
 use crate::query::QueryEdits;
 use crate::status::FinalStatus;
+use crate::templates::{Template, Undefined};
 
 /// The whole configuration.
 #[derive(Debug, Clone, PartialEq, JsonSchema)]
@@ -25,9 +28,15 @@ pub struct Config {
     /// What happens when an edit fails. Without it: a request whose body is not what its type says is answered 400, all else 500.
     #[schemars(default)]
     pub on_error: Option<OnError>,
+    /// Parts of a message by regular expression, for templates. At most 64.
+    #[schemars(default, length(max = 64))]
+    pub extractors: Vec<Extractor>,
+    /// What a name without a value is in a template.
+    #[schemars(default)]
+    pub undefined: Undefined,
 }
 
-record!(Config { rules } { bodies, on_error });
+record!(Config { rules } { bodies, on_error, extractors, undefined });
 
 /// Edits that belong together, and which messages they are for.
 #[derive(Debug, Clone, Default, PartialEq, JsonSchema)]
@@ -48,11 +57,13 @@ pub struct Rule {
     pub redirect: Option<Redirect>,
     /// Answers here. Later rules do not apply.
     pub direct_response: Option<DirectResponse>,
+    /// The body of that answer, as a template, instead of `body`.
+    pub direct_body: Option<Template>,
     /// Whether later rules are left out for a request that this one is for.
     pub stop: bool,
 }
 
-record!(Rule default { name, matches as "match", match_response, request, response, redirect, direct_response, stop });
+record!(Rule default { name, matches as "match", match_response, request, response, redirect, direct_response, direct_body, stop });
 
 /// Which responses a rule is for. All that is given must hold.
 #[derive(Debug, Clone, Default, PartialEq, JsonSchema)]
@@ -98,9 +109,11 @@ pub struct RequestEdits {
     pub headers: HeaderEdits,
     /// What to change in a body of JSON, one after the other.
     pub json: Vec<JsonEdit>,
+    /// What templates make, one after the other, after the edits above. For the full image of the filter.
+    pub templates: Vec<Made>,
 }
 
-record!(RequestEdits default { method, authority, path, query, cookies, headers, json });
+record!(RequestEdits default { method, authority, path, query, cookies, headers, json, templates });
 
 /// What to change in a response.
 #[derive(Debug, Clone, Default, PartialEq, JsonSchema)]
@@ -112,9 +125,11 @@ pub struct ResponseEdits {
     pub headers: HeaderEdits,
     /// What to change in a body of JSON, one after the other.
     pub json: Vec<JsonEdit>,
+    /// What templates make, one after the other, after the edits above. For the full image of the filter.
+    pub templates: Vec<Made>,
 }
 
-record!(ResponseEdits default { status, headers, json });
+record!(ResponseEdits default { status, headers, json, templates });
 
 /// What happens to bodies that are edited.
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
@@ -179,6 +194,7 @@ impl RequestEdits {
             && self.cookies.is_empty()
             && self.headers.is_empty()
             && self.json.is_empty()
+            && self.templates.is_empty()
     }
 }
 
@@ -186,6 +202,6 @@ impl ResponseEdits {
     /// Whether there is nothing to do.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.status.is_none() && self.headers.is_empty() && self.json.is_empty()
+        self.status.is_none() && self.headers.is_empty() && self.json.is_empty() && self.templates.is_empty()
     }
 }

@@ -1,8 +1,11 @@
 //! The phases.
 
+mod bodies;
 mod messages;
 
-use tamis::json::Edit;
+use std::sync::Arc;
+
+use tamis::metrics::{Counter, Metric as _};
 use tamis::views::ContentType;
 use tamis::{
     BodyMode, ConfigError, Filter, HeaderMap, HeaderName, Headers, HostError, LateOutcome, OnError, Outcome, OverLimit,
@@ -10,9 +13,15 @@ use tamis::{
 };
 
 use crate::config::{Bodies, Config, Unedited};
-use crate::json::{JsonError, edited};
+use crate::extractors::Extractor;
+use crate::json::JsonError;
+use crate::made::{Made, MakeError};
 use crate::rules::{self, Answer, Rule, Seen, Set};
 use crate::status::is_bodiless;
+use crate::templates::facts::{Facts, Fields};
+use crate::templates::{RenderError, Undefined};
+
+use self::bodies::Side;
 
 const CONTENT_ENCODING: HeaderName = HeaderName::from_static("content-encoding");
 const CONTENT_TYPE: HeaderName = HeaderName::from_static("content-type");
@@ -26,6 +35,9 @@ const DIGESTS: [HeaderName; 4] = [
     HeaderName::from_static("repr-digest"),
 ];
 
+/// The longest body of an answer that a template makes, in bytes.
+const MAX_ANSWER_BYTES: usize = 64 * 1024;
+
 /// The filter.
 #[derive(Debug)]
 pub struct Transformation {
@@ -36,6 +48,10 @@ pub struct Transformation {
     has_on_error: bool,
     /// Whether some rule asks who made a response.
     asks_for_local_reply: bool,
+    extractors: Arc<[Extractor]>,
+    undefined: Undefined,
+    /// How often an extractor has found nothing.
+    misses: Option<Counter>,
 }
 
 /// Which rules are for a stream.
@@ -44,6 +60,12 @@ pub struct Stream {
     /// None when the request never came here.
     request: Option<Set>,
     response: Set,
+    /// The request as it came, where a template looks at it later.
+    request_fields: Option<Arc<Fields>>,
+    /// The response as it came, where a template of its body looks at it.
+    response_fields: Option<Arc<Fields>>,
+    /// Whether the body that is buffered is JSON.
+    is_json: bool,
 }
 
 #[tamis::filter]
@@ -55,7 +77,8 @@ impl Filter for Transformation {
         if !(1..=67_108_864).contains(&config.bodies.max_bytes) {
             return Err(ConfigError::new("bodies.max_bytes", "expected a number from 1 to 67108864"));
         }
-        let rules = rules::rules(config.rules)?;
+        check_extractors(&config.extractors)?;
+        let rules = rules::rules(config.rules, &config.extractors)?;
         let asks_for_local_reply = rules.iter().any(Rule::asks_for_local_reply);
         Ok(Self {
             rules,
@@ -63,6 +86,9 @@ impl Filter for Transformation {
             has_on_error: config.on_error.is_some(),
             on_error: config.on_error.unwrap_or_default(),
             asks_for_local_reply,
+            misses: misses(&config.extractors)?,
+            extractors: config.extractors.into(),
+            undefined: config.undefined,
         })
     }
 
@@ -72,28 +98,34 @@ impl Filter for Transformation {
             Err(error) => return self.on_error.over([Err(error)]),
         };
         stream.request = Some(set);
+        let facts = match self.request_facts(set, stream, request) {
+            Ok(facts) => facts,
+            Err(error) => return self.on_error.over([Err(error)]),
+        };
+        let facts = facts.as_ref();
         let mut answer = None;
         let edits = set.of(&self.rules).map(|(_, rule)| match &rule.answer {
-            Some(what) => answered(what, request.headers()).map(|response| answer = Some(response)),
-            None => rule.request.apply(request),
+            Some(what) => answered(what, request.headers(), facts).map(|response| answer = Some(response)),
+            None => rule.request.apply(request, facts),
         });
         let outcome = self.on_error.over(edits);
+        self.count(facts);
         match (outcome, answer) {
             (Outcome::Continue, Some(response)) => response.into(),
-            (Outcome::Continue, None) if set.of(&self.rules).any(|(_, rule)| !rule.request_json.is_empty()) => {
-                self.look_at_request(request)
+            (Outcome::Continue, None) if set.of(&self.rules).any(|(_, rule)| rule.edits_request_body()) => {
+                self.look_at_request(set, stream, request)
             }
             (outcome, _) => outcome,
         }
     }
 
     fn request_body(&self, stream: &mut Stream, body: &mut RequestBody<'_>) -> Outcome {
-        let edits = self.edits(stream.request.unwrap_or_default(), |rule| &rule.request_json);
-        let result = body.bytes().map(|bytes| edited(bytes, edits, self.limit()));
+        let set = stream.request.unwrap_or_default();
+        let result = body.bytes().map(|bytes| self.edited(Side::Request, set, stream, bytes));
         let result = match result {
             Ok(Ok(Some(bytes))) => body.replace(bytes).map_err(|error| error.to_string()),
             Ok(Ok(None)) => Ok(()),
-            Ok(Err(JsonError::Invalid(_))) if !self.has_on_error => {
+            Ok(Err(JsonError::Invalid(_) | JsonError::Template(RenderError::NotJson))) if !self.has_on_error => {
                 return Response::new(400).body("the body is not JSON\n").details("tamis_invalid_json").into();
             }
             Ok(Err(error)) => Err(error.to_string()),
@@ -110,9 +142,9 @@ impl Filter for Transformation {
     }
 
     fn response_body(&self, stream: &mut Stream, body: &mut ResponseBody<'_>) -> LateOutcome {
-        let edits = self.edits(stream.response, |rule| &rule.response_json);
         self.on_error.over_body(body, |body| {
-            let edited = edited(body.bytes().map_err(|error| error.to_string())?, edits, self.limit());
+            let bytes = body.bytes().map_err(|error| error.to_string())?;
+            let edited = self.edited(Side::Response, stream.response, stream, bytes);
             match edited.map_err(|error| error.to_string())? {
                 Some(bytes) => body.replace(bytes).map_err(|error| error.to_string()),
                 None => Ok(()),
@@ -136,23 +168,37 @@ impl Transformation {
                 stream.response.insert(place);
             }
         }
-        let edits = stream.response.of(&self.rules).map(|(_, rule)| rule.response.apply(response, status));
+        let facts = self.response_facts(stream, response)?;
+        let facts = facts.as_ref();
+        let edits = stream.response.of(&self.rules).map(|(_, rule)| rule.response.apply(response, status, facts));
         let outcome = self.on_error.over(edits);
-        let has_json = stream.response.of(&self.rules).any(|(_, rule)| !rule.response_json.is_empty());
-        if outcome != Outcome::Continue || !has_json || response.end_of_stream() || is_bodiless(status) || status == 206
+        self.count(facts);
+        let has_edits = stream.response.of(&self.rules).any(|(_, rule)| rule.edits_response_body());
+        if outcome != Outcome::Continue
+            || !has_edits
+            || response.end_of_stream()
+            || is_bodiless(status)
+            || status == 206
         {
             return Ok(outcome);
         }
-        self.look_at_response(response)
+        self.look_at_response(stream, response)
     }
 
     /// Has the body come, if it is one that can be edited.
-    fn look_at_request(&self, request: &mut RequestHeaders) -> Outcome {
+    fn look_at_request(&self, set: Set, stream: &mut Stream, request: &mut RequestHeaders) -> Outcome {
         if request.end_of_stream() {
             return Outcome::Continue;
         }
-        match editable(request.headers()) {
-            Ok(Editable::Yes) => request.body(self.mode()),
+        let made = || set.of(&self.rules).flat_map(|(_, rule)| &rule.request.templates);
+        match editable(request.headers(), made().any(Made::is_whole_body)) {
+            Ok(Editable::Yes { is_json }) => {
+                stream.is_json = is_json;
+                if let Err(error) = set_type(made(), request.headers()) {
+                    return self.on_error.over([Err(error)]);
+                }
+                request.body(self.mode());
+            }
             Ok(Editable::Compressed) if self.bodies.compressed == Unedited::Refuse => {
                 return Response::new(415).details("tamis_compressed").into();
             }
@@ -162,9 +208,12 @@ impl Transformation {
         Outcome::Continue
     }
 
-    fn look_at_response(&self, response: &mut ResponseHeaders) -> Result<Outcome, HostError> {
-        match editable(response.headers())? {
-            Editable::Yes => {
+    fn look_at_response(&self, stream: &mut Stream, response: &mut ResponseHeaders) -> Result<Outcome, HostError> {
+        let made = || stream.response.of(&self.rules).flat_map(|(_, rule)| &rule.response.templates);
+        match editable(response.headers(), made().any(Made::is_whole_body))? {
+            Editable::Yes { is_json } => {
+                set_type(made(), response.headers())?;
+                stream.is_json = is_json;
                 // Headers leave before the body is there, so what might become wrong goes now.
                 for name in &DIGESTS {
                     if response.headers().get(name)?.is_some() {
@@ -197,37 +246,125 @@ impl Transformation {
         usize::try_from(self.bodies.max_bytes).unwrap_or(usize::MAX)
     }
 
-    fn edits(&self, set: Set, of: fn(&Rule) -> &[Edit]) -> impl Iterator<Item = &Edit> {
-        set.of(&self.rules).flat_map(move |(_, rule)| of(rule))
+    /// What templates of this request look at; nothing when there are none.
+    fn request_facts(
+        &self,
+        set: Set,
+        stream: &mut Stream,
+        request: &mut RequestHeaders,
+    ) -> Result<Option<Facts>, HostError> {
+        let now = |rule: &Rule| !rule.request.templates.is_empty() || rule.answer.as_ref().is_some_and(Answer::is_made);
+        let later = set.of(&self.rules).any(|(_, rule)| rule.looks_back());
+        if !later && !set.of(&self.rules).any(|(_, rule)| now(rule)) {
+            return Ok(None);
+        }
+        let fields = Arc::new(fields(request.headers())?);
+        stream.request_fields = later.then(|| Arc::clone(&fields));
+        Ok(Some(self.facts(fields, None)))
     }
+
+    fn response_facts(&self, stream: &mut Stream, response: &mut ResponseHeaders) -> Result<Option<Facts>, HostError> {
+        if !stream.response.of(&self.rules).any(|(_, rule)| !rule.response.templates.is_empty()) {
+            return Ok(None);
+        }
+        let fields = Arc::new(fields(response.headers())?);
+        stream.response_fields = Some(Arc::clone(&fields));
+        Ok(Some(self.facts(stream.request_fields.clone().unwrap_or_default(), Some(fields))))
+    }
+
+    fn facts(&self, request: Arc<Fields>, response: Option<Arc<Fields>>) -> Facts {
+        Facts {
+            request,
+            response,
+            body: None,
+            extractors: Arc::clone(&self.extractors),
+            undefined: self.undefined,
+            escape_json: false,
+            misses: Arc::default(),
+        }
+    }
+
+    /// Counts what extractors have not found.
+    fn count(&self, facts: Option<&Facts>) {
+        if let (Some(counter), Some(facts)) = (&self.misses, facts) {
+            let misses = facts.misses.load(std::sync::atomic::Ordering::Relaxed);
+            // A counter that the proxy refuses is not worth a request.
+            let _ = counter.add(u64::from(misses));
+        }
+    }
+}
+
+/// The counter of extractors that find nothing; there is none without extractors.
+fn misses(extractors: &[Extractor]) -> Result<Option<Counter>, ConfigError> {
+    if extractors.is_empty() {
+        return Ok(None);
+    }
+    let counter = Counter::define("transformation.extractor_misses");
+    counter.map(Some).map_err(|error| ConfigError::new("extractors", error.to_string()))
+}
+
+fn check_extractors(extractors: &[Extractor]) -> Result<(), ConfigError> {
+    if extractors.len() > 64 {
+        return Err(ConfigError::new("extractors", "expected at most 64 extractors"));
+    }
+    for (i, extractor) in extractors.iter().enumerate() {
+        let place = |field: &str| format!("extractors[{i}].{field}");
+        extractor.check().map_err(|message| ConfigError::new(place("group"), message))?;
+        if extractors.iter().take(i).any(|other| other.name == extractor.name) {
+            return Err(ConfigError::new(place("name"), "there is an extractor of this name already"));
+        }
+    }
+    Ok(())
+}
+
+/// All of a message's headers, as they are now.
+fn fields(headers: &Headers) -> Result<Fields, HostError> {
+    Ok(headers.iter()?.map(|(name, value)| (name.to_vec(), value.to_vec())).collect())
+}
+
+/// Says the type of a body that a template makes.
+fn set_type<'m>(made: impl Iterator<Item = &'m Made>, headers: &mut Headers) -> Result<(), HostError> {
+    let given = made.filter_map(|made| match made {
+        Made::Body(body) => body.content_type.as_ref(),
+        _ => None,
+    });
+    given.last().map_or(Ok(()), |value| headers.set_value(&CONTENT_TYPE, value))
 }
 
 /// Whether a body is one that edits of JSON are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Editable {
-    Yes,
+    Yes { is_json: bool },
     Compressed,
     No,
 }
 
-fn editable(headers: &Headers) -> Result<Editable, HostError> {
+/// `whole` says that the body is replaced, whatever its type.
+fn editable(headers: &Headers, whole: bool) -> Result<Editable, HostError> {
     let kind = headers.get(&CONTENT_TYPE)?.and_then(|value| ContentType::parse(value).ok());
-    // A stream of messages, whatever is in them.
-    let is_grpc = |kind: &ContentType<'_>| kind.essence().to_ascii_lowercase().starts_with(b"application/grpc");
-    if !kind.is_some_and(|kind| kind.is_json() && !is_grpc(&kind)) || headers.get(&UPGRADE)?.is_some() {
+    // Streams of messages, whatever is in them.
+    let is_stream = |kind: &ContentType<'_>| {
+        kind.is("text/event-stream") || kind.essence().to_ascii_lowercase().starts_with(b"application/grpc")
+    };
+    let is_json = kind.as_ref().is_some_and(ContentType::is_json);
+    if !(is_json || whole) || kind.as_ref().is_some_and(is_stream) || headers.get(&UPGRADE)?.is_some() {
         return Ok(Editable::No);
     }
     let encoding = CONTENT_ENCODING;
     let is_plain = headers
         .get_all(&encoding)?
         .all(|coding| coding.trim_ascii().is_empty() || coding.eq_ignore_ascii_case(b"identity"));
-    Ok(if is_plain { Editable::Yes } else { Editable::Compressed })
+    Ok(if is_plain { Editable::Yes { is_json } } else { Editable::Compressed })
 }
 
-fn answered(answer: &Answer, request: &Headers) -> Result<Response, HostError> {
+fn answered(answer: &Answer, request: &Headers, facts: Option<&Facts>) -> Result<Response, MakeError<HostError>> {
     match answer {
-        Answer::Redirect(redirect) => redirect.response(request),
-        Answer::Direct(response) => Ok(response.response()),
+        Answer::Redirect(redirect) => redirect.response(request).map_err(MakeError::Message),
+        Answer::Direct(response, None) => Ok(response.response()),
+        Answer::Direct(response, Some(body)) => {
+            let facts = facts.ok_or(RenderError::TooMuch)?;
+            Ok(response.response().body(body.render(facts, MAX_ANSWER_BYTES)?))
+        }
     }
 }
 

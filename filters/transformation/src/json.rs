@@ -5,6 +5,8 @@ use serde::Deserialize;
 use tamis::json::{Document, Edit, EditError, InvalidEdit, InvalidJson, MergePatch, Path, Text};
 use tamis::record;
 
+use crate::templates::RenderError;
+
 /// An edit of a body of JSON. Places are JSONPath (names, indices, wildcards) or, where one place is meant, a JSON Pointer.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -60,7 +62,7 @@ pub struct PathPatch {
 record!(PathPatch { path, patch });
 
 /// Why a body cannot be edited.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JsonError {
     /// It is not what its type says.
     #[error("the body is not JSON")]
@@ -68,6 +70,9 @@ pub enum JsonError {
     /// The edits cannot be made.
     #[error(transparent)]
     Edit(#[from] EditError),
+    /// A template gave no value.
+    #[error(transparent)]
+    Template(#[from] RenderError),
 }
 
 impl JsonEdit {

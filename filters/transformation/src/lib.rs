@@ -44,16 +44,20 @@
 //! | `config.rs` | what the user writes, as checked types |
 //! | `rules.rs` | which rules are for a message |
 //! | `edits.rs`, `cookies.rs`, `query.rs`, `json.rs` | what an edit does to headers, cookies, a query, JSON; no host |
+//! | `made.rs`, `templates`, `extractors.rs` | what templates make, and of what; the engine is in the full image only |
 //! | `status.rs` | statuses that a response can be given |
 //! | `filter.rs`, `filter/messages.rs` | the phases; the edits of one rule, on the proxy's messages |
 
 pub mod config;
 pub mod cookies;
 pub mod edits;
+pub mod extractors;
 pub mod json;
+pub mod made;
 pub mod query;
 pub mod rules;
 pub mod status;
+pub mod templates;
 
 mod filter;
 

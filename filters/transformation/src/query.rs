@@ -102,18 +102,23 @@ fn written(name: &str, value: &str) -> Vec<u8> {
 }
 
 /// Everything but what RFC 3986 calls unreserved is encoded, so that it means the same to everybody.
-fn encoded(text: &str) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-    let digit = |value: u8| char::from(DIGITS.get(usize::from(value & 15)).copied().unwrap_or(b'0'));
+pub(crate) fn encoded(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
             out.push(char::from(byte));
         } else {
-            out.extend(['%', digit(byte >> 4), digit(byte)]);
+            out.extend(percent(byte).map(char::from));
         }
     }
     out
+}
+
+/// A byte, encoded.
+pub(crate) fn percent(byte: u8) -> [u8; 3] {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    let digit = |value: u8| DIGITS.get(usize::from(value & 15)).copied().unwrap_or(b'0');
+    [b'%', digit(byte >> 4), digit(byte)]
 }
 
 #[cfg(test)]

@@ -7,7 +7,10 @@ use tamis::matching::{Match, Subject};
 use tamis::{ConfigError, DirectResponse, HeaderMap, Redirect};
 
 use crate::config::{self, RequestEdits, ResponseEdits, ResponseMatch};
+use crate::extractors::Extractor;
 use crate::json::JsonEdit;
+use crate::made::{Made, check_template};
+use crate::templates::Template;
 
 /// How many rules there can be: as many as a [`Set`] has places.
 pub const MAX_RULES: usize = 128;
@@ -36,7 +39,15 @@ pub enum Answer {
     /// To go elsewhere.
     Redirect(Redirect),
     /// Word by word.
-    Direct(DirectResponse),
+    Direct(DirectResponse, Option<Template>),
+}
+
+impl Answer {
+    /// Whether a template makes it.
+    #[must_use]
+    pub fn is_made(&self) -> bool {
+        matches!(self, Self::Direct(_, Some(_)))
+    }
 }
 
 /// Some of the rules.
@@ -57,11 +68,11 @@ pub struct Seen {
 /// # Errors
 ///
 /// What its types alone could not refuse.
-pub fn rules(rules: Vec<config::Rule>) -> Result<Vec<Rule>, ConfigError> {
+pub fn rules(rules: Vec<config::Rule>, extractors: &[Extractor]) -> Result<Vec<Rule>, ConfigError> {
     if !(1..=MAX_RULES).contains(&rules.len()) {
         return Err(ConfigError::new("rules", "expected 1 to 128 rules"));
     }
-    rules.into_iter().enumerate().map(|(i, rule)| Rule::new(rule, &format!("rules[{i}]"))).collect()
+    rules.into_iter().enumerate().map(|(i, rule)| Rule::new(rule, &format!("rules[{i}]"), extractors)).collect()
 }
 
 /// Those that are for a request, up to the first that ends the list.
@@ -93,7 +104,7 @@ fn chosen<E>(rules: &[Rule], mut is_for: impl FnMut(&Match) -> Result<bool, E>) 
 }
 
 impl Rule {
-    fn new(rule: config::Rule, path: &str) -> Result<Self, ConfigError> {
+    fn new(rule: config::Rule, path: &str, extractors: &[Extractor]) -> Result<Self, ConfigError> {
         if !rule.does_something() {
             return Err(ConfigError::new(path, "the rule edits nothing: give it `request` or `response`"));
         }
@@ -101,9 +112,23 @@ impl Rule {
             .cookies
             .check()
             .map_err(|(place, message)| ConfigError::new(format!("{path}.request.cookies.{place}"), message))?;
+        if let Some(template) = &rule.direct_body {
+            let path = format!("{path}.direct_body");
+            if rule.direct_response.is_none() {
+                return Err(ConfigError::new(path, "it is the body of a `direct_response`, which is missing"));
+            }
+            check_template(template, &path, false, extractors)?;
+        }
+        for (side, made, response) in
+            [("request", &rule.request.templates, false), ("response", &rule.response.templates, true)]
+        {
+            for (i, made) in made.iter().enumerate() {
+                made.check(&format!("{path}.{side}.templates[{i}]"), response, extractors)?;
+            }
+        }
         let answer = match (rule.redirect, rule.direct_response) {
             (Some(redirect), None) => Some(Answer::Redirect(redirect)),
-            (None, Some(response)) => Some(Answer::Direct(response)),
+            (None, Some(response)) => Some(Answer::Direct(response, rule.direct_body.clone())),
             (None, None) => None,
             (Some(_), Some(_)) => {
                 return Err(ConfigError::new(path, "`redirect` and `direct_response` exclude each other"));
@@ -147,7 +172,25 @@ impl Rule {
     /// Whether what it does to a response depends on the response.
     #[must_use]
     pub fn asks_for_status(&self) -> bool {
-        !self.match_response.is_empty() || self.response.status.is_some() || !self.response_json.is_empty()
+        !self.match_response.is_empty() || self.response.status.is_some() || self.edits_response_body()
+    }
+
+    /// Whether it edits the body of requests.
+    #[must_use]
+    pub fn edits_request_body(&self) -> bool {
+        !self.request_json.is_empty() || self.request.templates.iter().any(Made::is_of_body)
+    }
+
+    /// Whether it edits the body of responses.
+    #[must_use]
+    pub fn edits_response_body(&self) -> bool {
+        !self.response_json.is_empty() || self.response.templates.iter().any(Made::is_of_body)
+    }
+
+    /// Whether a template of it needs the request when it is a response, or a body, that is edited.
+    #[must_use]
+    pub fn looks_back(&self) -> bool {
+        !self.response.templates.is_empty() || self.request.templates.iter().any(Made::is_of_body)
     }
 
     /// Whether it asks who made a response.
@@ -190,7 +233,7 @@ mod tests {
     use super::*;
 
     fn checked(json: &str) -> Vec<Rule> {
-        rules(tamis::config::parse::<config::Config>(json.as_bytes()).unwrap().rules).unwrap()
+        rules(tamis::config::parse::<config::Config>(json.as_bytes()).unwrap().rules, &[]).unwrap()
     }
 
     fn places(set: Set) -> Vec<usize> {

@@ -4,15 +4,32 @@ use tamis::views::RequestPath;
 use tamis::{HostError, RequestHeaders, ResponseHeaders};
 
 use crate::config::{RequestEdits, ResponseEdits};
+use crate::made::{Made, MakeError};
 use crate::status::is_bodiless;
+use crate::templates::facts::Facts;
 
 impl RequestEdits {
     /// Applies all edits but those of the body: path, query, method, authority, cookies, headers.
     ///
     /// # Errors
     ///
-    /// The first refusal of the proxy; edits before it are in effect.
-    pub fn apply(&self, request: &mut RequestHeaders) -> Result<(), HostError> {
+    /// The first refusal of the proxy, and the first template that fails; edits before it are in effect.
+    pub fn apply(&self, request: &mut RequestHeaders, facts: Option<&Facts>) -> Result<(), MakeError<HostError>> {
+        self.apply_fixed(request).map_err(MakeError::Message)?;
+        let Some(facts) = facts else { return Ok(()) };
+        for made in &self.templates {
+            made.header(request.headers(), facts)?;
+            if matches!(made, Made::Path(_) | Made::Query(_)) {
+                let path = request.path().map_err(MakeError::Message)?.unwrap_or_default();
+                if let Some(path) = made.path(path, facts)? {
+                    request.set_path(&path).map_err(MakeError::Message)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn apply_fixed(&self, request: &mut RequestHeaders) -> Result<(), HostError> {
         // Looking at the path costs a copy of the whole map.
         if (self.path.is_some() || !self.query.is_empty())
             && let Some(path) = self.new_path(request.path()?.unwrap_or_default())
@@ -46,8 +63,19 @@ impl ResponseEdits {
     ///
     /// # Errors
     ///
-    /// The first refusal of the proxy; edits before it are in effect.
-    pub fn apply(&self, response: &mut ResponseHeaders, status: u16) -> Result<(), HostError> {
+    /// The first refusal of the proxy, and the first template that fails; edits before it are in effect.
+    pub fn apply(
+        &self,
+        response: &mut ResponseHeaders,
+        status: u16,
+        facts: Option<&Facts>,
+    ) -> Result<(), MakeError<HostError>> {
+        self.apply_fixed(response, status).map_err(MakeError::Message)?;
+        let Some(facts) = facts else { return Ok(()) };
+        self.templates.iter().try_for_each(|made| made.header(response.headers(), facts))
+    }
+
+    fn apply_fixed(&self, response: &mut ResponseHeaders, status: u16) -> Result<(), HostError> {
         if let Some(wanted) = self.status.filter(|_| !is_bodiless(status)) {
             response.set_status(wanted.get())?;
         }

@@ -47,18 +47,77 @@ const CASES: &[&str] = &[
     r##"{"rules": [{"stop": true}], "bodies": {"max_bytes": 67108865}}"##,
     r##"{"rules": [{"stop": true}], "bodies": {"over_limit": "cut"}}"##,
     r##"{"rules": [{"stop": true}], "on_error": {"respond": {"status": 200}}}"##,
+    r##"{"rules": [{"stop": true}], "undefined": "null"}"##,
+    r##"{"rules": [{"stop": true}], "extractors": [{"name": "a"}]}"##,
+    r##"{"rules": [{"request": {"templates": [{"path": "/a"}]}}]}"##,
+    r##"{"rules": [{"response": {"templates": [{"body": {"template": "a"}}]}}]}"##,
+    r##"{"rules": [{"direct_response": {"status": 200}, "direct_body": "a"}]}"##,
+    r##"{"rules": [{"match": {"headers": {"a": {"regex": "b"}}}, "stop": true}]}"##,
+];
+
+/// The same for what only the full image has: templates, and one thing around them.
+const FULL: &[&str] = &[
+    r##"{"rules": [{"request": {"templates": [{"header": {"name": "a"}}]}}]}"##,
+    r##"{"rules": [{"request": {"templates": [{"header": {"name": "host", "template": "a"}}]}}]}"##,
+    r##"{"rules": [{"request": {"templates": [{"cookie": {"name": "a", "template": "a"}}]}}]}"##,
+    r##"{"rules": [{"request": {"templates": [{"path": "{{ path()"}]}}]}"##,
+    r##"{"rules": [{"request": {"templates": [{"path": "{{ path( }}"}]}}]}"##,
+    r##"{"rules": [{"request": {"templates": [{"path": "\n{% if %}a{% endif %}"}]}}]}"##,
+    r##"{"rules": [{"request": {"templates": [{"path": "{% if true %}a"}]}}]}"##,
+    r##"{"rules": [{"request": {"templates": [{"path": "{{ 'a }}"}]}}]}"##,
+    r##"{"rules": [{"request": {"templates": [{"path": "{# a"}]}}]}"##,
+    r##"{"rules": [{"request": {"templates": [{"path": "{{ range(9) }}"}]}}]}"##,
+    r##"{"rules": [{"request": {"templates": [{"path": "{{ path()|sort }}"}]}}]}"##,
+    r##"{"rules": [{"request": {"templates": [{"path": "{{ path() is odd }}"}]}}]}"##,
+    r##"{"rules": [{"request": {"templates": [{"path": "{{ path }}"}]}}]}"##,
+    r##"{"rules": [{"request": {"templates": [{"path": "{{ path().upper() }}"}]}}]}"##,
+    r##"{"rules": [{"request": {"templates": [{"path": "{{ 'a' * 99999999 }}"}]}}]}"##,
+    r##"{"rules": [{"request": {"templates": [{"path": "{% include 'a' %}"}]}}]}"##,
+    r##"{"rules": [{"request": {"templates": [{"path": "{% set a %}b{% endset %}"}]}}]}"##,
+    r##"{"rules": [{"request": {"templates": [{"path": "{% for a in [1] recursive %}{% endfor %}"}]}}]}"##,
+    r##"{"rules": [{"request": {"templates": [{"path": "{% set a = path() %}{% set a = a~a~a~a %}{% set a = a~a~a~a %}{{ a~a~a }}"}]}}]}"##,
+    r##"{"rules": [{"request": {"templates": [{"header": {"name": "a", "template": "{{ user.name }}"}}]}}]}"##,
+    r##"{"rules": [{"request": {"templates": [{"header": {"name": "a", "template": "{{ body() }}"}}]}}]}"##,
+    r##"{"rules": [{"request": {"templates": [{"header": {"name": "a", "template": "{{ extraction('b') }}"}}]}}]}"##,
+    r##"{"rules": [{"request": {"templates": [{"header": {"name": "a", "template": "{{ extraction(b) }}"}}]}}]}"##,
+    r##"{"rules": [{"request": {"templates": [{"header": {"name": "a", "template": "{{ extraction('b') }}"}}]}}],
+        "extractors": [{"name": "b", "from": {"json": "$.b"}, "regex": ".", "mode": "full"}]}"##,
+    r##"{"rules": [{"response": {"templates": [{"path": "/a"}]}}]}"##,
+    r##"{"rules": [{"response": {"templates": [{"query": {"name": "a", "template": "b"}}]}}]}"##,
+    r##"{"rules": [{"request": {"templates": [{"json": {"path": "a", "template": "b"}}]}}]}"##,
+    r##"{"rules": [{"request": {"templates": [{"json": {"path": "$.a", "template": "b", "as": "number"}}]}}]}"##,
+    r##"{"rules": [{"request": {"templates": [{"body": {"template": "b", "escape": "html"}}]}}]}"##,
+    r##"{"rules": [{"direct_body": "a", "stop": true}]}"##,
+    r##"{"rules": [{"stop": true}], "extractors": [{"name": "a", "from": {"header": "b"}, "regex": "."}]}"##,
+    r##"{"rules": [{"stop": true}], "extractors": [{"name": "a", "from": {"header": "b"}, "regex": "(", "mode": "full"}]}"##,
+    r##"{"rules": [{"stop": true}], "extractors": [{"name": "a", "from": {"header": "b"}, "regex": "(?=a)", "mode": "full"}]}"##,
+    r##"{"rules": [{"stop": true}], "extractors": [{"name": "a", "from": {"header": "b"}, "regex": "a", "mode": "any"}]}"##,
+    r##"{"rules": [{"stop": true}], "extractors": [{"name": "a", "from": {"header": "b"}, "regex": "a", "mode": "full", "group": 1}]}"##,
+    r##"{"rules": [{"stop": true}], "extractors": [{"name": "a", "from": {"header": "b"}, "regex": "a", "mode": "full", "group": "c"}]}"##,
+    r##"{"rules": [{"stop": true}], "extractors": [{"name": "a", "from": {"trailer": "b"}, "regex": "a", "mode": "full"}]}"##,
+    r##"{"rules": [{"stop": true}], "extractors": [{"name": "a", "from": "path", "regex": "a", "mode": "full"},
+        {"name": "a", "from": "path", "regex": "a", "mode": "full"}]}"##,
 ];
 
 #[test]
 fn bad_configurations_have_their_words() {
-    let module = crate::module();
+    have_their_words("transformation", CASES, "tests/main/bad.txt");
+}
+
+#[test]
+fn bad_templates_and_extractors_have_their_words() {
+    have_their_words("transformation-full", FULL, "tests/main/bad-full.txt");
+}
+
+fn have_their_words(module: &str, cases: &[&str], file: &str) {
+    let module = crate::module(module);
     let mut text = String::new();
-    for case in CASES {
+    for case in cases {
         let document = Document::parse(case).unwrap();
         let rejection = check(&module, Some(&document)).unwrap().err().unwrap_or_else(|| panic!("{case} is accepted"));
         let _ = write!(text, "{case}\n    {}\n", rejection.message);
     }
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/main/bad.txt");
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     if std::env::var_os("BLESS").is_some() {
         std::fs::write(&file, &text).unwrap();
     }

@@ -12,8 +12,8 @@ use tamis_harness::stream::LoadedModule;
 use transformation::Transformation;
 
 /// The module as `make modules` has built it.
-fn module() -> LoadedModule {
-    let file = Modules::default().file("transformation", Path::new(env!("CARGO_MANIFEST_DIR")));
+fn module(name: &str) -> LoadedModule {
+    let file = Modules::default().file(name, Path::new(env!("CARGO_MANIFEST_DIR")));
     LoadedModule::new(&std::fs::read(file.unwrap_or_else(|error| panic!("{error}"))).unwrap()).unwrap()
 }
 

@@ -69,7 +69,7 @@ pub use conditions::{MAX_DEPTH, Match};
 pub use host::{Hostname, InvalidHostname, PreciseHostname};
 pub use method::{InvalidMethod, Method};
 pub use path::{InvalidPath, PathMatch, PathPattern};
-pub use pattern::{InvalidPattern, MAX_PATTERN_BYTES, Pattern};
+pub use pattern::{InvalidPattern, MAX_PATTERN_BYTES, Pattern, Search};
 pub use precedence::{NotInGatewayApi, Precedence, Rank, most_specific};
 pub use remembered::Remembered;
 pub use statuses::Statuses;

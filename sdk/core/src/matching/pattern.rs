@@ -34,6 +34,9 @@ pub struct Pattern {
     source: String,
     #[cfg(feature = "regex")]
     regex: regex_lite::Regex,
+    /// There is none in a module without the engine, and no code for one.
+    #[cfg(not(feature = "regex"))]
+    never: std::convert::Infallible,
 }
 
 impl Pattern {
@@ -100,7 +103,118 @@ impl Pattern {
     /// Whether all of `value` matches. There is no `Pattern` in a module without the engine.
     #[must_use]
     pub fn is_match(&self, _: &[u8]) -> bool {
+        match self.never {}
+    }
+}
+
+/// A regular expression that is looked for in a value, and whose groups are read. The syntax and the bounds are those of
+/// [`Pattern`]; so is what becomes of it in a module without the engine.
+///
+/// ```
+/// use tamis_core::matching::Search;
+///
+/// # #[cfg(feature = "regex")] {
+/// let search = Search::parse(r"id=(?P<id>[0-9]+)").unwrap();
+/// let id = search.group("id").unwrap();
+/// assert_eq!(search.find(b"a; id=12", id, false), Some(&b"12"[..]));
+/// assert_eq!(search.find(b"a; id=12", id, true), None, "not the whole value");
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Search {
+    whole: Pattern,
+    #[cfg(feature = "regex")]
+    part: regex_lite::Regex,
+}
+
+impl Search {
+    /// Reads a regular expression as a configuration has it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Pattern::parse`].
+    pub fn parse(source: &str) -> Result<Self, InvalidPattern> {
+        let whole = Pattern::parse(source)?;
+        Ok(Self {
+            #[cfg(feature = "regex")]
+            part: Pattern::build(&as_bytes(source)?)?,
+            whole,
+        })
+    }
+}
+
+#[cfg(feature = "regex")]
+impl Search {
+    /// The number of the group of this name.
+    #[must_use]
+    pub fn group(&self, name: &str) -> Option<usize> {
+        self.part.capture_names().position(|group| group == Some(name))
+    }
+
+    /// Whether there is a group of this number; 0 is the whole match.
+    #[must_use]
+    pub fn has_group(&self, number: usize) -> bool {
+        number < self.part.captures_len()
+    }
+
+    /// What a group has of the first match, or of the whole value as a match. Nothing when there is none, or when the group has
+    /// no part in it.
+    #[must_use]
+    pub fn find<'v>(&self, value: &'v [u8], group: usize, whole: bool) -> Option<&'v [u8]> {
+        let text = latin1(value);
+        let regex = if whole { &self.whole.regex } else { &self.part };
+        let found = regex.captures(&text)?.get(group)?;
+        // A character of the text is a byte of the value; in ASCII it is also a byte of the text.
+        let byte = |at: usize| text.get(..at).map(|before| before.chars().count());
+        value.get(byte(found.start())?..byte(found.end())?)
+    }
+}
+
+#[cfg(not(feature = "regex"))]
+impl Search {
+    /// The number of a group. There is no `Search` in a module without the engine.
+    #[must_use]
+    pub fn group(&self, _: &str) -> Option<usize> {
+        None
+    }
+
+    /// Whether there is a group of this number.
+    #[must_use]
+    pub fn has_group(&self, _: usize) -> bool {
         false
+    }
+
+    /// What a group has of a match.
+    #[must_use]
+    pub fn find<'v>(&self, _: &'v [u8], _: usize, _: bool) -> Option<&'v [u8]> {
+        None
+    }
+}
+
+impl PartialEq for Search {
+    fn eq(&self, other: &Self) -> bool {
+        self.whole == other.whole
+    }
+}
+
+impl<'de> Deserialize<'de> for Search {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        Self::parse(&text).map_err(|error| crate::refused(&error))
+    }
+}
+
+impl JsonSchema for Search {
+    fn schema_name() -> Cow<'static, str> {
+        "RegexWithGroups".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "description": "A regular expression, without look-around and back-references. It matches bytes.",
+            "maxLength": MAX_PATTERN_BYTES,
+        })
     }
 }
 
