@@ -111,6 +111,7 @@ test:
 	$(STAGE) --start
 	$(STAGE) "the tamis command" $(MAKE) --no-print-directory tamis
 	$(STAGE) "set-up" $(TAMIS) setup wasm32 envoy registry load $(SKIP)
+	$(STAGE) "schemas" $(TAMIS) setup schemas --skip-missing
 	$(STAGE) "modules" $(MAKE) --no-print-directory modules
 	$(STAGE) "tests, compiled" $(CARGO) test --workspace --no-run
 	$(STAGE) "tests" $(CARGO) test -q --workspace

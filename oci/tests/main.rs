@@ -17,4 +17,5 @@ mod load;
 mod reference;
 mod registry;
 mod resource;
+mod schemas;
 mod support;

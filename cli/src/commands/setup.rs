@@ -49,6 +49,8 @@ enum Choice {
     Tools,
     /// What `make coverage` needs, for work on Tamis itself
     Coverage,
+    /// Schemas of control planes' resources, to test `tamis manifest` against, for work on Tamis itself
+    Schemas,
 }
 
 impl Setup {
@@ -86,6 +88,7 @@ fn in_order(choices: &[Choice]) -> Vec<Component> {
             Choice::Tools => &[Component::Tools],
             Choice::Load => &[Component::Load],
             Choice::Coverage => &[Component::Coverage],
+            Choice::Schemas => &[Component::Schemas],
             Choice::All => &[Component::Wasm32, Component::Envoy, Component::Registry, Component::Load],
         };
         for component in named {

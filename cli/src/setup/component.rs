@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::cache::Cache;
 use super::envoy::EnvoyVersion;
 use super::programs::{self, Program};
-use super::{envoy, llvm, registry, tools, wasm32};
+use super::{envoy, llvm, registry, schemas, tools, wasm32};
 use crate::failure::Failure;
 
 /// What puts the embedded gateway under load.
@@ -27,12 +27,14 @@ pub enum Component {
     Tools,
     /// `llvm-cov` and `llvm-profdata`, from rustup or Debian.
     Coverage,
+    /// The schemas of Istio's and Envoy Gateway's resources, from their Go modules.
+    Schemas,
 }
 
 impl Component {
     /// Whether work can go on without it, with less tested.
     pub fn is_optional(self) -> bool {
-        matches!(self, Self::Envoy | Self::Registry | Self::Load | Self::Coverage)
+        matches!(self, Self::Envoy | Self::Registry | Self::Load | Self::Coverage | Self::Schemas)
     }
 }
 
@@ -45,6 +47,7 @@ impl fmt::Display for Component {
             Self::Load => "load",
             Self::Tools => "tools",
             Self::Coverage => "coverage",
+            Self::Schemas => "schemas",
         })
     }
 }
@@ -94,6 +97,7 @@ pub fn install(component: Component, options: &Options) -> Result<Outcome, Failu
         Component::Load => programs::install(&[H2LOAD])?,
         Component::Tools => tools::install(&cache)?,
         Component::Coverage => llvm::install(options.rustup_limit)?,
+        Component::Schemas => schemas::install(&cache)?,
     };
     Ok(match done {
         Done::Before(what) => Outcome::AlreadyThere(what),

@@ -21,6 +21,7 @@ pub mod process;
 mod programs;
 mod python;
 mod registry;
+mod schemas;
 mod tools;
 pub mod wasm32;
 

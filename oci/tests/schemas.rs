@@ -1,0 +1,162 @@
+//! Resources for control planes, against the schemas that the control planes themselves publish (`tamis setup schemas`). What a
+//! schema does not know is refused here: an API server would drop it without a word.
+
+use std::path::PathBuf;
+
+use jsonschema::Validator;
+use serde_json::{Map, Value, json};
+use tamis_module::plugin_config::FailurePolicy;
+use tamis_oci::resource::{Attach, Deployment, Phase, ResourceError, Target, TargetRef};
+use tamis_oci::{Digest, ModuleRef};
+
+/// What `tamis setup` has put there.
+const FOLDER: &str = "schemas/istio-1.31.1-envoy-gateway-1.9.0";
+
+fn deployment() -> Deployment {
+    let ModuleRef::Registry(image) = "oci://registry.example/tamis/transformation:1.0".parse().unwrap() else {
+        panic!()
+    };
+    Deployment {
+        name: "edits".to_owned(),
+        namespace: Some("shop".to_owned()),
+        image,
+        digest: Digest::of(b"manifest"),
+        configuration: Some(json!({ "rules": [{ "stop": true }], "limit": 10 })),
+        failure_policy: FailurePolicy::Closed,
+        held_headers: false,
+        phase: Phase::Last,
+        priority: None,
+        attach: Attach::Targets(vec![TargetRef { kind: "Gateway".to_owned(), name: "edge".to_owned() }]),
+        pull_secret: None,
+        environment: Vec::new(),
+    }
+}
+
+/// A deployment with each thing that can be said, one at a time and together.
+fn variants() -> Vec<Deployment> {
+    let with = |change: fn(&mut Deployment)| {
+        let mut changed = deployment();
+        change(&mut changed);
+        changed
+    };
+    let all: [fn(&mut Deployment); 9] = [
+        |_| {},
+        |it| it.namespace = None,
+        |it| it.configuration = None,
+        |it| it.failure_policy = FailurePolicy::Open,
+        |it| it.failure_policy = FailurePolicy::Reload,
+        |it| (it.phase, it.priority) = (Phase::Authn, Some(-5)),
+        |it| it.attach = Attach::Labels(vec![("app".to_owned(), "web".to_owned())]),
+        |it| (it.attach, it.pull_secret) = (Attach::All, Some("registry".to_owned())),
+        |it| it.environment = vec![("DLP_KEY".to_owned(), "0123456789abcdef".to_owned())],
+    ];
+    all.into_iter().map(with).collect()
+}
+
+const KINDS: [(&str, fn(Deployment) -> Target); 4] = [
+    ("WasmPlugin", Target::WasmPlugin),
+    ("TrafficExtension", Target::TrafficExtension),
+    ("EnvoyFilter", Target::EnvoyFilter),
+    ("EnvoyExtensionPolicy", Target::EnvoyExtensionPolicy),
+];
+
+#[test]
+fn every_resource_is_what_its_schema_says() {
+    let cache = std::env::var_os("TAMIS_CACHE").map(PathBuf::from);
+    let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache/tamis"));
+    let folder = cache.or_else(home).unwrap().join(FOLDER);
+    if !folder.is_dir() {
+        eprintln!("skipped: resources against schemas: `tamis setup schemas` fetches them");
+        return;
+    }
+    for (kind, target) in KINDS {
+        let validator = validator(&folder, kind);
+        let mut said = 0;
+        for deployment in variants() {
+            let Ok(resource) = target(deployment).to_json() else { continue };
+            said += 1;
+            let faults: Vec<String> =
+                validator.iter_errors(&resource).map(|error| format!("{}: {error}", error.instance_path())).collect();
+            assert!(faults.is_empty(), "{kind}: {faults:#?}\n{resource:#}");
+        }
+        assert!(said >= 4, "{kind}: {said}");
+        // The schemas would see it: a field that is not there, a value that is none.
+        let mut resource = target(deployment()).to_json().unwrap();
+        resource["spec"]["urll"] = json!("x");
+        assert!(!validator.is_valid(&resource), "{kind}");
+    }
+}
+
+fn validator(folder: &std::path::Path, kind: &str) -> Validator {
+    for file in ["istio.yaml", "envoy-gateway.yaml"] {
+        // What surrounds it belongs to the chart that it is a part of.
+        let text = std::fs::read_to_string(folder.join(file)).unwrap();
+        let text: String =
+            text.lines().filter(|line| !line.starts_with("{{")).map(|line| format!("{line}\n")).collect();
+        for document in text.split("\n---\n").filter(|document| document.contains(&format!("kind: {kind}\n"))) {
+            let definition: Value = serde_saphyr::from_str(document).unwrap();
+            let mut schema = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"].clone();
+            close(&mut schema);
+            // Every object has them; the API server adds their schemas.
+            for name in ["apiVersion", "kind", "metadata"] {
+                schema["properties"][name] = json!({});
+            }
+            return jsonschema::draft202012::new(&schema).unwrap();
+        }
+    }
+    panic!("no schema of {kind}")
+}
+
+/// Fields that are not named are none, where the schema does not say that they are kept.
+fn close(schema: &mut Value) {
+    match schema {
+        Value::Object(fields) => {
+            let keeps = fields.get("x-kubernetes-preserve-unknown-fields") == Some(&json!(true));
+            let is_object =
+                fields.get("properties").is_some_and(Value::is_object) && fields.get("type") == Some(&json!("object"));
+            fields.values_mut().for_each(close);
+            if is_object && !keeps && !fields.contains_key("additionalProperties") {
+                fields.insert("additionalProperties".to_owned(), json!(false));
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(close),
+        _ => {}
+    }
+}
+
+#[test]
+fn what_a_kind_cannot_say_is_refused() {
+    let held = Deployment { held_headers: true, ..deployment() };
+    for (kind, target) in KINDS {
+        let refused = matches!(target(held.clone()).to_json(), Err(ResourceError::HeldHeaders { .. }));
+        assert_eq!(refused, kind != "EnvoyFilter", "{kind}");
+    }
+    let said = Target::EnvoyFilter(held).to_json().unwrap();
+    let flag = "/spec/configPatches/0/patch/value/typed_config/config/allow_on_headers_stop_iteration";
+    assert_eq!(said.pointer(flag), Some(&json!(true)));
+
+    let large = json!({ "rules": [{ "limit": (1_u64 << 53) + 1 }] });
+    let large = Deployment { configuration: Some(large), ..deployment() };
+    let error = Target::WasmPlugin(large.clone()).to_json().unwrap_err().to_string();
+    assert!(error.contains("`rules[0].limit`"), "{error}");
+    assert!(Target::EnvoyExtensionPolicy(large).to_json().is_ok());
+
+    let all = Deployment { attach: Attach::All, ..deployment() };
+    assert!(matches!(Target::EnvoyExtensionPolicy(all).to_json(), Err(ResourceError::Needs { .. })));
+}
+
+#[test]
+fn images_are_named_by_their_digest_and_a_policy_has_a_part_of_it_in_its_name() {
+    let digest = deployment().digest;
+    let plugin = Target::WasmPlugin(deployment()).to_json().unwrap();
+    assert_eq!(plugin["spec"]["url"], format!("oci://registry.example/tamis/transformation@{digest}"));
+    assert_eq!(plugin["metadata"], json!({ "name": "edits", "namespace": "shop" }));
+    let policy = Target::EnvoyExtensionPolicy(deployment()).to_json().unwrap();
+    let image = &policy["spec"]["wasm"][0]["code"]["image"];
+    assert_eq!(image, &json!({ "url": "registry.example/tamis/transformation:1.0", "sha256": digest.hex() }));
+    assert_eq!(policy["metadata"]["name"], format!("edits-{}", digest.short()));
+    // Stable order, so that two prints of the same thing are the same text.
+    let text = |target: &Target| target.to_yaml().unwrap();
+    assert_eq!(text(&Target::WasmPlugin(deployment())), text(&Target::WasmPlugin(deployment())));
+    let _: Map<String, Value> = serde_saphyr::from_str(&text(&Target::EnvoyFilter(deployment()))).unwrap();
+}
