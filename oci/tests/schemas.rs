@@ -1,7 +1,7 @@
 //! Resources for control planes, against the schemas that the control planes themselves publish (`tamis setup schemas`). What a
 //! schema does not know is refused here: an API server would drop it without a word.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use jsonschema::Validator;
 use serde_json::{Map, Value, json};
@@ -53,7 +53,10 @@ fn variants() -> Vec<Deployment> {
     all.into_iter().map(with).collect()
 }
 
-const KINDS: [(&str, fn(Deployment) -> Target); 4] = [
+/// A kind of resource.
+type Kind = (&'static str, fn(Deployment) -> Target);
+
+const KINDS: [Kind; 4] = [
     ("WasmPlugin", Target::WasmPlugin),
     ("TrafficExtension", Target::TrafficExtension),
     ("EnvoyFilter", Target::EnvoyFilter),
@@ -87,24 +90,23 @@ fn every_resource_is_what_its_schema_says() {
     }
 }
 
-fn validator(folder: &std::path::Path, kind: &str) -> Validator {
-    for file in ["istio.yaml", "envoy-gateway.yaml"] {
-        // What surrounds it belongs to the chart that it is a part of.
-        let text = std::fs::read_to_string(folder.join(file)).unwrap();
-        let text: String =
-            text.lines().filter(|line| !line.starts_with("{{")).map(|line| format!("{line}\n")).collect();
-        for document in text.split("\n---\n").filter(|document| document.contains(&format!("kind: {kind}\n"))) {
-            let definition: Value = serde_saphyr::from_str(document).unwrap();
-            let mut schema = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"].clone();
-            close(&mut schema);
-            // Every object has them; the API server adds their schemas.
-            for name in ["apiVersion", "kind", "metadata"] {
-                schema["properties"][name] = json!({});
-            }
-            return jsonschema::draft202012::new(&schema).unwrap();
-        }
+fn validator(folder: &Path, kind: &str) -> Validator {
+    let name = format!("kind: {kind}\n");
+    let read = |file: &str| std::fs::read_to_string(folder.join(file)).unwrap();
+    // What surrounds it belongs to the chart that it is a part of.
+    let texts = ["istio.yaml", "envoy-gateway.yaml"].map(|file| {
+        read(file).lines().filter(|line| !line.starts_with("{{")).map(|line| format!("{line}\n")).collect::<String>()
+    });
+    let mut documents = texts.iter().flat_map(|text| text.split("\n---\n"));
+    let document = documents.find(|document| document.contains(&name)).unwrap_or_else(|| panic!("no schema of {kind}"));
+    let definition: Value = serde_saphyr::from_str(document).unwrap();
+    let mut schema = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"].clone();
+    close(&mut schema);
+    // Every object has them; the API server adds their schemas.
+    for name in ["apiVersion", "kind", "metadata"] {
+        schema["properties"][name] = json!({});
     }
-    panic!("no schema of {kind}")
+    jsonschema::draft202012::new(&schema).unwrap()
 }
 
 /// Fields that are not named are none, where the schema does not say that they are kept.

@@ -1,4 +1,4 @@
-//! `tamis demo`: the way of one filter, from its module to traffic; what `make demo` runs.
+//! `tamis demo`: the way of the filters, from their modules to traffic; what `make demo` runs.
 
 mod show;
 
@@ -18,8 +18,14 @@ use super::serve;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 
-/// The situation that is shown: its configuration, and the requests of its scenario.
-const SITUATION: &str = "examples/s01-headers";
+/// What is shown: a filter, a situation in which it is wanted, and its configuration there. The requests are those of the
+/// situation's scenario.
+const SHOWN: [[&str; 3]; 4] = [
+    ["transformation", "examples/s01-headers", "edits.yaml"],
+    ["header-routing", "examples/s12-canary", "routes.yaml"],
+    ["local-rate-limit", "examples/s06-loyalty", "limits.yaml"],
+    ["dlp-masking", "examples/s09-masking", "masks.yaml"],
+];
 
 /// `tamis demo`
 #[derive(clap::Args)]
@@ -40,6 +46,8 @@ enum Engine {
 
 /// What every step needs.
 struct Stage {
+    filter: &'static str,
+    situation: String,
     interrupt: Interrupt,
     folder: PathBuf,
     module: PathBuf,
@@ -54,39 +62,60 @@ impl Demo {
     /// # Errors
     /// The first step that fails; everything that was started is stopped.
     pub fn run(self) -> Result<(), Failure> {
-        let stage = Stage::new()?;
-        let before = stage.direct()?;
-        let harness = stage.embedded_gateway()?;
-        let shown = match self.engine {
-            Engine::Harness => harness,
-            Engine::Envoy => {
-                let (version, real) = stage.real_envoy()?;
-                agreement(&version, &stage.requests, &harness, &real);
-                real
-            }
+        let interrupt = Interrupt::install()?;
+        let registry = match self.engine {
+            Engine::Harness => None,
+            Engine::Envoy => Some(registry()?),
         };
-        for ((request, before), after) in stage.requests.iter().zip(&before).zip(&shown) {
-            show::exchange(request, before, after);
+        for shown in SHOWN {
+            Stage::new(shown, interrupt.clone())?.show(registry.as_ref())?;
         }
         Ok(())
     }
 }
 
+fn registry() -> Result<LocalRegistry, Failure> {
+    let registry = LocalRegistry::start().map_err(|error| {
+        Failure::environment(error).hint("`tamis setup registry` installs Debian's docker-registry")
+    })?;
+    println!("==> registry on {} (process {})", registry.host(), registry.process_id());
+    Ok(registry)
+}
+
 impl Stage {
-    fn new() -> Result<Self, Failure> {
-        let interrupt = Interrupt::install()?;
-        let folder = Path::new("target").join("demo");
-        let situation = Path::new(SITUATION);
+    fn new([filter, folder, configuration]: [&'static str; 3], interrupt: Interrupt) -> Result<Self, Failure> {
+        let situation = Path::new(folder);
         let scenario = Scenario::read(&situation.join("scenario.yaml"))
             .map_err(|error| Failure::user(error).hint("run it in the repository's root folder, by `make demo`"))?;
         Ok(Self {
+            filter,
+            situation: scenario.name.clone(),
             interrupt,
-            folder,
-            module: Path::new("target").join("tamis").join("transformation.wasm"),
-            config: situation.join("edits.yaml"),
+            folder: Path::new("target").join("demo"),
+            module: Path::new("target").join("tamis").join(filter).with_extension("wasm"),
+            config: situation.join(configuration),
             requests: scenario.exchanges().map(|exchange| exchange.request.clone()).collect(),
             echo: Echo::start().map_err(Failure::environment)?,
         })
+    }
+
+    /// Sends the requests without the filter and through it, and prints what it changes.
+    fn show(&self, registry: Option<&LocalRegistry>) -> Result<(), Failure> {
+        println!("\n==> {}: {}", self.filter, self.situation);
+        let before = self.direct()?;
+        let harness = self.embedded_gateway()?;
+        let after = match registry {
+            None => harness,
+            Some(registry) => {
+                let (version, real) = self.real_envoy(registry)?;
+                agreement(&version, &self.requests, &harness, &real);
+                real
+            }
+        };
+        for ((request, before), after) in self.requests.iter().zip(&before).zip(&after) {
+            show::exchange(request, before, after);
+        }
+        Ok(())
     }
 
     /// The requests without any filter.
@@ -96,13 +125,13 @@ impl Stage {
 
     /// Image into a layout, module out of it, gateway around it.
     fn embedded_gateway(&self) -> Result<Vec<Observed>, Failure> {
-        let image = format!("oci-layout:{}:transformation", self.folder.join("images").display());
+        let image = format!("oci-layout:{}:{}", self.folder.join("images").display(), self.filter);
         self.tamis(&["push", &self.module.to_string_lossy(), &image])?;
         let module = common::load(&image, &RegistryFlags { plain_http: false })?;
         let compiled = common::compile(&module)?;
         let document = common::configuration(&self.config)?;
         common::accepted(&compiled, &module.origin, Some((&self.config, &document)))?;
-        let filter = serve::spec(&compiled, "transformation", Some(&document));
+        let filter = serve::spec(&compiled, self.filter, Some(&document));
         let proxy = serve::proxy(&filter, Process::deterministic(1), Options::default())?;
         let gateway = serve::start(GatewayOptions::new(self.echo.address().into()), proxy)?;
         println!("==> embedded gateway on http://{}, in front of an echo server", gateway.address());
@@ -113,16 +142,12 @@ impl Stage {
 
     /// Image into a registry, out again by digest, a real Envoy with the printed configuration. The version, and what was
     /// seen.
-    fn real_envoy(&self) -> Result<(String, Vec<Observed>), Failure> {
+    fn real_envoy(&self, registry: &LocalRegistry) -> Result<(String, Vec<Observed>), Failure> {
         let binary = EnvoyBinary::find().map_err(Failure::environment)?;
-        let registry = LocalRegistry::start().map_err(|error| {
-            Failure::environment(error).hint("`tamis setup registry` installs Debian's docker-registry")
-        })?;
-        println!("==> registry on {} (process {})", registry.host(), registry.process_id());
         self.interrupt.check()?;
-        let reference = format!("oci://{}/tamis/transformation:demo", registry.host());
+        let reference = format!("oci://{}/tamis/{}:demo", registry.host(), self.filter);
         let by_digest = self.tamis(&["push", &self.module.to_string_lossy(), &reference])?;
-        let pulled = self.folder.join("transformation.wasm");
+        let pulled = self.folder.join(self.filter).with_extension("wasm");
         self.tamis(&["pull", by_digest.trim(), "--out", &pulled.to_string_lossy()])?;
         self.same_bytes(&pulled)?;
         let listen = free_address()?;
@@ -192,7 +217,7 @@ fn agreement(version: &str, requests: &[Request], harness: &[Observed], real: &[
     let mut differences = Vec::new();
     for ((request, ours), theirs) in requests.iter().zip(harness).zip(real) {
         // The echo server's body says what it saw, the proxy's own headers too; that side is compared already.
-        for line in envoy::disagreements(&without_body(ours), &without_body(theirs)) {
+        for line in envoy::disagreements(&comparable(ours), &comparable(theirs)) {
             differences.push(format!("{} {}: {line}", request.method, request.path));
         }
     }
@@ -204,10 +229,13 @@ fn agreement(version: &str, requests: &[Request], harness: &[Observed], real: &[
     }
 }
 
-fn without_body(observed: &Observed) -> Observed {
+/// Without what two runs need not agree about: the echo server's answer, and what says how late it is.
+fn comparable(observed: &Observed) -> Observed {
+    const CLOCK: [&str; 2] = ["retry-after", "ratelimit"];
     let mut observed = observed.clone();
     if let Some(response) = &mut observed.response {
         response.body.clear();
+        response.headers.retain(|(name, _)| !CLOCK.contains(&name.as_str()));
     }
     observed
 }

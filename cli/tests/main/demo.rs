@@ -6,8 +6,8 @@ use tamis_oci::LocalRegistry;
 use crate::process::succeed;
 use crate::repository::{module, root, started};
 
-/// What the filter does to the first request, and to its response.
-const SHOWN: [&str; 7] = [
+/// What the filters do to requests and responses: a line of each, and more of the first.
+const SHOWN: [&str; 11] = [
     "GET /items?page=2",
     "    - x-user: alice",
     "    + x-tenant: alice",
@@ -15,11 +15,17 @@ const SHOWN: [&str; 7] = [
     "    + x-env: production",
     "POST /orders",
     "    + cache-control: no-store",
+    "    + x-version: new",
+    "    - status: 200",
+    "    + status: 429",
+    r#"    + body: {"text": "my card is **** **** **** 1111, write to [email]", "order": 4111111111111112, "password": "***"}"#,
 ];
 
 #[test]
 fn it_shows_before_and_after() {
-    module("transformation");
+    for filter in ["transformation", "header-routing", "local-rate-limit", "dlp-masking"] {
+        module(filter);
+    }
     let text = succeed(&root(), &["demo"]);
     for line in SHOWN {
         assert!(text.lines().any(|shown| shown == line), "{line} is not in: {text}");
@@ -31,13 +37,14 @@ fn a_real_envoy_with_a_real_registry_shows_the_same() {
     if find_or_skip("the demo in a real Envoy").is_none() || started(LocalRegistry::start()).is_none() {
         return;
     }
-    module("transformation");
+    for filter in ["transformation", "header-routing", "local-rate-limit", "dlp-masking"] {
+        module(filter);
+    }
     let text = succeed(&root(), &["demo", "--engine", "envoy"]);
     for line in SHOWN {
         assert!(text.lines().any(|shown| shown == line), "{line} is not in: {text}");
     }
     assert!(text.contains("bytes that came back are those that were pushed"), "{text}");
-    assert!(
-        text.lines().any(|line| line.starts_with("==> the embedded gateway and Envoy ") && line.ends_with(" agree"))
-    );
+    let agree = |line: &&str| line.starts_with("==> the embedded gateway and Envoy ") && line.ends_with(" agree");
+    assert_eq!(text.lines().filter(agree).count(), 4, "{text}");
 }

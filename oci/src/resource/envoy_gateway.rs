@@ -7,7 +7,7 @@
 use serde_json::{Map, Value, json};
 use tamis_module::plugin_config::FailurePolicy;
 
-use super::deployment::{Attach, Deployment, Phase, ResourceError};
+use super::deployment::{Attach, Deployment, Phase, ResourceError, TargetRef};
 
 const KIND: &str = "EnvoyExtensionPolicy";
 
@@ -49,7 +49,7 @@ pub(super) fn extension_policy(deployment: &Deployment) -> Result<Value, Resourc
     if let (Some(configuration), Value::Object(fields)) = (&deployment.configuration, &mut wasm) {
         fields.insert("config".to_owned(), configuration.clone());
     }
-    let targets: Vec<Value> = targets.iter().map(|target| target.to_json()).collect();
+    let targets: Vec<Value> = targets.iter().map(TargetRef::to_json).collect();
     let mut spec = Map::new();
     spec.insert("targetRefs".to_owned(), json!(targets));
     spec.insert("wasm".to_owned(), json!([wasm]));

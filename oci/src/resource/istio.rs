@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 use tamis_module::plugin_config::{FailurePolicy, PluginConfig};
 
-use super::deployment::{Attach, Deployment, Phase, ResourceError};
+use super::deployment::{Attach, Deployment, Phase, ResourceError, TargetRef};
 
 const WASM_TYPE: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
 /// What the agent puts in the place of a filter whose module cannot be had; a proxy takes only types that it was told of.
@@ -112,7 +112,7 @@ pub(super) fn envoy_filter(deployment: &Deployment) -> Result<Value, ResourceErr
             spec.insert("workloadSelector".to_owned(), json!({ "labels": pairs(labels) }));
         }
         Attach::Targets(targets) => {
-            let targets: Vec<Value> = targets.iter().map(|target| target.to_json()).collect();
+            let targets: Vec<Value> = targets.iter().map(TargetRef::to_json).collect();
             spec.insert("targetRefs".to_owned(), json!(targets));
         }
     }
@@ -167,7 +167,7 @@ fn place(deployment: &Deployment, kind: &'static str, last: &str) -> Result<Map<
             return Err(ResourceError::No { kind, what: "more than 16 targets" });
         }
         Attach::Targets(targets) => {
-            let targets: Vec<Value> = targets.iter().map(|target| target.to_json()).collect();
+            let targets: Vec<Value> = targets.iter().map(TargetRef::to_json).collect();
             place.insert("targetRefs".to_owned(), json!(targets));
         }
     }

@@ -37,13 +37,14 @@ struct Line {
 }
 
 /// Each header once: kept, taken away or put there. What the proxy writes itself is left out.
+/// Of the rest, such as the status and a body, what changes.
 fn lines(before: &Seen, after: &Seen) -> Vec<Line> {
     let headers = |seen: &Seen| {
         let own = |name: &str| name.starts_with(':') || is_proxy_own(name);
         seen.headers.iter().filter(|(name, _)| !own(name)).cloned().collect::<Vec<_>>()
     };
     let mut there = headers(after);
-    let line = |mark, (name, value): (String, Vec<u8>)| Line { mark, name, value: value.escape_ascii().to_string() };
+    let line = |mark, (name, value): (String, Vec<u8>)| Line { mark, name, value: readable(&value) };
     let mut lines = Vec::new();
     for header in headers(before) {
         match there.iter().position(|other| *other == header) {
@@ -52,7 +53,35 @@ fn lines(before: &Seen, after: &Seen) -> Vec<Line> {
         }
     }
     lines.extend(there.into_iter().map(|header| line('+', header)));
+    let pseudo = |seen: &Seen, wanted: &str| {
+        let found = seen.headers.iter().find(|(name, _)| name == wanted);
+        found.map(|(_, value)| value.clone())
+    };
+    let of_both =
+        [":method", ":path", ":authority", ":status"].map(|name| (name, pseudo(before, name), pseudo(after, name)));
+    // What the echo server answers says what came there, which is shown above.
+    let answered_here = pseudo(before, ":status") != pseudo(after, ":status");
+    let is_request = pseudo(before, ":status").is_none();
+    let bodies = (is_request || answered_here).then(|| ("body", text(before).filter(|_| is_request), text(after)));
+    for (name, before, after) in of_both.into_iter().chain(bodies).filter(|(_, before, after)| before != after) {
+        let line = |mark: char, value: Vec<u8>| line(mark, (name.to_owned(), value));
+        lines.extend(before.map(|value| line('-', value)));
+        lines.extend(after.map(|value| line('+', value)));
+    }
     lines
+}
+
+/// Text as it is, and other bytes escaped.
+fn readable(value: &[u8]) -> String {
+    match std::str::from_utf8(value) {
+        Ok(text) if !text.chars().any(char::is_control) => text.to_owned(),
+        _ => value.escape_ascii().to_string(),
+    }
+}
+
+/// A body that people can read.
+fn text(seen: &Seen) -> Option<Vec<u8>> {
+    (!seen.body.is_empty() && std::str::from_utf8(&seen.body).is_ok()).then(|| seen.body.clone())
 }
 
 #[cfg(test)]
