@@ -54,6 +54,7 @@ const CASES: &[&str] = &[
     r#"{"patterns": [{"name": "p", "regex": "a)"}]}"#,
     r#"{"patterns": [{"name": "p", "regex": "(?=a)"}]}"#,
     r#"{"patterns": [{"name": "p", "regex": "[äö]"}]}"#,
+    r#"{"patterns": [{"name": "p", "regex": "[[:alpha:]]"}]}"#,
     r#"{"patterns": [{"name": "p", "regex": "^a"}]}"#,
     r#"{"patterns": [{"name": "p", "regex": "\\p{L}"}]}"#,
     r#"{"patterns": [{"name": "p", "regex": "a\\bb"}]}"#,

@@ -300,6 +300,8 @@ impl Reader<'_> {
                         });
                     }
                 },
+                // Other engines take it for a class in the class.
+                '[' => return Err(InvalidPattern::Syntax { at, message: "write \\[ for a bracket in a class" }),
                 other => ascii(other, at)?,
             };
             let range = self.source.get(self.at..).is_some_and(|rest| rest.starts_with('-') && !rest.starts_with("-]"));
