@@ -14,6 +14,7 @@
 
 mod author;
 mod bench;
+mod chains;
 mod coverage;
 mod demo;
 mod examples;
