@@ -6,15 +6,22 @@ use std::path::{Path, PathBuf};
 
 use tamis_harness::cost::Cost;
 use tamis_harness::scenario::{self, Modules, Scenario};
-use tamis_module::ModuleInfo;
+use tamis_module::{FULL_IMAGE, ModuleInfo};
 
 use super::common::write_whole;
 use crate::failure::Failure;
 use crate::setup::wasm32;
 
 /// The modules whose sizes are shown: name, and the flags with which the Makefile builds it.
-const MODULES: [(&str, &str); 4] = [
+const MODULES: [(&str, &str); 11] = [
     ("transformation", ""),
+    ("transformation-full", ""),
+    ("header-routing", ""),
+    ("header-routing-full", ""),
+    ("local-rate-limit", ""),
+    ("local-rate-limit-full", ""),
+    ("dlp-masking", ""),
+    ("dlp-masking-full", ""),
     ("hello", ""),
     ("path-echo", ""),
     ("plain-crate", " --phases request_headers,response_headers"),
@@ -64,12 +71,16 @@ fn modules() -> Result<String, Failure> {
         versions()?
     );
     for (name, flags) in MODULES {
-        let raw = format!("target/wasm32/wasm32-unknown-unknown/release/{}.wasm", name.replace('-', "_"));
+        let (package, folder) = match name.strip_suffix(FULL_IMAGE) {
+            Some(package) => (package, format!("wasm32{FULL_IMAGE}")),
+            None => (name, "wasm32".to_owned()),
+        };
+        let raw = format!("target/{folder}/wasm32-unknown-unknown/release/{}.wasm", package.replace('-', "_"));
         let (before, after) = (info(Path::new(&raw))?, info(Path::new(&format!("target/tamis/{name}.wasm")))?);
         line(
             &mut text,
             format_args!(
-                "| {name} | {} | {} | {} | {} | `tamis build -p {name}{flags}` |",
+                "| {name} | {} | {} | {} | {} | `tamis build -p {package}{flags}` |",
                 before.size,
                 after.size,
                 before.exports.len(),
