@@ -47,6 +47,8 @@ MODULES := $(addprefix -p ,\
   tcp-callouts \
   two-headers \
 )
+# Tests have all that full images have.
+FULL := --features transformation/full,header-routing/full,local-rate-limit/full,dlp-masking/full
 # A filter on the plain `proxy-wasm` crate says by hand which phases it has.
 PLAIN := -p plain-crate --phases request_headers,response_headers
 
@@ -113,8 +115,8 @@ test:
 	$(STAGE) "set-up" $(TAMIS) setup wasm32 envoy registry load $(SKIP)
 	$(STAGE) "schemas" $(TAMIS) setup schemas --skip-missing
 	$(STAGE) "modules" $(MAKE) --no-print-directory modules
-	$(STAGE) "tests, compiled" $(CARGO) test --workspace --no-run
-	$(STAGE) "tests" $(CARGO) test -q --workspace
+	$(STAGE) "tests, compiled" $(CARGO) test --workspace $(FULL) --no-run
+	$(STAGE) "tests" $(CARGO) test -q --workspace $(FULL)
 	$(STAGE) "tests, no regular expressions" $(CARGO) test -q -p tamis-core
 	$(STAGE) --table
 
@@ -125,7 +127,7 @@ lint:
 	$(STAGE) "set-up" $(TAMIS) setup tools
 	$(STAGE) "formatting" $(CARGO) fmt --all --check
 	$(STAGE) "spelling" $(TOOLS)/typos
-	$(STAGE) "clippy" $(CARGO) clippy -q --workspace --all-targets -- -D warnings
+	$(STAGE) "clippy" $(CARGO) clippy -q --workspace $(FULL) --all-targets -- -D warnings
 	$(STAGE) "licences, sources, duplicates" $(TOOLS)/cargo-deny --locked check --hide-inclusion-graph licenses sources bans
 	$(STAGE) "advisories" scripts/advisories $(TOOLS)/cargo-deny
 	$(STAGE) "documentation" $(MAKE) --no-print-directory docs

@@ -58,10 +58,10 @@ pub struct Manifest {
     vm_id: String,
 
     #[command(flatten)]
-    cluster: cluster::ClusterFlags,
+    registry: RegistryFlags,
 
     #[command(flatten)]
-    registry: RegistryFlags,
+    cluster: cluster::ClusterFlags,
 }
 
 /// What can load a module.

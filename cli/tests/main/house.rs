@@ -55,9 +55,7 @@ fn packages_depend_on_whom_they_may() {
         used.insert(row.0);
         for dependency in package["dependencies"].as_array().unwrap() {
             let on = name(dependency);
-            // Tests of a filter have all that its full image has: by depending on themselves with that feature.
-            let itself = on == name(package);
-            let tests = dependency["kind"] == "dev" && (itself || row.2.contains(&on));
+            let tests = dependency["kind"] == "dev" && row.2.contains(&on);
             let allowed = row.1.contains(&on) || tests;
             assert!(!ours.contains(on) || allowed, "{} may not depend on {on}", name(package));
         }
@@ -77,8 +75,7 @@ fn every_version_is_in_the_root_manifest() {
                 assert!(!line.contains("dependencies."), "{}: {line}", manifest.display());
             } else if in_dependencies && !line.is_empty() && !line.starts_with('#') {
                 let inherits = line.contains("workspace = true");
-                let itself = line.starts_with("itself = ") && line.contains(r#"path = ".""#);
-                assert!(inherits || itself, "{}: `{line}` says a version of its own", manifest.display());
+                assert!(inherits, "{}: `{line}` says a version of its own", manifest.display());
             }
         }
     }

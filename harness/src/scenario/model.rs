@@ -288,6 +288,12 @@ impl FilterEntry {
 }
 
 impl Scenario {
+    /// Whether one of its filters is named as a full image (`NAME-full`), which has features that a plain build goes without.
+    #[must_use]
+    pub fn needs_full_image(&self) -> bool {
+        self.filters.iter().any(|filter| filter.module.value.ends_with(tamis_module::FULL_IMAGE))
+    }
+
     /// The exchanges, without the steps between them.
     pub fn exchanges(&self) -> impl Iterator<Item = &Exchange> {
         self.steps.iter().filter_map(Step::exchange)

@@ -64,7 +64,7 @@ fn lines(before: &Seen, after: &Seen) -> Vec<Line> {
     let is_request = pseudo(before, ":status").is_none();
     let bodies = (is_request || answered_here).then(|| ("body", text(before).filter(|_| is_request), text(after)));
     for (name, before, after) in of_both.into_iter().chain(bodies).filter(|(_, before, after)| before != after) {
-        let line = |mark: char, value: Vec<u8>| line(mark, (name.to_owned(), value));
+        let line = |mark: char, value: Vec<u8>| line(mark, (name.trim_start_matches(':').to_owned(), value));
         lines.extend(before.map(|value| line('-', value)));
         lines.extend(after.map(|value| line('+', value)));
     }
@@ -81,7 +81,8 @@ fn readable(value: &[u8]) -> String {
 
 /// A body that people can read.
 fn text(seen: &Seen) -> Option<Vec<u8>> {
-    (!seen.body.is_empty() && std::str::from_utf8(&seen.body).is_ok()).then(|| seen.body.clone())
+    let body = seen.body.trim_ascii_end();
+    (!body.is_empty() && std::str::from_utf8(body).is_ok()).then(|| body.to_vec())
 }
 
 #[cfg(test)]
