@@ -138,7 +138,7 @@ lint:
 docs: export RUSTDOCFLAGS := -Dwarnings
 docs:
 	$(CARGO) doc -q -p tamis-cli --no-deps
-	$(CARGO) doc -q --workspace --no-deps --exclude tamis-cli
+	$(CARGO) doc -q --workspace $(FULL) --no-deps --exclude tamis-cli
 
 fmt:
 	$(CARGO) fmt --all
