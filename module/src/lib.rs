@@ -42,6 +42,18 @@ mod text;
 /// What the name of a filter's full image ends with, which has engines that its lean one goes without: `NAME-full`.
 pub const FULL_IMAGE: &str = "-full";
 
+/// The name that both images of a filter share: that of the lean one.
+///
+/// ```
+/// use tamis_module::lean_name;
+///
+/// assert_eq!([lean_name("limiter-full"), lean_name("limiter")], ["limiter", "limiter"]);
+/// ```
+#[must_use]
+pub fn lean_name(image: &str) -> &str {
+    image.strip_suffix(FULL_IMAGE).unwrap_or(image)
+}
+
 pub use description::Description;
 pub use info::ModuleInfo;
 pub use phase::Phase;

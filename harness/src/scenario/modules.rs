@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use tamis_module::FULL_IMAGE;
 use tamis_module::gate::EnvoyVersion;
+use tamis_module::lean_name;
 use tempfile::TempDir;
 
 use super::engine::Engine;
@@ -145,10 +145,9 @@ impl Modules {
             Some(natives) => {
                 let name = &entry.module.value;
                 // What is compiled for this machine has all that its full image has.
-                let lean = name.strip_suffix(FULL_IMAGE).unwrap_or(name);
                 natives
                     .get(name)
-                    .or_else(|| natives.get(lean))
+                    .or_else(|| natives.get(lean_name(name)))
                     .cloned()
                     .ok_or_else(|| FilterError::NotNative { name: name.clone() })?
             }

@@ -144,8 +144,13 @@ impl Deployment {
 }
 
 impl TargetRef {
+    /// The value of a field `targetRefs`.
+    pub(super) fn list(targets: &[Self]) -> Value {
+        targets.iter().map(Self::to_json).collect()
+    }
+
     /// The reference with the group of its kind.
-    pub(super) fn to_json(&self) -> Value {
+    fn to_json(&self) -> Value {
         let group = match self.kind.as_str() {
             "Service" => "",
             "ServiceEntry" => "networking.istio.io",

@@ -49,9 +49,8 @@ pub(super) fn extension_policy(deployment: &Deployment) -> Result<Value, Resourc
     if let (Some(configuration), Value::Object(fields)) = (&deployment.configuration, &mut wasm) {
         fields.insert("config".to_owned(), configuration.clone());
     }
-    let targets: Vec<Value> = targets.iter().map(TargetRef::to_json).collect();
     let mut spec = Map::new();
-    spec.insert("targetRefs".to_owned(), json!(targets));
+    spec.insert("targetRefs".to_owned(), TargetRef::list(targets));
     spec.insert("wasm".to_owned(), json!([wasm]));
     let name = format!("{}-{}", deployment.name, deployment.digest.short());
     Ok(deployment.resource("gateway.envoyproxy.io/v1alpha1", KIND, &name, &spec))

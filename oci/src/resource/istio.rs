@@ -112,8 +112,7 @@ pub(super) fn envoy_filter(deployment: &Deployment) -> Result<Value, ResourceErr
             spec.insert("workloadSelector".to_owned(), json!({ "labels": pairs(labels) }));
         }
         Attach::Targets(targets) => {
-            let targets: Vec<Value> = targets.iter().map(TargetRef::to_json).collect();
-            spec.insert("targetRefs".to_owned(), json!(targets));
+            spec.insert("targetRefs".to_owned(), TargetRef::list(targets));
         }
     }
     Ok(deployment.resource("networking.istio.io/v1alpha3", KIND, &deployment.name, &spec))
@@ -167,8 +166,7 @@ fn place(deployment: &Deployment, kind: &'static str, last: &str) -> Result<Map<
             return Err(ResourceError::No { kind, what: "more than 16 targets" });
         }
         Attach::Targets(targets) => {
-            let targets: Vec<Value> = targets.iter().map(TargetRef::to_json).collect();
-            place.insert("targetRefs".to_owned(), json!(targets));
+            place.insert("targetRefs".to_owned(), TargetRef::list(targets));
         }
     }
     Ok(place)

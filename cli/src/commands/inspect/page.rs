@@ -2,11 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use tamis_harness::document::Document;
 use tamis_harness::scenario::Scenario;
 use tamis_harness::scenario::model::FilterEntry;
 use tamis_module::description::Example;
-use tamis_module::{Description, FULL_IMAGE};
+use tamis_module::{Description, lean_name};
 
 use super::super::common;
 use crate::failure::Failure;
@@ -50,9 +49,9 @@ fn examples(description: &Description, sources: &[PathBuf]) -> Result<Vec<Exampl
             Scenario::read(source).map(|scenario| vec![scenario])
         };
         for scenario in scenarios.map_err(Failure::user)? {
-            let same = |name: &str| name.strip_suffix(FULL_IMAGE).unwrap_or(name) == description.name;
-            for filter in scenario.filters.iter().filter(|filter| same(&filter.module.value)) {
-                if let Some(document) = configuration(&scenario.file, filter)? {
+            let is_ours = |filter: &&FilterEntry| lean_name(&filter.module.value) == description.name;
+            for filter in scenario.filters.iter().filter(is_ours) {
+                if let Some(document) = &filter.config {
                     let source = scenario.file.to_string_lossy().into_owned();
                     examples.push(Example { source, configuration: document.value().clone() });
                 }
@@ -60,12 +59,4 @@ fn examples(description: &Description, sources: &[PathBuf]) -> Result<Vec<Exampl
         }
     }
     Ok(examples)
-}
-
-fn configuration(scenario: &Path, filter: &FilterEntry) -> Result<Option<Document>, Failure> {
-    match (&filter.config, &filter.config_file) {
-        (Some(document), _) => Ok(Some(document.clone())),
-        (None, Some(file)) => common::configuration(&scenario.parent().unwrap_or(Path::new("")).join(file)).map(Some),
-        (None, None) => Ok(None),
-    }
 }

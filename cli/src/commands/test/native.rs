@@ -2,7 +2,7 @@
 
 use tamis_harness::native::{Native, NativeError};
 use tamis_harness::scenario::{Modules, Scenario};
-use tamis_module::FULL_IMAGE;
+use tamis_module::lean_name;
 
 use crate::commands::build::cargo;
 use crate::failure::Failure;
@@ -20,7 +20,7 @@ pub fn modules(scenarios: &[Scenario]) -> Result<Modules, Failure> {
     }
     let wanted = |module: &str| {
         let names = scenarios.iter().flat_map(|scenario| &scenario.filters).map(|filter| filter.module.value.as_str());
-        names.map(|name| name.strip_suffix(FULL_IMAGE).unwrap_or(name)).any(|name| name == module)
+        names.map(lean_name).any(|name| name == module)
     };
     let mut packages = cargo::loadable()?;
     packages.retain(|module, _| wanted(module));
