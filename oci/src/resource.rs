@@ -2,16 +2,25 @@
 //!
 //! Every resource is made from the same [`PluginConfig`](tamis_module::plugin_config::PluginConfig), so that what a test ran and
 //! what an operator applies say the same thing. A [`Target`] exists for each kind that is really written, and for no other.
+//!
+//! A resource is printed with comments that say why it is as it is, and in an order that never changes, so that it can live in a
+//! repository and two prints of the same thing show no difference.
 
 mod deployment;
+mod discovery;
 mod envoy;
+mod envoy_filter;
 mod envoy_gateway;
 mod istio;
+mod policy;
+mod text;
 
 use serde_json::Value;
 
-pub use deployment::{Attach, Deployment, Phase, ResourceError, TargetRef};
+pub use deployment::{Attach, Code, Context, Deployment, HttpCode, Phase, ResourceError, TargetRef};
+pub use discovery::{DiscoveredEnvoy, envoy_discovered};
 pub use envoy::{StaticEnvoy, Upstream, envoy_static};
+pub use policy::{RegistryPolicy, SignaturePolicy};
 
 /// For whom a resource is written, with everything that it needs.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,44 +36,86 @@ pub enum Target {
     EnvoyFilter(Deployment),
     /// Envoy Gateway's `EnvoyExtensionPolicy`.
     EnvoyExtensionPolicy(Deployment),
+    /// Higress' own `WasmPlugin`.
+    Higress(Deployment),
+    /// Kyverno's `ClusterPolicy` that demands digests and a signature.
+    Kyverno(SignaturePolicy),
+    /// Kubernetes' own `ValidatingAdmissionPolicy` that demands digests, with its binding.
+    AdmissionPolicy(RegistryPolicy),
 }
 
-/// A resource could not be written.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RenderError {
-    /// The kind of resource cannot say it.
-    #[error(transparent)]
-    Resource(#[from] ResourceError),
-    /// The YAML writer refuses a value.
-    #[error("cannot write the resource as YAML ({reason}); print it as JSON, which is YAML too")]
-    Yaml {
-        /// Why.
-        reason: String,
-    },
+/// A resource in the JSON form of its API, with what a reader should know.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Resource {
+    /// The resource itself; of a file with several, all of them in order.
+    pub documents: Vec<Value>,
+    /// What the kind of resource does not say as well as was asked, and what to do about it; one sentence or two each.
+    pub warnings: Vec<String>,
+    /// Comments, each for a path such as `spec.url`.
+    notes: Vec<(&'static str, String)>,
 }
 
 impl Target {
-    /// The resource in the JSON form of its API.
+    /// The resource with its comments.
+    ///
+    /// # Errors
+    /// What the kind of resource cannot say of a deployment.
+    pub fn resource(&self) -> Result<Resource, ResourceError> {
+        match self {
+            Self::Envoy(envoy) => Ok(Resource::of(envoy_static(envoy))),
+            Self::WasmPlugin(deployment) => istio::wasm_plugin(deployment),
+            Self::TrafficExtension(deployment) => istio::traffic_extension(deployment),
+            Self::EnvoyFilter(deployment) => envoy_filter::envoy_filter(deployment),
+            Self::EnvoyExtensionPolicy(deployment) => envoy_gateway::extension_policy(deployment),
+            Self::Higress(deployment) => istio::higress(deployment),
+            Self::Kyverno(policy) => Ok(policy.kyverno()),
+            Self::AdmissionPolicy(policy) => Ok(policy.admission()),
+        }
+    }
+
+    /// The resource in the JSON form of its API; the first, where there are several.
     ///
     /// # Errors
     /// What the kind of resource cannot say of a deployment.
     pub fn to_json(&self) -> Result<Value, ResourceError> {
-        match self {
-            Self::Envoy(envoy) => Ok(envoy_static(envoy)),
-            Self::WasmPlugin(deployment) => istio::wasm_plugin(deployment),
-            Self::TrafficExtension(deployment) => istio::traffic_extension(deployment),
-            Self::EnvoyFilter(deployment) => istio::envoy_filter(deployment),
-            Self::EnvoyExtensionPolicy(deployment) => envoy_gateway::extension_policy(deployment),
-        }
+        Ok(self.resource()?.documents.into_iter().next().unwrap_or_default())
     }
 
     /// The resource as YAML, to be read by people and applied as it is.
     ///
     /// # Errors
-    /// What the kind of resource cannot say of a deployment, or a value that the YAML writer refuses, which no resource of today
-    /// has.
-    pub fn to_yaml(&self) -> Result<String, RenderError> {
-        serde_saphyr::to_string(&self.to_json()?).map_err(|error| RenderError::Yaml { reason: error.to_string() })
+    /// What the kind of resource cannot say of a deployment.
+    pub fn to_yaml(&self) -> Result<String, ResourceError> {
+        Ok(self.resource()?.to_yaml())
+    }
+}
+
+impl Resource {
+    fn of(document: Value) -> Self {
+        Self { documents: vec![document], notes: Vec::new(), warnings: Vec::new() }
+    }
+
+    fn note(&mut self, path: &'static str, text: impl Into<String>) {
+        self.notes.push((path, text.into()));
+    }
+
+    fn warn(&mut self, text: impl Into<String>) {
+        self.warnings.push(text.into());
+    }
+
+    /// The YAML with its comments; warnings stand at its head.
+    #[must_use]
+    pub fn to_yaml(&self) -> String {
+        let mut yaml = String::new();
+        for warning in &self.warnings {
+            text::comment(&mut yaml, 0, &format!("Warning: {warning}"));
+        }
+        for (number, document) in self.documents.iter().enumerate() {
+            if number > 0 {
+                yaml.push_str("---\n");
+            }
+            text::write(&mut yaml, document, &self.notes);
+        }
+        yaml
     }
 }

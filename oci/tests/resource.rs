@@ -24,6 +24,7 @@ fn envoy(plugins: Vec<PluginConfig>) -> StaticEnvoy {
         plugins,
         listen: ([127, 0, 0, 1], 10_000).into(),
         upstream: Upstream { host: "127.0.0.1".to_owned(), port: 8080 },
+        buffer_limit: None,
         admin: None,
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 use tamis_module::plugin_config::FailurePolicy;
-use tamis_oci::resource::{Attach, Deployment, Phase, ResourceError, Target, TargetRef};
+use tamis_oci::resource::{Attach, Code, Context, Deployment, HttpCode, Phase, ResourceError, Target, TargetRef};
 use tamis_oci::{Digest, ModuleRef};
 
 /// What `tamis setup` has put there.
@@ -26,9 +26,17 @@ fn deployment() -> Deployment {
         phase: Phase::Last,
         priority: None,
         attach: Attach::Targets(vec![TargetRef { kind: "Gateway".to_owned(), name: "edge".to_owned() }]),
+        context: None,
+        port: None,
+        buffer_limit: None,
+        code: Code::Image,
         pull_secret: None,
         environment: Vec::new(),
     }
+}
+
+fn http(tls: bool, host: &str) -> HttpCode {
+    HttpCode { tls, host: host.to_owned(), port: 8443, path: "/edits.wasm".to_owned(), digest: Digest::of(b"module") }
 }
 
 /// A deployment with each thing that can be said, one at a time and together.
@@ -38,7 +46,7 @@ fn variants() -> Vec<Deployment> {
         change(&mut changed);
         changed
     };
-    let all: [fn(&mut Deployment); 9] = [
+    let all: [fn(&mut Deployment); 15] = [
         |_| {},
         |it| it.namespace = None,
         |it| it.configuration = None,
@@ -48,6 +56,12 @@ fn variants() -> Vec<Deployment> {
         |it| it.attach = Attach::Labels(vec![("app".to_owned(), "web".to_owned())]),
         |it| (it.attach, it.pull_secret) = (Attach::All, Some("registry".to_owned())),
         |it| it.environment = vec![("DLP_KEY".to_owned(), "0123456789abcdef".to_owned())],
+        |it| (it.context, it.port) = (Some(Context::SidecarInbound), Some(8080)),
+        |it| (it.context, it.attach) = (Some(Context::SidecarOutbound), Attach::All),
+        |it| (it.context, it.attach) = (Some(Context::Any), Attach::All),
+        |it| it.buffer_limit = Some(65_536),
+        |it| it.code = Code::Http(http(false, "10.0.0.1")),
+        |it| (it.code, it.held_headers) = (Code::Http(http(true, "files.example")), true),
     ];
     all.into_iter().map(with).collect()
 }
@@ -198,10 +212,90 @@ fn images_are_named_by_their_digest_and_a_policy_has_a_part_of_it_in_its_name() 
     assert_eq!(plugin["metadata"], json!({ "name": "edits", "namespace": "shop" }));
     let policy = Target::EnvoyExtensionPolicy(deployment()).to_json().unwrap();
     let image = &policy["spec"]["wasm"][0]["code"]["image"];
-    assert_eq!(image, &json!({ "url": "registry.example/tamis/transformation:1.0", "sha256": digest.hex() }));
+    assert_eq!(image, &json!({ "url": format!("registry.example/tamis/transformation@{digest}") }));
     assert_eq!(policy["metadata"]["name"], format!("edits-{}", digest.short()));
     // Stable order, so that two prints of the same thing are the same text.
     let text = |target: &Target| target.to_yaml().unwrap();
     assert_eq!(text(&Target::WasmPlugin(deployment())), text(&Target::WasmPlugin(deployment())));
     let _: Map<String, Value> = serde_saphyr::from_str(&text(&Target::EnvoyFilter(deployment()))).unwrap();
+}
+
+#[test]
+fn code_that_envoy_fetches_has_a_cluster_a_checksum_and_a_vm_of_its_own() {
+    let wanted = Deployment { code: Code::Http(http(true, "files.example")), ..deployment() };
+    let filter = Target::EnvoyFilter(wanted.clone()).to_json().unwrap();
+    let patch = |number: usize| filter["spec"]["configPatches"][number].clone();
+    assert_eq!([patch(0)["applyTo"].clone(), patch(1)["applyTo"].clone()], ["CLUSTER", "HTTP_FILTER"]);
+    let vm = patch(1)["patch"]["value"]["typed_config"]["config"]["vm_config"].clone();
+    let remote = &vm["code"]["remote"];
+    assert_eq!(remote["http_uri"]["uri"], "https://files.example:8443/edits.wasm");
+    assert_eq!(remote["http_uri"]["cluster"], patch(0)["patch"]["value"]["name"]);
+    assert_eq!(remote["sha256"], Digest::of(b"module").hex());
+    assert_eq!(vm["vm_id"], format!("edits-{}", Digest::of(b"module").short()));
+    assert_eq!(patch(0)["patch"]["value"]["transport_socket"]["typed_config"]["sni"], "files.example");
+    let plain = Deployment { code: Code::Http(http(false, "::1")), ..deployment() };
+    let filter = Target::EnvoyFilter(plain).to_json().unwrap();
+    let uri = "/spec/configPatches/1/patch/value/typed_config/config/vm_config/code/remote/http_uri/uri";
+    assert_eq!(filter.pointer(uri), Some(&json!("http://[::1]:8443/edits.wasm")));
+    assert_eq!(filter.pointer("/spec/configPatches/0/patch/value/transport_socket"), None);
+    assert!(matches!(Target::WasmPlugin(wanted).to_json(), Err(ResourceError::No { .. })));
+}
+
+#[test]
+fn contexts_and_ports_are_said_in_each_api() {
+    let contexts = [
+        (Context::SidecarInbound, "SIDECAR_INBOUND", json!([{ "mode": "SERVER", "ports": [{ "number": 8080 }] }])),
+        (Context::SidecarOutbound, "SIDECAR_OUTBOUND", json!([{ "mode": "CLIENT", "ports": [{ "number": 8080 }] }])),
+        (Context::Gateway, "GATEWAY", json!([{ "mode": "CLIENT", "ports": [{ "number": 8080 }] }])),
+        (Context::Any, "ANY", json!([{ "ports": [{ "number": 8080 }] }])),
+    ];
+    for (context, word, traffic) in contexts {
+        let wanted = Deployment { context: Some(context), port: Some(8080), ..deployment() };
+        let filter = Target::EnvoyFilter(wanted.clone()).to_json().unwrap();
+        for patch in filter["spec"]["configPatches"].as_array().unwrap() {
+            assert_eq!(patch["match"]["context"], word);
+        }
+        assert_eq!(filter.pointer("/spec/configPatches/1/match/listener/portNumber"), Some(&json!(8080)));
+        assert_eq!(Target::WasmPlugin(wanted.clone()).to_json().unwrap()["spec"]["match"], traffic);
+        assert_eq!(Target::TrafficExtension(wanted.clone()).to_json().unwrap()["spec"]["match"], traffic);
+        assert!(matches!(Target::EnvoyExtensionPolicy(wanted).to_json(), Err(ResourceError::No { .. })));
+    }
+}
+
+#[test]
+fn higress_takes_what_its_gateways_can_do() {
+    let all = Deployment { attach: Attach::All, phase: Phase::Authn, ..deployment() };
+    let plugin = Target::Higress(all.clone()).to_json().unwrap();
+    assert_eq!(plugin["apiVersion"], "extensions.higress.io/v1alpha1");
+    assert_eq!(plugin["spec"]["defaultConfig"], deployment().configuration.unwrap());
+    assert_eq!(plugin["spec"].get("pluginConfig"), None);
+    let refused: [fn(&mut Deployment); 4] = [
+        |it| it.failure_policy = FailurePolicy::Reload,
+        |it| it.context = Some(Context::SidecarInbound),
+        |it| it.port = Some(80),
+        |it| it.attach = Attach::Labels(vec![("app".to_owned(), "web".to_owned())]),
+    ];
+    for change in refused {
+        let mut changed = all.clone();
+        change(&mut changed);
+        assert!(matches!(Target::Higress(changed).to_json(), Err(ResourceError::No { .. })));
+    }
+}
+
+#[test]
+fn what_an_api_says_worse_than_asked_is_a_warning_and_a_comment() {
+    let limited = Deployment { buffer_limit: Some(65_536), ..deployment() };
+    for (kind, target) in KINDS {
+        let resource = target(limited.clone()).resource().unwrap();
+        let warned = resource.warnings.iter().any(|text| text.contains("buffer limit"));
+        assert_eq!(warned, kind != "EnvoyFilter", "{kind}");
+        let yaml = resource.to_yaml();
+        assert_eq!(yaml.contains("# Warning: "), !resource.warnings.is_empty(), "{yaml}");
+        assert!(yaml.lines().filter(|line| line.trim_start().starts_with("# ")).count() >= 4, "{yaml}");
+        let read: Value = serde_saphyr::from_str(&yaml).unwrap();
+        assert_eq!(read, resource.documents[0], "{yaml}");
+    }
+    let filter = Target::EnvoyFilter(limited).to_json().unwrap();
+    let limit = "/spec/configPatches/2/patch/value/per_connection_buffer_limit_bytes";
+    assert_eq!(filter.pointer(limit), Some(&json!(65_536)));
 }

@@ -1,6 +1,8 @@
 //! `tamis manifest`: the resource that loads a module.
 
 mod cluster;
+mod clusters;
+mod policy;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -9,7 +11,9 @@ use std::str::FromStr;
 use tamis_harness::document::Document;
 use tamis_module::Description;
 use tamis_module::plugin_config::{FailurePolicy, PluginConfig};
-use tamis_oci::resource::{Deployment, RenderError, ResourceError, StaticEnvoy, Target, Upstream};
+use tamis_oci::resource::{
+    Deployment, DiscoveredEnvoy, Resource, ResourceError, StaticEnvoy, Target, Upstream, envoy_discovered,
+};
 use tamis_oci::{Digest, ModuleRef, RegistryRef};
 
 use super::common::{self, RegistryFlags};
@@ -20,9 +24,13 @@ use crate::failure::Failure;
 #[command(after_help = "Examples:\n  tamis manifest --for envoy transformation.wasm --config edits.yaml \\\n      \
 --listen 127.0.0.1:10000 --upstream 127.0.0.1:8000 > envoy.yaml\n  envoy -c envoy.yaml\n\n  \
 tamis manifest --for wasm-plugin oci://registry.example/tamis/transformation:1.0 --config edits.yaml \\\n      \
---namespace shop --selector app=web --phase authn | kubectl apply -f -\n  \
+--namespace shop --selector app=web --context sidecar-inbound --phase authn | kubectl apply -f -\n  \
 tamis manifest --for envoy-extension-policy oci://registry.example/tamis/transformation:1.0 \\\n      \
---config edits.yaml --target Gateway/edge | kubectl apply -f -\n\n\
+--config edits.yaml --target Gateway/edge | kubectl apply -f -\n\n  \
+tamis manifest --for traffic-extension oci://registry.example/tamis/transformation:1.0 \\\n      \
+--config edits.yaml --clusters clusters.yaml --out deploy    # a folder for each cluster\n  \
+tamis manifest --for kyverno --key cosign.pub\n  \
+tamis manifest --for validating-admission-policy --images registry.example/tamis/\n\n\
 The module is asked first whether it accepts the configuration. Images are named by their digest, whatever they are asked for by.")]
 pub struct Manifest {
     /// What loads the module
@@ -30,7 +38,8 @@ pub struct Manifest {
     target: Loader,
 
     /// The module: for a plain Envoy its file, as Envoy will see it (`tamis pull` gets it out of an image), else an image,
-    /// oci://HOST/REPOSITORY:TAG
+    /// oci://HOST/REPOSITORY:TAG; a policy needs none
+    #[arg(default_value = "", hide_default_value = true)]
     module: String,
 
     /// The filter's configuration, YAML or JSON
@@ -53,6 +62,14 @@ pub struct Manifest {
     #[arg(long, value_enum, default_value = "closed", value_name = "POLICY")]
     failure_policy: Policy,
 
+    /// The most bytes of a message that the proxy buffers; its own limit when it is left out
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1..))]
+    buffer_limit: Option<u32>,
+
+    /// Where files go, for several clusters and for `envoy-ecds`; they are written whole
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+
     /// Keeps the VM and its shared data apart from others with the same code (plain Envoy)
     #[arg(long, default_value = "", value_name = "ID")]
     vm_id: String,
@@ -62,6 +79,9 @@ pub struct Manifest {
 
     #[command(flatten)]
     cluster: cluster::ClusterFlags,
+
+    #[command(flatten)]
+    policy: policy::PolicyFlags,
 }
 
 /// What can load a module.
@@ -69,6 +89,8 @@ pub struct Manifest {
 enum Loader {
     /// A plain Envoy with a static configuration
     Envoy,
+    /// A plain Envoy that reads its filter from a second file, and again whenever that is replaced
+    EnvoyEcds,
     /// Istio, by a WasmPlugin
     WasmPlugin,
     /// Istio 1.30 or newer, by a TrafficExtension
@@ -77,6 +99,12 @@ enum Loader {
     EnvoyFilter,
     /// Envoy Gateway, by an EnvoyExtensionPolicy
     EnvoyExtensionPolicy,
+    /// Higress, by its own WasmPlugin
+    Higress,
+    /// A Kyverno policy: images in such resources are named by digest and signed with --key
+    Kyverno,
+    /// A ValidatingAdmissionPolicy: images in such resources are named by digest and from --images
+    ValidatingAdmissionPolicy,
 }
 
 /// Envoy's failure policies.
@@ -96,7 +124,10 @@ struct Accepted {
     name: String,
     document: Option<Document>,
     held_headers: bool,
+    /// The digest of the image.
     digest: Option<String>,
+    /// The digest of the module itself.
+    module: Digest,
 }
 
 impl Manifest {
@@ -105,33 +136,56 @@ impl Manifest {
     /// # Errors
     /// When the module or the configuration is refused, or a resource of the kind cannot say what was asked for.
     pub fn run(self) -> Result<(), Failure> {
+        match self.target {
+            Loader::Kyverno => return print(&rendered(&self.policy.signed()?)?),
+            Loader::ValidatingAdmissionPolicy => return print(&rendered(&self.policy.registry()?)?),
+            _ => {}
+        }
+        if self.module.is_empty() {
+            return Err(Failure::user(
+                "which module? name a file for a plain Envoy, else an image, oci://HOST/REPOSITORY:TAG",
+            ));
+        }
         let reference = ModuleRef::from_str(&self.module).map_err(Failure::user)?;
-        let target = match (self.target.in_cluster(), reference) {
-            (None, ModuleRef::File(file)) => Target::Envoy(self.static_envoy(&file, self.accepted(Some(&file))?)?),
-            (None, _) => {
-                return Err(Failure::user("a plain Envoy reads a module from a file, not from an image")
-                    .hint(format_args!("`tamis pull {} --out FILE.wasm`, then name the file", self.module)));
+        match (self.target.in_cluster(), reference) {
+            (None, ModuleRef::File(file)) => {
+                let envoy = self.static_envoy(&file, self.accepted(Some(&file))?)?;
+                if self.target == Loader::EnvoyEcds {
+                    self.discovered(envoy)
+                } else {
+                    print(&rendered(&Target::Envoy(envoy))?)
+                }
             }
-            (Some(kind), ModuleRef::Registry(image)) => kind(self.deployment(image)?),
+            (None, _) => Err(Failure::user("a plain Envoy reads a module from a file, not from an image")
+                .hint(format_args!("`tamis pull {} --out FILE.wasm`, then name the file", self.module))),
+            (Some(kind), ModuleRef::Registry(image)) => {
+                let deployment = self.deployment(image)?;
+                match (&self.cluster.clusters, &self.out) {
+                    (Some(file), Some(out)) => clusters::write(file, out, &deployment, kind),
+                    _ => print(&rendered(&kind(deployment))?),
+                }
+            }
             (Some(_), ModuleRef::File(_) | ModuleRef::Layout { .. }) => {
-                return Err(Failure::user("a control plane gets a module from a registry")
-                    .hint("`tamis push FILE.wasm oci://HOST/REPOSITORY:TAG`, then name that reference"));
+                Err(Failure::user("a control plane gets a module from a registry")
+                    .hint("`tamis push FILE.wasm oci://HOST/REPOSITORY:TAG`, then name that reference"))
             }
-        };
-        print!(
-            "{}",
-            target.to_yaml().map_err(|error| match error {
-                RenderError::Resource(ResourceError::HeldHeaders { .. }) => {
-                    Failure::user(&error)
-                        .hint("`--for envoy-filter` can, in Istio; in Envoy Gateway an EnvoyPatchPolicy has to")
-                }
-                RenderError::Resource(ResourceError::Number { .. }) => {
-                    Failure::user(&error)
-                        .hint("write a smaller number, or use `--for envoy-filter`, which hands text over")
-                }
-                error => Failure::user(error),
-            })?
-        );
+        }
+    }
+
+    /// Writes the bootstrap configuration and the filter's file.
+    fn discovered(&self, envoy: StaticEnvoy) -> Result<(), Failure> {
+        let out = self.out.as_deref().ok_or_else(|| {
+            Failure::user("`envoy-ecds` is two files").hint("say where they go: --out DIR, as Envoy will see it")
+        })?;
+        let folder = std::path::absolute(out).map_err(Failure::environment)?;
+        let (bootstrap, files) =
+            envoy_discovered(&DiscoveredEnvoy { envoy, folder: folder.to_string_lossy().into_owned() });
+        let bootstrap = ("envoy.yaml".to_owned(), bootstrap);
+        for (name, resource) in files.iter().chain([&bootstrap]) {
+            let file = out.join(name);
+            common::write_whole(&file, resource.to_yaml().as_bytes())?;
+            println!("{}", file.display());
+        }
         Ok(())
     }
 
@@ -146,8 +200,10 @@ impl Manifest {
             .zip(document.as_ref())
             .is_some_and(|(description, document)| description.holds_headers(document.value()));
         let stem = || file.and_then(Path::file_stem).map(|stem| stem.to_string_lossy().into_owned());
-        let name = description.map(|description| description.name).or_else(stem).unwrap_or_default();
-        Ok(Accepted { name, document, held_headers, digest: module.digest })
+        let last =
+            || self.module.rsplit('/').next()?.split([':', '@']).next().map(|name| name.replace(['.', '_'], "-"));
+        let name = description.map(|description| description.name).or_else(stem).or_else(last).unwrap_or_default();
+        Ok(Accepted { name, document, held_headers, module: Digest::of(&module.wasm), digest: module.digest })
     }
 
     fn static_envoy(&self, file: &Path, accepted: Accepted) -> Result<StaticEnvoy, Failure> {
@@ -168,6 +224,7 @@ impl Manifest {
             plugins: vec![plugin],
             listen: self.listen,
             upstream: self.upstream.clone(),
+            buffer_limit: self.buffer_limit,
             admin: self.admin,
         })
     }
@@ -176,6 +233,7 @@ impl Manifest {
         let accepted = self.accepted(None)?;
         let digest = accepted.digest.as_deref().map(Digest::from_str).transpose().map_err(Failure::user)?;
         let digest = digest.ok_or_else(|| Failure::environment("the registry named no digest of the image"))?;
+        let code = self.cluster.code(accepted.module)?;
         Ok(Deployment {
             name: self.cluster.name.clone().unwrap_or(accepted.name),
             namespace: self.cluster.namespace.clone(),
@@ -187,6 +245,10 @@ impl Manifest {
             phase: self.cluster.phase(),
             priority: self.cluster.priority,
             attach: self.cluster.attach(),
+            context: self.cluster.context(),
+            port: self.cluster.port,
+            buffer_limit: self.buffer_limit,
+            code,
             pull_secret: self.cluster.pull_secret.clone(),
             environment: self.cluster.environment.clone(),
         })
@@ -197,11 +259,12 @@ impl Loader {
     /// The resource of a control plane, if it is for one.
     fn in_cluster(self) -> Option<fn(Deployment) -> Target> {
         Some(match self {
-            Self::Envoy => return None,
+            Self::Envoy | Self::EnvoyEcds | Self::Kyverno | Self::ValidatingAdmissionPolicy => return None,
             Self::WasmPlugin => Target::WasmPlugin,
             Self::TrafficExtension => Target::TrafficExtension,
             Self::EnvoyFilter => Target::EnvoyFilter,
             Self::EnvoyExtensionPolicy => Target::EnvoyExtensionPolicy,
+            Self::Higress => Target::Higress,
         })
     }
 }
@@ -214,6 +277,27 @@ impl From<Policy> for FailurePolicy {
             Policy::Reload => Self::Reload,
         }
     }
+}
+
+/// The resource, or why there is none and what can be done.
+fn rendered(target: &Target) -> Result<Resource, Failure> {
+    target.resource().map_err(|error| match error {
+        ResourceError::HeldHeaders { .. } => Failure::user(&error)
+            .hint("`--for envoy-filter` can, in Istio; in Envoy Gateway an EnvoyPatchPolicy has to"),
+        ResourceError::Number { .. } => {
+            Failure::user(&error).hint("write a smaller number, or use `--for envoy-filter`, which hands text over")
+        }
+        error => Failure::user(error),
+    })
+}
+
+/// Prints a resource; its warnings also where they are seen when the resource goes into a pipe.
+fn print(resource: &Resource) -> Result<(), Failure> {
+    for warning in &resource.warnings {
+        eprintln!("warning: {warning}");
+    }
+    print!("{}", resource.to_yaml());
+    Ok(())
 }
 
 /// Reads `HOST:PORT`.

@@ -68,7 +68,7 @@ pub enum Command {
     /// Show what a module is and how it is configured
     Inspect(inspect::Inspect),
     /// Print the resource that loads a module
-    Manifest(manifest::Manifest),
+    Manifest(Box<manifest::Manifest>),
 }
 
 impl Command {

@@ -8,7 +8,14 @@ use tamis_oci::{CONFIG_TYPE, Digest, INDEX_TYPE, LAYER_TYPE, MANIFEST_TYPE};
 
 use crate::repository;
 
-/// Puts into a folder: `module.wasm`, a good one with its debug file; `truncated.wasm`; `bare.wasm`, without an ABI marker; `component.wasm`; and
+/// A module that takes every configuration, of bytes that no compiler changes: what is made of its digest is always the same.
+const PLAIN: &str = r#"(module
+  (memory (export "memory") 1)
+  (func (export "proxy_abi_version_0_2_1"))
+  (func (export "proxy_on_memory_allocate") (param i32) (result i32) i32.const 1024)
+  (func (export "proxy_on_context_create") (param i32 i32)))"#;
+
+/// Puts into a folder: `module.wasm`, a good one with its debug file; `plain.wasm`, see above; `truncated.wasm`; `bare.wasm`, without an ABI marker; `component.wasm`; and
 /// `images`, a layout with the tags `two-layers`, `other-type` and `not-gzip`.
 pub fn prepare(folder: &Path) {
     let module = repository::module("transformation");
@@ -18,6 +25,7 @@ pub fn prepare(folder: &Path) {
     fs::write(folder.join("truncated.wasm"), &bytes[..1000]).unwrap();
     fs::write(folder.join("bare.wasm"), b"\0asm\x01\0\0\0").unwrap();
     fs::write(folder.join("component.wasm"), b"\0asm\x0d\0\x01\0").unwrap();
+    fs::write(folder.join("plain.wasm"), wat::parse_str(PLAIN).unwrap()).unwrap();
     layout(&folder.join("images"));
 }
 

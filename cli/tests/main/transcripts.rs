@@ -13,8 +13,19 @@ use crate::transcript::{Placeholder, replay};
 /// A user whom no test knows the password of.
 const HTPASSWD: &str = "tamis:$2b$04$OC2sBG9jsea1CRXFwtm3A.ZvS6DPH19zA3yN/cUz1L2OnT3IiEXUq\n";
 
-const NAMES: [&str; 10] =
-    ["build", "configurations", "help", "images", "manifest", "modules", "new", "registries", "scenarios", "serve"];
+const NAMES: [&str; 11] = [
+    "build",
+    "configurations",
+    "help",
+    "images",
+    "manifest",
+    "modules",
+    "new",
+    "registries",
+    "resources",
+    "scenarios",
+    "serve",
+];
 
 #[test]
 fn build() {
@@ -55,6 +66,12 @@ fn new() {
 fn registries() {
     let refusing = started(LocalRegistry::start_with_password(HTPASSWD));
     play("registries", &[Placeholder { name: "[REFUSING]", value: refusing.as_ref().map(LocalRegistry::host) }]);
+}
+
+#[test]
+fn resources() {
+    let registry = started(LocalRegistry::start());
+    play("resources", &[Placeholder { name: "[REGISTRY]", value: registry.as_ref().map(LocalRegistry::host) }]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 use tamis_module::plugin_config::FailurePolicy;
 
+use super::Resource;
 use crate::{Digest, RegistryRef};
 
 /// A module in a registry, and where it is to run with which configuration.
@@ -28,10 +29,56 @@ pub struct Deployment {
     pub priority: Option<i32>,
     /// For which proxies.
     pub attach: Attach,
+    /// For which of their traffic; what `attach` suggests, when there is none.
+    pub context: Option<Context>,
+    /// For traffic to this port alone (Istio).
+    pub port: Option<u16>,
+    /// Bytes of one message that the proxy buffers at most; the proxy's own, when there is none.
+    pub buffer_limit: Option<u32>,
+    /// Who fetches the module, and from where.
+    pub code: Code,
     /// The secret with the registry's credentials, in the resource's own namespace.
     pub pull_secret: Option<String>,
     /// Environment variables of the VM.
     pub environment: Vec<(String, String)>,
+}
+
+/// Who fetches a module.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Code {
+    /// The control plane or its agent, out of the image.
+    #[default]
+    Image,
+    /// Envoy itself, from a file server, because it reads no images (`EnvoyFilter`).
+    Http(HttpCode),
+}
+
+/// A module that Envoy fetches itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpCode {
+    /// `http` or `https`.
+    pub tls: bool,
+    /// The server's name or address.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// Path and query, with the first `/`.
+    pub path: String,
+    /// The digest of the module itself, which Envoy demands.
+    pub digest: Digest,
+}
+
+/// Which traffic of a proxy is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Context {
+    /// What comes to a workload, at its sidecar.
+    SidecarInbound,
+    /// What a workload sends, at its sidecar.
+    SidecarOutbound,
+    /// What goes through a gateway.
+    Gateway,
+    /// All of it.
+    Any,
 }
 
 /// A phase of Istio's: before or after its own filters.
@@ -88,13 +135,13 @@ pub enum ResourceError {
         kind: &'static str,
     },
     /// The configuration is no object.
-    #[error("a {kind} takes a configuration that is an object")]
+    #[error("{kind} takes a configuration that is an object")]
     NoObject {
         /// The kind of resource.
         kind: &'static str,
     },
     /// Something that the kind of resource has no field for.
-    #[error("a {kind} has no {what}")]
+    #[error("{kind} has no {what}")]
     No {
         /// The kind of resource.
         kind: &'static str,
@@ -102,7 +149,7 @@ pub enum ResourceError {
         what: &'static str,
     },
     /// Something that it must have.
-    #[error("a {kind} needs {what}")]
+    #[error("{kind} needs {what}")]
     Needs {
         /// The kind of resource.
         kind: &'static str,
@@ -113,12 +160,12 @@ pub enum ResourceError {
 
 impl Deployment {
     /// The resource around a specification.
-    pub(super) fn resource(&self, api: &str, kind: &str, name: &str, spec: &Map<String, Value>) -> Value {
+    pub(super) fn resource(&self, api: &str, kind: &str, name: &str, spec: &Map<String, Value>) -> Resource {
         let mut metadata = json!({ "name": name });
         if let (Some(namespace), Value::Object(fields)) = (&self.namespace, &mut metadata) {
             fields.insert("namespace".to_owned(), json!(namespace));
         }
-        json!({ "apiVersion": api, "kind": kind, "metadata": metadata, "spec": spec })
+        Resource::of(json!({ "apiVersion": api, "kind": kind, "metadata": metadata, "spec": spec }))
     }
 
     /// The image without a scheme, by its digest.
@@ -138,8 +185,37 @@ impl Deployment {
         }
     }
 
-    pub(super) fn without_held_headers(&self, kind: &'static str) -> Result<(), ResourceError> {
-        if self.held_headers { Err(ResourceError::HeldHeaders { kind }) } else { Ok(()) }
+    /// Refuses what only Envoy's own API can say.
+    pub(super) fn without_envoys_own(&self, kind: &'static str) -> Result<(), ResourceError> {
+        if self.held_headers {
+            return Err(ResourceError::HeldHeaders { kind });
+        }
+        match self.code {
+            Code::Image => Ok(()),
+            Code::Http(_) => Err(ResourceError::No { kind, what: "code that Envoy fetches itself" }),
+        }
+    }
+
+    /// What the comments of all kinds say of the image.
+    pub(super) fn by_digest(&self) -> String {
+        let tag = self.image.tag().map(|tag| format!(", which the tag {} named when this was made", tag.as_str()));
+        format!("By digest{}: what is pulled is this and nothing else.", tag.unwrap_or_default())
+    }
+
+    /// What the comments of all kinds say of a failing module.
+    pub(super) fn on_failure(&self) -> &'static str {
+        match self.failure_policy {
+            FailurePolicy::Closed => {
+                "A module that cannot be had, or that has died, answers for the upstream: no request goes past it."
+            }
+            FailurePolicy::Open => {
+                "A module that cannot be had, or that has died, is left out: requests go past it, unchanged and unchecked. A module \
+                 that Envoy cannot load at all still stops traffic."
+            }
+            FailurePolicy::Reload => {
+                "A module that has died is started anew, with a pause in between; until then it answers 503."
+            }
+        }
     }
 }
 

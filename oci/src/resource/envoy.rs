@@ -24,6 +24,8 @@ pub struct StaticEnvoy {
     pub listen: SocketAddr,
     /// Where every request goes.
     pub upstream: Upstream,
+    /// Bytes of one message that Envoy buffers at most; its own limit, 1 MiB, when there is none.
+    pub buffer_limit: Option<u32>,
     /// Where the administration interface listens; none by default, for it lets everyone who reaches it stop the proxy.
     pub admin: Option<SocketAddr>,
 }
@@ -59,6 +61,7 @@ pub struct Upstream {
 ///     plugins: vec![plugin],
 ///     listen: ([127, 0, 0, 1], 8080).into(),
 ///     upstream: Upstream { host: "app.example".into(), port: 80 },
+///     buffer_limit: None,
 ///     admin: None,
 /// });
 /// assert!(config.pointer("/static_resources/listeners/0").is_some());
@@ -82,7 +85,7 @@ fn listener(envoy: &StaticEnvoy) -> Value {
     let ours = envoy.plugins.iter().map(PluginConfig::http_filter);
     let router = json!({ "name": "envoy.filters.http.router", "typed_config": { "@type": ROUTER_TYPE } });
     let filters: Vec<Value> = ours.chain([router]).collect();
-    json!({
+    let mut listener = json!({
         "name": "http",
         "address": address(&envoy.listen.ip().to_string(), envoy.listen.port()),
         "filter_chains": [{
@@ -103,7 +106,11 @@ fn listener(envoy: &StaticEnvoy) -> Value {
                 },
             }],
         }],
-    })
+    });
+    if let (Some(bytes), Value::Object(fields)) = (envoy.buffer_limit, &mut listener) {
+        fields.insert("per_connection_buffer_limit_bytes".to_owned(), json!(bytes));
+    }
+    listener
 }
 
 fn cluster(upstream: &Upstream) -> Value {

@@ -1,126 +1,112 @@
-//! Istio's resources: `WasmPlugin`, its successor `TrafficExtension`, and `EnvoyFilter` for what neither can say.
+//! Istio's resources: `WasmPlugin` and its successor `TrafficExtension`; and the `WasmPlugin` of Higress, which is made of Istio's.
 //!
 //! Istio's agent fetches the image beside each proxy and hands Envoy a local file, so updates take effect under the same `vm_id`,
 //! and shared data outlives them.
 
 use serde_json::{Map, Value, json};
-use tamis_module::plugin_config::{FailurePolicy, PluginConfig};
+use tamis_module::plugin_config::FailurePolicy;
 
-use super::deployment::{Attach, Deployment, Phase, ResourceError, TargetRef};
-
-const WASM_TYPE: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
-/// What the agent puts in the place of a filter whose module cannot be had; a proxy takes only types that it was told of.
-const FALLBACK_TYPE: &str = "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC";
+use super::Resource;
+use super::deployment::{Attach, Context, Deployment, Phase, ResourceError, TargetRef};
 
 /// A `WasmPlugin`: Istio up to 1.29, and later ones.
 ///
 /// # Errors
 /// What it cannot say: [`ResourceError`].
-pub(super) fn wasm_plugin(deployment: &Deployment) -> Result<Value, ResourceError> {
+pub(super) fn wasm_plugin(deployment: &Deployment) -> Result<Resource, ResourceError> {
     const KIND: &str = "WasmPlugin";
     let mut spec = wasm(deployment, KIND)?;
     spec.extend(place(deployment, KIND, "UNSPECIFIED_PHASE")?);
-    Ok(deployment.resource("extensions.istio.io/v1alpha1", KIND, &deployment.name, &spec))
+    let mut resource = deployment.resource("extensions.istio.io/v1alpha1", KIND, &deployment.name, &spec);
+    let paths = [
+        "kind",
+        "spec.url",
+        "spec.failStrategy",
+        "spec.pluginConfig",
+        "spec.phase",
+        "spec.priority",
+        "spec.match",
+        "spec.selector",
+        "spec.targetRefs",
+        "spec.imagePullSecret",
+        "spec.vmConfig",
+    ];
+    explain(&mut resource, deployment, paths);
+    resource.note("kind", "From Istio 1.30 on a TrafficExtension is its successor; this kind goes on working.");
+    Ok(resource)
 }
 
 /// A `TrafficExtension`: Istio from 1.30.
 ///
 /// # Errors
 /// What it cannot say: [`ResourceError`].
-pub(super) fn traffic_extension(deployment: &Deployment) -> Result<Value, ResourceError> {
+pub(super) fn traffic_extension(deployment: &Deployment) -> Result<Resource, ResourceError> {
     const KIND: &str = "TrafficExtension";
     let mut spec = place(deployment, KIND, "UNSPECIFIED")?;
     spec.insert("wasm".to_owned(), Value::Object(wasm(deployment, KIND)?));
-    Ok(deployment.resource("extensions.istio.io/v1alpha1", KIND, &deployment.name, &spec))
+    let mut resource = deployment.resource("extensions.istio.io/v1alpha1", KIND, &deployment.name, &spec);
+    let paths = [
+        "kind",
+        "spec.wasm.url",
+        "spec.wasm.failStrategy",
+        "spec.wasm.pluginConfig",
+        "spec.phase",
+        "spec.priority",
+        "spec.match",
+        "spec.selector",
+        "spec.targetRefs",
+        "spec.wasm.imagePullSecret",
+        "spec.wasm.vmConfig",
+    ];
+    explain(&mut resource, deployment, paths);
+    resource.note("kind", "Istio 1.30 or newer. An older one ignores this resource, without a word.");
+    Ok(resource)
 }
 
-/// An `EnvoyFilter` with extension discovery, so that the agent fetches the image as it does for a `WasmPlugin`. It can say all that
-/// Envoy knows, `held_headers` too.
+/// Higress' `WasmPlugin`: for its gateways, all of them.
 ///
 /// # Errors
 /// What it cannot say: [`ResourceError`].
-pub(super) fn envoy_filter(deployment: &Deployment) -> Result<Value, ResourceError> {
-    const KIND: &str = "EnvoyFilter";
-    if deployment.phase != Phase::Last {
-        return Err(ResourceError::No {
-            kind: KIND,
-            what: "phase: it stands before the router, after Istio's own filters",
-        });
+pub(super) fn higress(deployment: &Deployment) -> Result<Resource, ResourceError> {
+    const KIND: &str = "WasmPlugin of Higress";
+    let no = |what| Err(ResourceError::No { kind: KIND, what });
+    if deployment.attach != Attach::All {
+        return no("selector and no targets: it is for every gateway");
     }
-    if deployment.pull_secret.is_some() {
-        return Err(ResourceError::No {
-            kind: KIND,
-            what: "pull secret: it would stand in the resource for everybody to read",
-        });
+    if deployment.context.is_some_and(|context| context != Context::Gateway) || deployment.port.is_some() {
+        return no("field for the traffic that it is for: it is for gateways");
     }
-    let plugin = PluginConfig {
-        name: deployment.name.clone(),
-        root_id: String::new(),
-        vm_id: deployment.name.clone(),
-        // Below, something else stands in its place.
-        module_path: String::new(),
-        configuration: deployment.configuration.as_ref().map(Value::to_string),
-        failure_policy: deployment.failure_policy,
-        allow_on_headers_stop_iteration: deployment.held_headers,
-        environment: deployment.environment.clone(),
-        vm_configuration: None,
-        allowed_capabilities: Vec::new(),
-    };
-    let mut filter = plugin.http_filter();
-    if let Some(code) = filter.pointer_mut("/typed_config/config/vm_config/code") {
-        // The agent fetches it, and writes a file's name here. The cluster has to be there for Envoy's sake, and is not used.
-        let uri = json!({ "uri": deployment.pinned().to_string(), "cluster": "unused", "timeout": "30s" });
-        *code = json!({ "remote": { "http_uri": uri, "sha256": "nil" } });
+    if deployment.failure_policy == FailurePolicy::Reload {
+        return no("failure policy `reload`");
     }
-    let context = match deployment.attach {
-        Attach::Targets(_) => "GATEWAY",
-        Attach::All | Attach::Labels(_) => "ANY",
-    };
-    let discovered = json!({
-        "name": deployment.name,
-        "config_discovery": {
-            "config_source": { "ads": {}, "initial_fetch_timeout": "0s", "resource_api_version": "V3" },
-            "type_urls": [WASM_TYPE, FALLBACK_TYPE],
-        },
-    });
-    let router = json!({ "filterChain": { "filter": {
-        "name": "envoy.filters.network.http_connection_manager",
-        "subFilter": { "name": "envoy.filters.http.router" },
-    } } });
-    let mut spec = Map::new();
-    spec.insert(
-        "configPatches".to_owned(),
-        json!([
-            {
-                "applyTo": "EXTENSION_CONFIG",
-                "match": { "context": context },
-                "patch": { "operation": "ADD", "value": filter },
-            },
-            {
-                "applyTo": "HTTP_FILTER",
-                "match": { "context": context, "listener": router },
-                "patch": { "operation": "INSERT_BEFORE", "value": discovered },
-            },
-        ]),
-    );
-    if let Some(priority) = deployment.priority {
-        spec.insert("priority".to_owned(), json!(priority));
+    let mut spec = wasm(deployment, KIND)?;
+    if let Some(configuration) = spec.remove("pluginConfig") {
+        spec.insert("defaultConfig".to_owned(), configuration);
     }
-    match &deployment.attach {
-        Attach::All => {}
-        Attach::Labels(labels) => {
-            spec.insert("workloadSelector".to_owned(), json!({ "labels": pairs(labels) }));
-        }
-        Attach::Targets(targets) => {
-            spec.insert("targetRefs".to_owned(), TargetRef::list(targets));
-        }
-    }
-    Ok(deployment.resource("networking.istio.io/v1alpha3", KIND, &deployment.name, &spec))
+    spec.extend(place(&Deployment { context: None, ..deployment.clone() }, KIND, "UNSPECIFIED_PHASE")?);
+    let mut resource = deployment.resource("extensions.higress.io/v1alpha1", "WasmPlugin", &deployment.name, &spec);
+    let paths = [
+        "kind",
+        "spec.url",
+        "spec.failStrategy",
+        "spec.defaultConfig",
+        "spec.phase",
+        "spec.priority",
+        "spec.match",
+        "spec.selector",
+        "spec.targetRefs",
+        "spec.imagePullSecret",
+        "spec.vmConfig",
+    ];
+    explain(&mut resource, deployment, paths);
+    resource
+        .note("spec.defaultConfig", "For all routes: `matchRules` are read by plugins that are written for Higress.");
+    Ok(resource)
 }
 
 /// What a `WasmPlugin` has at its top, and a `TrafficExtension` under `wasm`.
 fn wasm(deployment: &Deployment, kind: &'static str) -> Result<Map<String, Value>, ResourceError> {
-    deployment.without_held_headers(kind)?;
+    deployment.without_envoys_own(kind)?;
     let mut wasm = Map::new();
     wasm.insert("url".to_owned(), json!(deployment.pinned().to_string()));
     wasm.insert("imagePullPolicy".to_owned(), json!("IfNotPresent"));
@@ -169,9 +155,82 @@ fn place(deployment: &Deployment, kind: &'static str, last: &str) -> Result<Map<
             place.insert("targetRefs".to_owned(), TargetRef::list(targets));
         }
     }
+    let mode = match deployment.context {
+        None | Some(Context::Any) => None,
+        Some(Context::SidecarInbound) => Some("SERVER"),
+        // To Istio a gateway is a client of what is behind it.
+        Some(Context::SidecarOutbound | Context::Gateway) => Some("CLIENT"),
+    };
+    let mut traffic = Map::new();
+    if let Some(mode) = mode {
+        traffic.insert("mode".to_owned(), json!(mode));
+    }
+    if let Some(port) = deployment.port {
+        traffic.insert("ports".to_owned(), json!([{ "number": port }]));
+    }
+    if !traffic.is_empty() {
+        place.insert("match".to_owned(), json!([traffic]));
+    }
     Ok(place)
 }
 
-fn pairs(labels: &[(String, String)]) -> Map<String, Value> {
+/// Comments for the choices, at these paths, in the order of the list below; those for fields that are not there are never printed.
+fn explain(resource: &mut Resource, deployment: &Deployment, paths: [&'static str; 11]) {
+    let [kind, url, failure, configuration, phase, priority, traffic, selector, targets, secret, environment] = paths;
+    resource.note(url, deployment.by_digest());
+    let fetched = match deployment.failure_policy {
+        FailurePolicy::Open => "",
+        FailurePolicy::Closed | FailurePolicy::Reload => {
+            " While the image cannot be fetched clients see 403, not 5xx: the agent puts a rule that denies all into the module's place."
+        }
+    };
+    resource.note(failure, format!("{}{fetched}", deployment.on_failure()));
+    resource.note(
+        configuration,
+        "The module has accepted it. It travels as a Struct: numbers as doubles, keys in any order.",
+    );
+    resource.note(
+        phase,
+        match deployment.phase {
+            Phase::Last => {
+                "After Istio's authentication, authorization and statistics, before its fault injection and CORS."
+            }
+            Phase::Authn => "Before Istio's authentication: who the client is, is not known here.",
+            Phase::Authz => {
+                "After Istio's authentication and before its authorization, which sees what this filter has changed."
+            }
+            Phase::Stats => "After Istio's authorization, before its statistics.",
+        },
+    );
+    resource.note(
+        priority,
+        "Among filters of the phase the higher is first; one without a priority comes after all that have one.",
+    );
+    resource.note(
+        traffic,
+        "CLIENT is what a workload sends, and all that goes through a gateway; SERVER is what comes to a workload.",
+    );
+    resource.note(selector, "Waypoints ignore a selector: for these, name targets.");
+    resource.note(targets, "Gateways, or services behind a waypoint; sidecars ignore this resource.");
+    resource.note(
+        secret,
+        "A secret of the type kubernetes.io/dockerconfigjson in this namespace. Proxies get it over TLS alone.",
+    );
+    resource.note(environment, "Everybody who may read this resource sees the values.");
+    if deployment.attach == Attach::All {
+        resource.note(kind, "For all proxies of the namespace; in the root namespace, for all of the mesh.");
+    }
+    if deployment.buffer_limit.is_some() {
+        resource.warn(
+            "this kind of resource cannot set the buffer limit, so Envoy's own holds (1 MiB unless set elsewhere): larger bodies that are \
+             held in the proxy get 413 or 500. `--for envoy-filter` can set it.",
+        );
+    }
+    if deployment.failure_policy == FailurePolicy::Reload {
+        resource.warn("FAIL_RELOAD needs Istio 1.27 or newer.");
+    }
+}
+
+pub(super) fn pairs(labels: &[(String, String)]) -> Map<String, Value> {
     labels.iter().map(|(name, value)| (name.clone(), json!(value))).collect()
 }

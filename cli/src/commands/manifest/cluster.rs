@@ -1,6 +1,11 @@
 //! What can be said of a plugin in a cluster.
 
-use tamis_oci::resource::{Attach, Phase, TargetRef};
+use std::path::PathBuf;
+
+use tamis_oci::Digest;
+use tamis_oci::resource::{Attach, Code, Context, HttpCode, Phase, TargetRef};
+
+use crate::failure::Failure;
 
 /// The flags of resources for control planes.
 #[derive(Clone, Debug, clap::Args)]
@@ -22,6 +27,22 @@ pub struct ClusterFlags {
     #[arg(long = "target", value_name = "KIND/NAME", value_parser = target)]
     targets: Vec<TargetRef>,
 
+    /// For which of their traffic (Istio); a gateway's for targets, else all
+    #[arg(long, value_enum, value_name = "CONTEXT")]
+    context: Option<ContextName>,
+
+    /// For traffic to this port alone (Istio)
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: Option<u16>,
+
+    /// Have Envoy fetch the module itself, from a file server: http://HOST:PORT/PATH or https://... (EnvoyFilter)
+    #[arg(long, value_name = "URL", value_parser = url)]
+    code_url: Option<CodeUrl>,
+
+    /// Write the resource for each cluster of this file, with the same digest, into folders of --out
+    #[arg(long, value_name = "FILE", requires = "out")]
+    pub clusters: Option<PathBuf>,
+
     /// Where it stands among Istio's own filters; after all of them when it is left out
     #[arg(long, value_enum, value_name = "PHASE")]
     phase: Option<PhaseName>,
@@ -37,6 +58,28 @@ pub struct ClusterFlags {
     /// An environment variable of the VM; may come several times
     #[arg(long = "env", value_name = "NAME=VALUE", value_parser = pair)]
     pub environment: Vec<(String, String)>,
+}
+
+/// Where code is, but for its digest.
+#[derive(Clone, Debug)]
+struct CodeUrl {
+    tls: bool,
+    host: String,
+    port: u16,
+    path: String,
+}
+
+/// Istio's contexts.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum ContextName {
+    /// What comes to a workload
+    SidecarInbound,
+    /// What a workload sends
+    SidecarOutbound,
+    /// What goes through a gateway
+    Gateway,
+    /// All of it
+    Any,
 }
 
 /// Istio's phases.
@@ -61,6 +104,24 @@ impl ClusterFlags {
         }
     }
 
+    /// The context that was named.
+    pub fn context(&self) -> Option<Context> {
+        Some(match self.context? {
+            ContextName::SidecarInbound => Context::SidecarInbound,
+            ContextName::SidecarOutbound => Context::SidecarOutbound,
+            ContextName::Gateway => Context::Gateway,
+            ContextName::Any => Context::Any,
+        })
+    }
+
+    /// Who fetches the module, which has this digest.
+    pub fn code(&self, digest: Digest) -> Result<Code, Failure> {
+        Ok(match self.code_url.clone() {
+            None => Code::Image,
+            Some(CodeUrl { tls, host, port, path }) => Code::Http(HttpCode { tls, host, port, path, digest }),
+        })
+    }
+
     /// For which proxies.
     pub fn attach(&self) -> Attach {
         match (self.labels.as_slice(), self.targets.as_slice()) {
@@ -72,7 +133,7 @@ impl ClusterFlags {
 }
 
 /// A name as Kubernetes takes it.
-fn label(text: &str) -> Result<String, String> {
+pub(super) fn label(text: &str) -> Result<String, String> {
     let fits = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
     let ends = |letter: Option<char>| letter.is_some_and(|letter| letter.is_ascii_alphanumeric());
     let is_name = text.len() <= 63 && text.chars().all(fits) && ends(text.chars().next()) && ends(text.chars().last());
@@ -86,7 +147,27 @@ fn pair(text: &str) -> Result<(String, String), String> {
     }
 }
 
-fn target(text: &str) -> Result<TargetRef, String> {
+fn url(text: &str) -> Result<CodeUrl, String> {
+    let wrong = || "expected http://HOST[:PORT]/PATH or https://HOST[:PORT]/PATH".to_owned();
+    let (tls, rest) = match text.split_once("://") {
+        Some(("http", rest)) => (false, rest),
+        Some(("https", rest)) => (true, rest),
+        _ => return Err(wrong()),
+    };
+    let (authority, path) = rest.split_once('/').ok_or_else(wrong)?;
+    let is_graphic = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, port.parse().map_err(|_| wrong())?),
+        _ => (authority, if tls { 443 } else { 80 }),
+    };
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    if !is_graphic(host) || host.contains('@') || !is_graphic(path) {
+        return Err(wrong());
+    }
+    Ok(CodeUrl { tls, host: host.to_owned(), port, path: format!("/{path}") })
+}
+
+pub(super) fn target(text: &str) -> Result<TargetRef, String> {
     match text.split_once('/') {
         Some((kind, name)) if kind.starts_with(|first: char| first.is_ascii_uppercase()) => {
             Ok(TargetRef { kind: kind.to_owned(), name: label(name)? })
