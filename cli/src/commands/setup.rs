@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::failure::Failure;
+use crate::setup::go::GoProgram;
 use crate::setup::{self, Component, EnvoyVersion, Options, Outcome};
 
 /// `tamis setup [COMPONENT]...`
@@ -27,7 +28,7 @@ pub struct Setup {
     #[arg(long, default_value_t, value_name = "VERSION")]
     envoy_version: EnvoyVersion,
 
-    /// Say `skipped:` and go on where envoy, the registry, the load or the coverage cannot be installed
+    /// Say `skipped:` and go on where something other than wasm32 and the tools cannot be installed
     #[arg(long)]
     skip_missing: bool,
 }
@@ -51,6 +52,18 @@ enum Choice {
     Coverage,
     /// Schemas of control planes' resources, to test `tamis manifest` against, for work on Tamis itself
     Schemas,
+    /// crane, a registry client, for work on Tamis itself; built with Go, as are all below
+    Crane,
+    /// oras, a client for artifacts
+    Oras,
+    /// cosign, which signs images
+    Cosign,
+    /// kubectl-validate, which holds resources against the rules of their kinds
+    KubectlValidate,
+    /// Istio's control plane, its agent, and istioctl
+    Istio,
+    /// Envoy Gateway and egctl
+    EnvoyGateway,
 }
 
 impl Setup {
@@ -89,6 +102,12 @@ fn in_order(choices: &[Choice]) -> Vec<Component> {
             Choice::Load => &[Component::Load],
             Choice::Coverage => &[Component::Coverage],
             Choice::Schemas => &[Component::Schemas],
+            Choice::Crane => &[Component::Go(GoProgram::Crane)],
+            Choice::Oras => &[Component::Go(GoProgram::Oras)],
+            Choice::Cosign => &[Component::Go(GoProgram::Cosign)],
+            Choice::KubectlValidate => &[Component::Go(GoProgram::KubectlValidate)],
+            Choice::Istio => &[Component::Go(GoProgram::Istio)],
+            Choice::EnvoyGateway => &[Component::Go(GoProgram::EnvoyGateway)],
             Choice::All => &[Component::Wasm32, Component::Envoy, Component::Registry, Component::Load],
         };
         for component in named {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::cache::Cache;
 use super::envoy::EnvoyVersion;
+use super::go::{self, GoProgram};
 use super::programs::{self, Program};
 use super::{envoy, llvm, registry, schemas, tools, wasm32};
 use crate::failure::Failure;
@@ -29,18 +30,21 @@ pub enum Component {
     Coverage,
     /// The schemas of Istio's and Envoy Gateway's resources, from their Go modules.
     Schemas,
+    /// A program that is built with Go.
+    Go(GoProgram),
 }
 
 impl Component {
     /// Whether work can go on without it, with less tested.
     pub fn is_optional(self) -> bool {
-        matches!(self, Self::Envoy | Self::Registry | Self::Load | Self::Coverage | Self::Schemas)
+        !matches!(self, Self::Wasm32 | Self::Tools)
     }
 }
 
 impl fmt::Display for Component {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        let name = match self {
+            Self::Go(program) => return program.fmt(f),
             Self::Wasm32 => "wasm32",
             Self::Envoy => "envoy",
             Self::Registry => "registry",
@@ -48,7 +52,8 @@ impl fmt::Display for Component {
             Self::Tools => "tools",
             Self::Coverage => "coverage",
             Self::Schemas => "schemas",
-        })
+        };
+        f.write_str(name)
     }
 }
 
@@ -98,6 +103,7 @@ pub fn install(component: Component, options: &Options) -> Result<Outcome, Failu
         Component::Tools => tools::install(&cache)?,
         Component::Coverage => llvm::install(options.rustup_limit)?,
         Component::Schemas => schemas::install(&cache)?,
+        Component::Go(program) => go::install(&cache, program)?,
     };
     Ok(match done {
         Done::Before(what) => Outcome::AlreadyThere(what),

@@ -9,6 +9,7 @@
 //! - `debian_std` std for wasm32, built from the distribution's sources;
 //! - [`llvm`] what counts the lines that tests run;
 //! - `envoy`, `registry`, `tools` the rest of the components;
+//! - [`go`] programs of other projects, built from pinned sources: registry clients, Istio, Envoy Gateway;
 //! - `cache`, `debian`, `process`, `programs`, `python` what they stand on.
 
 mod cache;
@@ -16,6 +17,7 @@ mod component;
 mod debian;
 mod debian_std;
 mod envoy;
+pub mod go;
 pub mod llvm;
 pub mod process;
 mod programs;

@@ -1,0 +1,5 @@
+module tamis/oras
+
+go 1.26
+
+require oras.land/oras v1.3.3
