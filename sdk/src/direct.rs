@@ -77,6 +77,10 @@ pub enum Scheme {
     Https,
 }
 
+/// What the log says of a client that cannot be sent elsewhere.
+const NO_HOST: &str = "tamis_redirect_without_host";
+const NO_PATH: &str = "tamis_redirect_without_path";
+
 const LOCATION: HeaderName = HeaderName::from_static("location");
 
 impl DirectResponse {
@@ -91,8 +95,8 @@ impl DirectResponse {
 }
 
 impl Redirect {
-    /// The response to a request with these headers. A request whose host cannot be read is answered 400: there would be
-    /// nowhere to go.
+    /// The response to a request with these headers. A request whose host cannot be read, or whose path becomes none, is
+    /// answered 400: there would be nowhere to go.
     ///
     /// # Errors
     ///
@@ -103,12 +107,13 @@ impl Redirect {
         let path = request.pseudo(":path")?.unwrap_or_default();
         let location = self.location(scheme, authority, path);
         Ok(match location {
-            Some(location) => Response::new(self.status.0).header(LOCATION, location).details("tamis_redirect"),
-            None => Response::new(400).details("tamis_redirect_without_host"),
+            Ok(location) => Response::new(self.status.0).header(LOCATION, location).details("tamis_redirect"),
+            Err(details) => Response::new(400).details(details),
         })
     }
 
-    fn location(&self, scheme: &[u8], authority: &[u8], path: &[u8]) -> Option<Vec<u8>> {
+    /// Where to go, or why that cannot be said.
+    fn location(&self, scheme: &[u8], authority: &[u8], path: &[u8]) -> Result<Vec<u8>, &'static str> {
         let asked = Authority::parse(authority).ok();
         let secure = match self.scheme {
             Some(scheme) => scheme == Scheme::Https,
@@ -116,7 +121,7 @@ impl Redirect {
         };
         let host = match &self.host {
             Some(host) => host.as_str().as_bytes(),
-            None => asked.as_ref().map(Authority::host).filter(|host| is_host(host))?,
+            None => asked.as_ref().map(Authority::host).filter(|host| is_host(host)).ok_or(NO_HOST)?,
         };
         let port = match (self.port, self.scheme) {
             (Some(port), _) => Some(port),
@@ -126,12 +131,13 @@ impl Redirect {
         let own = if secure { 443 } else { 80 };
         let port = port.filter(|port| *port != own).map(|port| join(&[":", &decimal(u64::from(port))]));
         let path = RequestPath::new(path);
-        let path = self.path.as_ref().and_then(|rewrite| rewrite.apply(&path)).unwrap_or_else(|| path.raw().to_vec());
+        let new = self.path.as_ref().map(|rewrite| rewrite.apply(&path)).transpose().map_err(|_| NO_PATH)?;
+        let path = new.flatten().unwrap_or_else(|| path.raw().to_vec());
         // `*` and what begins with something else is no place.
         let slash: &[u8] = if path.starts_with(b"/") { b"" } else { b"/" };
         let path = if path == b"*" { Vec::new() } else { path };
         let scheme: &[u8] = if secure { b"https://" } else { b"http://" };
-        Some([scheme, host, port.unwrap_or_default().as_bytes(), slash, &path].concat())
+        Ok([scheme, host, port.unwrap_or_default().as_bytes(), slash, &path].concat())
     }
 }
 
@@ -192,7 +198,7 @@ mod tests {
     fn location(redirect: &str, scheme: &str, authority: &str, path: &str) -> Option<String> {
         let redirect = parse::<Redirect>(redirect.as_bytes()).unwrap();
         let location = redirect.location(scheme.as_bytes(), authority.as_bytes(), path.as_bytes());
-        location.map(|location| String::from_utf8(location).unwrap())
+        location.ok().map(|location| String::from_utf8(location).unwrap())
     }
 
     #[test]

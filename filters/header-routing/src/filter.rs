@@ -4,6 +4,7 @@ use tamis::attributes::filter_state;
 use tamis::audit::{Audit, Trail};
 use tamis::matching::Remembered;
 use tamis::metrics::{Counter, Metric};
+use tamis::rewrite::Unfit;
 use tamis::views::RequestPath;
 use tamis::{
     ConfigError, Filter, HeaderMap, HeaderName, HostError, OnError, Outcome, PluginContext, RequestHeaders, Response,
@@ -31,6 +32,8 @@ enum RouteError {
     Host(#[from] HostError),
     #[error("the split has no such arm")]
     Arm,
+    #[error(transparent)]
+    Path(#[from] Unfit),
 }
 
 /// What is remembered of a request.
@@ -102,7 +105,7 @@ impl HeaderRouting {
                 None => return Ok(None),
             },
         };
-        Ok(go(target, request)?)
+        go(target, request)
     }
 
     /// The way of a request by a rule, counted.
@@ -149,15 +152,15 @@ fn way<'r>(
     arms.get(arm).ok_or(RouteError::Arm)
 }
 
-fn go(target: &Target, request: &mut RequestHeaders) -> Result<Option<Response>, HostError> {
+fn go(target: &Target, request: &mut RequestHeaders) -> Result<Option<Response>, RouteError> {
     if let Some(redirect) = &target.redirect {
-        return redirect.response(request.headers()).map(Some);
+        return Ok(Some(redirect.response(request.headers())?));
     }
     if let Some(direct_response) = &target.direct_response {
         return Ok(Some(direct_response.response()));
     }
     let path = request.path()?.unwrap_or_default();
-    let path = target.path.as_ref().and_then(|rewrite| rewrite.apply(&RequestPath::new(path)));
+    let path = target.path.as_ref().map(|rewrite| rewrite.apply(&RequestPath::new(path))).transpose()?.flatten();
     for header in &target.headers {
         request.headers().set_value(header.name.name(), &header.value)?;
     }

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use tamis::json::{Edit, Path, Text};
 #[cfg(feature = "full")]
 use tamis::record;
+use tamis::rewrite::{Unfit, fit};
 use tamis::views::{ContentType, RequestPath};
 use tamis::{ConfigError, EditableName, HeaderMap, HeaderValue};
 
@@ -134,6 +135,9 @@ pub enum MakeError<E> {
     /// The template gave no text.
     #[error(transparent)]
     Template(#[from] RenderError),
+    /// The request's path became none.
+    #[error(transparent)]
+    Path(#[from] Unfit),
 }
 
 impl Made {
@@ -207,16 +211,7 @@ impl Made {
             }
             Self::Path(template) => {
                 let mut path = encoded(&template.render(facts, MAX_VALUE_BYTES)?);
-                if !path.starts_with(b"/") {
-                    return Err(wrong("a path begins with `/`"));
-                }
-                let is_dots = |segment: &[u8]| {
-                    let plain = segment.to_ascii_lowercase();
-                    matches!(plain.as_slice(), b"." | b".." | b"%2e" | b"%2e%2e" | b".%2e" | b"%2e.")
-                };
-                if path.split(|byte| *byte == b'/').any(is_dots) {
-                    return Err(wrong("a path has no segments `.` and `..`"));
-                }
+                fit(&path).map_err(|unfit| wrong(&unfit.to_string()))?;
                 path.extend_from_slice(raw.get(RequestPath::new(raw).path().len()..).unwrap_or_default());
                 Ok(Some(path))
             }

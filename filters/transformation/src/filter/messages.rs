@@ -1,5 +1,6 @@
 //! The edits of one rule, on the proxy's own messages.
 
+use tamis::rewrite::Unfit;
 use tamis::views::RequestPath;
 use tamis::{HostError, RequestHeaders, ResponseHeaders};
 
@@ -13,9 +14,9 @@ impl RequestEdits {
     ///
     /// # Errors
     ///
-    /// The first refusal of the proxy, and the first template that fails; edits before it are in effect.
+    /// The first refusal of the proxy, a path that becomes none, and the first template that fails; edits before it are in effect.
     pub fn apply(&self, request: &mut RequestHeaders, facts: Option<&Facts>) -> Result<(), MakeError<HostError>> {
-        self.apply_fixed(request).map_err(MakeError::Message)?;
+        self.apply_fixed(request)?;
         let Some(facts) = facts else { return Ok(()) };
         for made in &self.templates {
             made.header(request.headers(), facts)?;
@@ -29,13 +30,17 @@ impl RequestEdits {
         Ok(())
     }
 
-    fn apply_fixed(&self, request: &mut RequestHeaders) -> Result<(), HostError> {
+    fn apply_fixed(&self, request: &mut RequestHeaders) -> Result<(), MakeError<HostError>> {
         // Looking at the path costs a copy of the whole map.
         if (self.path.is_some() || !self.query.is_empty())
-            && let Some(path) = self.new_path(request.path()?.unwrap_or_default())
+            && let Some(path) = self.new_path(request.path().map_err(MakeError::Message)?.unwrap_or_default())?
         {
-            request.set_path(&path)?;
+            request.set_path(&path).map_err(MakeError::Message)?;
         }
+        self.apply_other(request).map_err(MakeError::Message)
+    }
+
+    fn apply_other(&self, request: &mut RequestHeaders) -> Result<(), HostError> {
         if let Some(method) = &self.method {
             request.set_method(method)?;
         }
@@ -49,12 +54,13 @@ impl RequestEdits {
     }
 
     /// The path after the edits of path and query; nothing when it stays.
-    fn new_path(&self, path: &[u8]) -> Option<Vec<u8>> {
-        let rewritten = self.path.as_ref().and_then(|rewrite| rewrite.apply(&RequestPath::new(path)));
+    fn new_path(&self, path: &[u8]) -> Result<Option<Vec<u8>>, Unfit> {
+        let rewrite = self.path.as_ref();
+        let rewritten = rewrite.map(|rewrite| rewrite.apply(&RequestPath::new(path))).transpose()?.flatten();
         if self.query.is_empty() {
-            return rewritten;
+            return Ok(rewritten);
         }
-        self.query.apply(rewritten.as_deref().unwrap_or(path)).or(rewritten)
+        Ok(self.query.apply(rewritten.as_deref().unwrap_or(path)).or(rewritten))
     }
 }
 

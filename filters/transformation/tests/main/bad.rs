@@ -53,6 +53,8 @@ const CASES: &[&str] = &[
     r##"{"rules": [{"response": {"templates": [{"body": {"template": "a"}}]}}]}"##,
     r##"{"rules": [{"direct_response": {"status": 200}, "direct_body": "a"}]}"##,
     r##"{"rules": [{"match": {"headers": {"a": {"regex": "b"}}}, "stop": true}]}"##,
+    r##"{"rules": [{"request": {"path": {"regex": {"pattern": "a", "substitution": "b"}}}}]}"##,
+    r##"{"rules": [{"redirect": {"path": {"regex": {}}}}]}"##,
 ];
 
 /// The same for what only the full image has: templates, and one thing around them.
@@ -95,6 +97,12 @@ const FULL: &[&str] = &[
     r##"{"rules": [{"stop": true}], "extractors": [{"name": "a", "from": {"header": "b"}, "regex": "a", "mode": "full", "group": 1}]}"##,
     r##"{"rules": [{"stop": true}], "extractors": [{"name": "a", "from": {"header": "b"}, "regex": "a", "mode": "full", "group": "c"}]}"##,
     r##"{"rules": [{"stop": true}], "extractors": [{"name": "a", "from": {"trailer": "b"}, "regex": "a", "mode": "full"}]}"##,
+    r##"{"rules": [{"request": {"path": {"regex": {"pattern": "a"}}}}]}"##,
+    r##"{"rules": [{"request": {"path": {"regex": {"pattern": "a", "substitution": "b", "flags": "g"}}}}]}"##,
+    r##"{"rules": [{"request": {"path": {"regex": {"pattern": "(a", "substitution": "b"}}}}]}"##,
+    r##"{"rules": [{"request": {"path": {"regex": {"pattern": "(a)", "substitution": "\\2"}}}}]}"##,
+    r##"{"rules": [{"request": {"path": {"regex": {"pattern": "a", "substitution": "$1\\n"}}}}]}"##,
+    r##"{"rules": [{"request": {"path": {"regex": {"pattern": "a", "substitution": "b?c=1"}}}}]}"##,
     r##"{"rules": [{"stop": true}], "extractors": [{"name": "a", "from": "path", "regex": "a", "mode": "full"},
         {"name": "a", "from": "path", "regex": "a", "mode": "full"}]}"##,
 ];

@@ -69,6 +69,8 @@ pub use conditions::{MAX_DEPTH, Match};
 pub use host::{Hostname, InvalidHostname, PreciseHostname};
 pub use method::{InvalidMethod, Method};
 pub use path::{InvalidPath, PathMatch, PathPattern};
+#[cfg(feature = "regex")]
+pub use pattern::Groups;
 pub use pattern::{InvalidPattern, MAX_PATTERN_BYTES, Pattern, Search};
 pub use precedence::{NotInGatewayApi, Precedence, Rank, most_specific};
 pub use remembered::Remembered;

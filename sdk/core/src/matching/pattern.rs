@@ -1,6 +1,8 @@
 //! Regular expressions over bytes.
 
 use std::borrow::Cow;
+#[cfg(feature = "regex")]
+use std::ops::Range;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
@@ -163,10 +165,39 @@ impl Search {
     pub fn find<'v>(&self, value: &'v [u8], group: usize, whole: bool) -> Option<&'v [u8]> {
         let text = latin1(value);
         let regex = if whole { &self.whole.regex } else { &self.part };
-        let found = regex.captures(&text)?.get(group)?;
+        let captures = regex.captures(&text)?;
+        value.get(Groups { text: &text, captures }.get(group)?)
+    }
+
+    /// Every match in a value, from left to right; none of them overlap. What comes of it may take time as the square of the
+    /// value's length: whoever calls bounds both.
+    ///
+    /// # Errors
+    ///
+    /// The first error of `take`.
+    pub fn for_each<E>(&self, value: &[u8], mut take: impl FnMut(&Groups<'_>) -> Result<(), E>) -> Result<(), E> {
+        let text = latin1(value);
+        self.part.captures_iter(&text).try_for_each(|captures| take(&Groups { text: &text, captures }))
+    }
+}
+
+/// What the groups of a regular expression have of a match.
+#[cfg(feature = "regex")]
+#[derive(Debug)]
+pub struct Groups<'t> {
+    text: &'t str,
+    captures: regex_lite::Captures<'t>,
+}
+
+#[cfg(feature = "regex")]
+impl Groups<'_> {
+    /// Where a group has matched, in bytes of the value; 0 is the whole match. Nothing when it has no part in it.
+    #[must_use]
+    pub fn get(&self, group: usize) -> Option<Range<usize>> {
+        let found = self.captures.get(group)?;
         // A character of the text is a byte of the value; in ASCII it is also a byte of the text.
-        let byte = |at: usize| text.get(..at).map(|before| before.chars().count());
-        value.get(byte(found.start())?..byte(found.end())?)
+        let byte = |at: usize| self.text.get(..at).map(|before| before.chars().count());
+        Some(byte(found.start())?..byte(found.end())?)
     }
 }
 
@@ -196,6 +227,8 @@ impl PartialEq for Search {
         self.whole == other.whole
     }
 }
+
+impl Eq for Search {}
 
 impl<'de> Deserialize<'de> for Search {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -291,6 +324,8 @@ impl PartialEq for Pattern {
         self.source == other.source
     }
 }
+
+impl Eq for Pattern {}
 
 impl<'de> Deserialize<'de> for Pattern {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
