@@ -77,6 +77,7 @@ help:
 	echo "make bench-limit [BLESS=1]        the limiter beside Envoy's own, in ten minutes"
 	echo "make bench-bodies [BLESS=1]       masked bodies beside Lua, in five minutes"
 	echo "make quality                      precision and recall of the masking detectors, against their floors"
+	echo "make interop-resources            images and resources before the fetchers and validators of others"
 	echo "make rules [BLESS=1]              which rules of Envoy's behaviour have a test"
 	echo "make load                         the embedded gateway under load; records it for the figures"
 	echo "make figures                      rewrite docs/figures.md"
@@ -142,6 +143,14 @@ docs:
 
 fmt:
 	$(CARGO) fmt --all
+
+# What we say of images and resources beside what Istio's fetcher and the vendors' own validators say; BLESS=1 records theirs, which
+# `make test` replays.
+.PHONY: interop-resources
+interop-resources: export TAMIS_ISTIO_FETCH := $(TAMIS_CACHE)/go/bin/istio-fetch
+interop-resources: tamis
+	$(TAMIS) setup registry schemas istio-fetch
+	$(CARGO) test -q -p tamis-oci --test main -- doctor::
 
 # Thirty-one targets, one after the other. A failure prints the seed that repeats it: ARBTEST_SEED=... make fuzz
 FUZZED := -p tamis -p tamis-module -p tamis-oci -p tamis-core -p tamis-harness -p dlp-masking -p local-rate-limit -p header-routing --features tamis-core/regex

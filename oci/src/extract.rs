@@ -72,6 +72,25 @@ pub(crate) fn module(layer: &Blob) -> Result<Vec<u8>, ExtractError> {
     Ok(check_magic(&wasm).map(|()| wasm)?)
 }
 
+/// Takes `plugin.wasm` out of an archive, whatever its bytes are.
+pub(crate) fn plugin(layer: &Blob) -> Result<Vec<u8>, ExtractError> {
+    unpack(layer.bytes(), MAX_MODULE_BYTES, MAX_UNPACKED_BYTES)
+}
+
+/// The names of the files in an archive, links among them, folders not.
+pub(crate) fn names(layer: &Blob) -> Result<Vec<String>, ExtractError> {
+    let limit = MAX_UNPACKED_BYTES;
+    let mut archive = tar::Archive::new(Bounded { inner: MultiGzDecoder::new(layer.bytes()), left: limit, limit });
+    let mut names = Vec::new();
+    for entry in archive.entries().map_err(broken)?.take(MAX_ENTRIES) {
+        let entry = entry.map_err(broken)?;
+        if !entry.header().entry_type().is_dir() {
+            names.push(String::from_utf8_lossy(&entry.path_bytes()).chars().take(100).collect());
+        }
+    }
+    Ok(names)
+}
+
 /// Refuses bytes that no engine would take for a module.
 pub(crate) fn check_magic(bytes: &[u8]) -> Result<(), NotWasm> {
     if bytes.len() >= WASM_SHORTEST && bytes.starts_with(WASM_MAGIC) {

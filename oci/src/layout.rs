@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use crate::digest::Digest;
+use crate::doctor::{Subject, Walk, Wanted};
 use crate::extract::MAX_MODULE_BYTES;
 use crate::files;
 use crate::image::{Blob, Image, ImageError};
@@ -129,6 +130,30 @@ pub fn read(dir: &Path, at: &Selector) -> Result<Image, LayoutError> {
         }
     }
     Err(wrong(ManifestError::TooDeep.into()))
+}
+
+/// Reads all of an image that a consumer might read: its documents, and its layers, whatever they hold.
+///
+/// # Errors
+/// When the folder is no layout, has no such image, or a blob is missing or changed.
+pub fn examine(dir: &Path, at: &Selector) -> Result<Subject, LayoutError> {
+    let named = Index::read(dir)?.find(at)?;
+    let pinned = match at {
+        Selector::Digest(digest) => Some(digest.clone()),
+        Selector::Tag(_) => None,
+    };
+    let mut walk = Walk::new(pinned);
+    while let Some(wanted) = walk.wanted() {
+        match wanted {
+            Wanted::Named => walk.document(&read_blob(dir, "manifest", &named, MAX_MANIFEST_BYTES)?),
+            Wanted::Manifest(child) => walk.document(&read_blob(dir, "manifest", &child, MAX_MANIFEST_BYTES)?),
+            Wanted::Layer(layer) => {
+                let bytes = read_blob(dir, "layer", &layer, MAX_MODULE_BYTES)?;
+                walk.layer(&layer, bytes);
+            }
+        }
+    }
+    Ok(walk.finish())
 }
 
 /// The tags of a layout, in the order of its index.

@@ -11,6 +11,7 @@
 //! Begin with [`load()`], which takes a module from a file, a layout or a registry, and [`Image::build`], the way out.
 
 mod digest;
+pub mod doctor;
 mod extract;
 mod files;
 mod image;
@@ -26,7 +27,7 @@ pub use digest::{Digest, DigestError};
 pub use extract::{ExtractError, MAX_MODULE_BYTES, MAX_UNPACKED_BYTES, NotWasm};
 pub use image::{Blob, Image, ImageError, Metadata, PLUGIN_FILE, VARIANT_ANNOTATION};
 pub use layout::LayoutError;
-pub use load::{LoadError, LoadedModule, load};
+pub use load::{LoadError, LoadedModule, examine, load};
 pub use local_registry::{LocalRegistry, LocalRegistryError};
 pub use manifest::{
     CONFIG_TYPE, INDEX_TYPE, LAYER_TYPE, MANIFEST_TYPE, MAX_MANIFEST_BYTES, ManifestError, RAW_WASM_TYPE,

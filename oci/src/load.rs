@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::doctor::Subject;
 use crate::extract::{self, ExtractError, MAX_MODULE_BYTES, NotWasm};
 use crate::files;
 use crate::image::Image;
@@ -72,6 +73,22 @@ pub async fn load(reference: &ModuleRef, registry: &Registry) -> Result<LoadedMo
         }
         ModuleRef::Layout { dir, at } => unpack(&layout::read(dir, at)?, origin),
         ModuleRef::Registry(address) => unpack(&registry.pull(address).await?, origin),
+    }
+}
+
+/// Reads all that a consumer might read of it, without a judgement; `registry` is only used for images in one.
+///
+/// # Errors
+/// When it is not there, over a bound, or changed on the way.
+pub async fn examine(reference: &ModuleRef, registry: &Registry) -> Result<Subject, LoadError> {
+    match reference {
+        ModuleRef::File(path) => {
+            let wasm = files::read_bounded(path, MAX_MODULE_BYTES)
+                .map_err(|source| LoadError::File { path: path.clone(), source })?;
+            Ok(Subject::file(wasm))
+        }
+        ModuleRef::Layout { dir, at } => Ok(layout::examine(dir, at)?),
+        ModuleRef::Registry(address) => Ok(registry.examine(address).await?),
     }
 }
 

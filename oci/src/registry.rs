@@ -5,6 +5,7 @@
 
 mod credentials;
 mod error;
+mod examine;
 mod pull;
 mod push;
 mod session;
@@ -13,6 +14,7 @@ mod sign_in;
 use std::time::Duration;
 
 use crate::digest::Digest;
+use crate::doctor::Subject;
 use crate::image::Image;
 use crate::reference::RegistryRef;
 
@@ -81,6 +83,14 @@ impl Registry {
     /// When the registry cannot be reached or refuses, when there is no such image, or when it is not one with a module.
     pub async fn pull(&self, reference: &RegistryRef) -> Result<Image, RegistryError> {
         self.in_time(reference, pull::pull(&self.options, reference)).await
+    }
+
+    /// Downloads all of an image that a consumer might read: its documents, and its layers, whatever they hold.
+    ///
+    /// # Errors
+    /// When the registry cannot be reached or refuses, when there is no such image, or when what comes is not what was named.
+    pub async fn examine(&self, reference: &RegistryRef) -> Result<Subject, RegistryError> {
+        self.in_time(reference, examine::examine(&self.options, reference)).await
     }
 
     async fn in_time<T>(

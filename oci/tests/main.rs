@@ -8,6 +8,7 @@
     reason = "tests"
 )]
 
+mod doctor;
 mod envoy;
 mod fuzz;
 mod hostile;

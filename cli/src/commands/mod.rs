@@ -8,6 +8,7 @@ mod conformance;
 mod cost;
 mod coverage;
 mod demo;
+mod doctor;
 mod figures;
 mod inspect;
 mod load;
@@ -67,6 +68,8 @@ pub enum Command {
     Pull(pull::Pull),
     /// Show what a module is and how it is configured
     Inspect(inspect::Inspect),
+    /// Say who would take an image, and why not
+    Doctor(doctor::Doctor),
     /// Print the resource that loads a module
     Manifest(Box<manifest::Manifest>),
 }
@@ -95,6 +98,7 @@ impl Command {
             Self::Push(command) => command.run(),
             Self::Pull(command) => command.run(),
             Self::Inspect(command) => command.run(),
+            Self::Doctor(command) => command.run(),
             Self::Manifest(command) => command.run(),
         }
     }

@@ -64,6 +64,8 @@ enum Choice {
     Istio,
     /// Envoy Gateway and egctl
     EnvoyGateway,
+    /// Istio's fetcher of images, behind standard input
+    IstioFetch,
 }
 
 impl Setup {
@@ -108,6 +110,7 @@ fn in_order(choices: &[Choice]) -> Vec<Component> {
             Choice::KubectlValidate => &[Component::Go(GoProgram::KubectlValidate)],
             Choice::Istio => &[Component::Go(GoProgram::Istio)],
             Choice::EnvoyGateway => &[Component::Go(GoProgram::EnvoyGateway)],
+            Choice::IstioFetch => &[Component::Go(GoProgram::IstioFetch)],
             Choice::All => &[Component::Wasm32, Component::Envoy, Component::Registry, Component::Load],
         };
         for component in named {

@@ -41,6 +41,8 @@ pub enum GoProgram {
     Istio,
     /// `envoy-gateway` and `egctl`.
     EnvoyGateway,
+    /// Istio's fetcher of images behind standard input.
+    IstioFetch,
 }
 
 /// What is built, from what.
@@ -51,6 +53,8 @@ struct Recipe {
     packages: &'static [&'static str],
     /// A module whose source is changed before it is built.
     copied: Option<&'static Copied>,
+    /// A program of our own, around packages of the module.
+    main: Option<&'static str>,
 }
 
 macro_rules! pinned {
@@ -85,8 +89,13 @@ impl GoProgram {
                 &["github.com/envoyproxy/gateway/cmd/envoy-gateway", "github.com/envoyproxy/gateway/cmd/egctl"],
                 None,
             ),
+            Self::IstioFetch => (pinned!("oci/tests/doctor/istio-fetch"), &["tamis/istio-fetch"], None),
         };
-        Recipe { module, sums, packages, copied }
+        let main = match self {
+            Self::IstioFetch => Some(include_str!("../../../oci/tests/doctor/istio-fetch/main.go")),
+            _ => None,
+        };
+        Recipe { module, sums, packages, copied, main }
     }
 }
 
@@ -99,6 +108,7 @@ impl fmt::Display for GoProgram {
             Self::KubectlValidate => "kubectl-validate",
             Self::Istio => "istio",
             Self::EnvoyGateway => "envoy-gateway",
+            Self::IstioFetch => "istio-fetch",
         })
     }
 }
@@ -131,7 +141,7 @@ impl Recipe {
     fn key(&self) -> String {
         let changed = self.copied.map_or("", |copied| copied.file);
         let parts = [RECIPE, self.module, self.sums, changed];
-        let text: Vec<u8> = parts.iter().flat_map(|part| part.bytes().chain([0])).collect();
+        let text: Vec<u8> = parts.iter().chain(&self.main).flat_map(|part| part.bytes().chain([0])).collect();
         let digest = tamis_oci::Digest::of(&text);
         digest.hex().chars().take(12).collect()
     }
@@ -140,6 +150,9 @@ impl Recipe {
         let work = folder.join("build");
         write(&work.join("go.mod"), self.module)?;
         write(&work.join("go.sum"), self.sums)?;
+        if let Some(main) = self.main {
+            write(&work.join("main.go"), main)?;
+        }
         if let Some(copied) = self.copied {
             copied.prepare(go, &work, self.sums)?;
             copied.keep(&work, folder)?;
@@ -196,13 +209,14 @@ fn write(file: &Path, text: &str) -> Result<(), Failure> {
 mod tests {
     use super::*;
 
-    const ALL: [GoProgram; 6] = [
+    const ALL: [GoProgram; 7] = [
         GoProgram::Crane,
         GoProgram::Oras,
         GoProgram::Cosign,
         GoProgram::KubectlValidate,
         GoProgram::Istio,
         GoProgram::EnvoyGateway,
+        GoProgram::IstioFetch,
     ];
 
     #[test]
@@ -210,6 +224,11 @@ mod tests {
         for program in ALL {
             let recipe = program.recipe();
             for package in recipe.packages {
+                // A program of our own is not required, it is the module.
+                if recipe.main.is_some() {
+                    assert!(recipe.module.starts_with(&format!("module {package}\n")), "{program}: {package}");
+                    continue;
+                }
                 let required = recipe.module.lines().filter_map(|line| line.strip_prefix("require ")).any(|line| {
                     let (module, version) = line.split_once(' ').unwrap();
                     package.starts_with(module) && recipe.sums.contains(&format!("{module} {version} h1:"))

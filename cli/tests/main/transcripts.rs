@@ -13,9 +13,10 @@ use crate::transcript::{Placeholder, replay};
 /// A user whom no test knows the password of.
 const HTPASSWD: &str = "tamis:$2b$04$OC2sBG9jsea1CRXFwtm3A.ZvS6DPH19zA3yN/cUz1L2OnT3IiEXUq\n";
 
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 12] = [
     "build",
     "configurations",
+    "doctor",
     "help",
     "images",
     "manifest",
@@ -35,6 +36,11 @@ fn build() {
 #[test]
 fn configurations() {
     play("configurations", &[]);
+}
+
+#[test]
+fn doctor() {
+    play("doctor", &[]);
 }
 
 #[test]

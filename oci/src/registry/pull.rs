@@ -11,7 +11,7 @@ use crate::registry::RegistryOptions;
 use crate::registry::error::RegistryError;
 use crate::registry::session::Session;
 
-const ACCEPT_MANIFESTS: &str = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, \
+pub(super) const ACCEPT_MANIFESTS: &str = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, \
      application/vnd.docker.distribution.manifest.v2+json, application/vnd.docker.distribution.manifest.list.v2+json";
 
 pub(super) async fn pull(options: &RegistryOptions, reference: &RegistryRef) -> Result<Image, RegistryError> {
@@ -39,7 +39,7 @@ pub(super) async fn pull(options: &RegistryOptions, reference: &RegistryRef) -> 
     Err(not_a_module(ManifestError::TooDeep.into()))
 }
 
-async fn blob(
+pub(super) async fn blob(
     session: &Session,
     what: &'static str,
     wanted: &Descriptor,
@@ -56,7 +56,11 @@ async fn blob(
     Ok(checked.into_bytes())
 }
 
-fn check_digest(reference: &RegistryRef, expected: Option<&Digest>, bytes: &[u8]) -> Result<(), RegistryError> {
+pub(super) fn check_digest(
+    reference: &RegistryRef,
+    expected: Option<&Digest>,
+    bytes: &[u8],
+) -> Result<(), RegistryError> {
     let actual = Digest::of(bytes);
     match expected {
         Some(expected) if *expected != actual => {
