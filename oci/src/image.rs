@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::digest::Digest;
 use crate::extract::{self, ExtractError};
 use crate::manifest::{CONFIG_TYPE, Descriptor, Document, LAYER_TYPE, MANIFEST_TYPE, ManifestError};
+use crate::time;
 
 /// The name of the module inside the layer, fixed by the consumers.
 pub const PLUGIN_FILE: &str = "plugin.wasm";
@@ -44,7 +45,7 @@ pub struct Blob {
 
 /// What an image says about itself, as annotations of its manifest.
 ///
-/// There is no build time on purpose: it would change the digest of an unchanged module.
+/// A build time is only there where one is given: the time of the day would change the digest of an unchanged module.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Metadata {
     /// Name for people (`org.opencontainers.image.title`).
@@ -57,6 +58,8 @@ pub struct Metadata {
     pub source: Option<String>,
     /// SPDX expression (`….licenses`).
     pub licenses: Option<String>,
+    /// When it was built, in seconds since 1970 (`….created`): what `SOURCE_DATE_EPOCH` says, never the clock.
+    pub created: Option<u64>,
     /// Further annotations; the ones above and the layout's own win over an equal key.
     pub extra: BTreeMap<String, String>,
 }
@@ -110,7 +113,12 @@ impl Image {
                 media_type: MANIFEST_TYPE,
                 config: config.descriptor(),
                 layers: [layer.descriptor()],
-                annotations: metadata.annotations(),
+                annotations: {
+                    let (variant, compat) = VARIANT_ANNOTATION;
+                    let mut all = metadata.annotations();
+                    all.insert(variant.to_owned(), compat.to_owned());
+                    all
+                },
             }),
         );
         Self { manifest, config, layer, layer_count: 1 }
@@ -213,8 +221,10 @@ impl Blob {
 }
 
 impl Metadata {
-    fn annotations(&self) -> BTreeMap<String, String> {
+    pub(crate) fn annotations(&self) -> BTreeMap<String, String> {
+        let created = self.created.map(time::rfc3339);
         let named = [
+            ("created", &created),
             ("title", &self.title),
             ("version", &self.version),
             ("description", &self.description),
@@ -227,8 +237,6 @@ impl Metadata {
                 all.insert(format!("org.opencontainers.image.{name}"), value.clone());
             }
         }
-        let (variant, compat) = VARIANT_ANNOTATION;
-        all.insert(variant.to_owned(), compat.to_owned());
         all
     }
 }
@@ -269,7 +277,7 @@ impl Config {
     }
 }
 
-fn json(value: &impl Serialize) -> Vec<u8> {
+pub(crate) fn json(value: &impl Serialize) -> Vec<u8> {
     // Strings, numbers and maps with string keys always have a JSON form.
     serde_json::to_vec(value).unwrap_or_default()
 }

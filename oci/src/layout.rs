@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use crate::artifact::Artifact;
 use crate::digest::Digest;
 use crate::doctor::{Subject, Walk, Wanted};
 use crate::extract::MAX_MODULE_BYTES;
@@ -88,6 +89,14 @@ pub fn write(dir: &Path, tag: &Tag, image: &Image) -> Result<(), LayoutError> {
     if image.layer_count() != 1 {
         return Err(LayoutError::Incomplete { layers: image.layer_count() });
     }
+    write_artifact(dir, tag, &Artifact::from(image))
+}
+
+/// Adds something else than an image with a module, as [`write()`] does.
+///
+/// # Errors
+/// As there.
+pub fn write_artifact(dir: &Path, tag: &Tag, artifact: &Artifact) -> Result<(), LayoutError> {
     let marker = dir.join(MARKER);
     if !marker.exists() {
         begin(dir)?;
@@ -98,14 +107,14 @@ pub fn write(dir: &Path, tag: &Tag, image: &Image) -> Result<(), LayoutError> {
     let mut index = Index::read_or_new(dir)?;
     let blobs = blob_folder(dir);
     fs::create_dir_all(&blobs).map_err(io_error("create", &blobs))?;
-    for blob in [&image.layer, &image.config, &image.manifest] {
+    for blob in artifact.blobs.iter().map(|(_, blob)| blob).chain([&artifact.manifest]) {
         let path = blob_path(dir, blob.digest());
         let is_there = files::read_bounded(&path, blob.size()).is_ok_and(|bytes| bytes == blob.bytes());
         if !is_there {
             files::write_atomically(&path, blob.bytes()).map_err(io_error("write", &path))?;
         }
     }
-    index.put(tag, image.manifest.descriptor())?;
+    index.put(tag, artifact.manifest.descriptor())?;
     index.save()
 }
 

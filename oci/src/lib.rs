@@ -10,6 +10,7 @@
 //!
 //! Begin with [`load()`], which takes a module from a file, a layout or a registry, and [`Image::build`], the way out.
 
+mod artifact;
 mod digest;
 pub mod doctor;
 mod extract;
@@ -22,7 +23,9 @@ mod manifest;
 mod reference;
 mod registry;
 pub mod resource;
+mod time;
 
+pub use artifact::Artifact;
 pub use digest::{Digest, DigestError};
 pub use extract::{ExtractError, MAX_MODULE_BYTES, MAX_UNPACKED_BYTES, NotWasm};
 pub use image::{Blob, Image, ImageError, Metadata, PLUGIN_FILE, VARIANT_ANNOTATION};
@@ -33,4 +36,6 @@ pub use manifest::{
     CONFIG_TYPE, INDEX_TYPE, LAYER_TYPE, MANIFEST_TYPE, MAX_MANIFEST_BYTES, ManifestError, RAW_WASM_TYPE,
 };
 pub use reference::{ModuleRef, ReferenceError, RegistryRef, Selector, Tag};
-pub use registry::{Credentials, CredentialsError, Pushed, Registry, RegistryError, RegistryOptions};
+pub use registry::{
+    Credentials, CredentialsError, Password, Progress, Pushed, Registry, RegistryError, RegistryOptions, Retry, Step,
+};

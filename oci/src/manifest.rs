@@ -134,6 +134,16 @@ pub(crate) fn child_of(children: &[Descriptor]) -> Result<&Descriptor, ManifestE
     })
 }
 
+/// The media type that a manifest gives itself.
+pub(crate) fn media_type_in(manifest: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Typed {
+        media_type: Option<String>,
+    }
+    serde_json::from_slice::<Typed>(manifest).ok()?.media_type
+}
+
 /// Whether a layer holds a gzipped tar (and not the wasm itself).
 pub(crate) fn is_archive(media_type: &str) -> bool {
     media_type == LAYER_TYPE || media_type == DOCKER_LAYER_TYPE

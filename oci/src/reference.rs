@@ -154,6 +154,18 @@ impl RegistryRef {
         }
     }
 
+    /// The host whose API is asked: Docker Hub has another name there.
+    pub(crate) fn api_host(&self) -> String {
+        let named = oci_client::Reference::with_tag(self.host.clone(), self.repository.clone(), String::new());
+        named.resolve_registry().to_owned()
+    }
+
+    /// The same repository under another tag.
+    #[must_use]
+    pub fn tagged(&self, tag: Tag) -> Self {
+        Self { tag: Some(tag), digest: None, ..self.clone() }
+    }
+
     /// Whether the host is this machine by name or address.
     #[must_use]
     pub fn is_loopback(&self) -> bool {

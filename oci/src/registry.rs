@@ -1,29 +1,38 @@
 //! Images in a registry: push, pull, and errors that say what to do.
 //!
-//! `oci-client` signs in and uploads. What a registry *sends* is read here, because everything that comes from it is bounded:
-//! manifests, blobs and the time that an operation may take.
+//! The protocol is small and spoken here, over `reqwest`: everything that comes from a registry is bounded (manifests, blobs, the
+//! time that an operation may take), and credentials go to the host that they are for and nowhere else.
 
 mod credentials;
 mod error;
 mod examine;
+mod http;
+mod progress;
 mod pull;
 mod push;
+mod retry;
 mod session;
 mod sign_in;
+mod upload;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::artifact::Artifact;
 use crate::digest::Digest;
 use crate::doctor::Subject;
 use crate::image::Image;
 use crate::reference::RegistryRef;
 
-pub use credentials::{Credentials, CredentialsError};
+pub use credentials::{Credentials, CredentialsError, Password};
 pub use error::RegistryError;
+pub use progress::{Progress, Step};
+pub use retry::Retry;
 
 /// A client for registries; one value serves any number of operations.
 ///
-/// Only `https` is spoken, except to this machine (`localhost`, `127.0.0.0/8`, `::1`) or when plain HTTP is asked for.
+/// Only `https` is spoken, except to this machine (`localhost`, `127.0.0.0/8`, `::1`) or when plain HTTP is asked for. Where a
+/// CA is named, this machine is spoken to by `https` too.
 #[derive(Debug, Clone, Default)]
 pub struct Registry {
     options: RegistryOptions,
@@ -34,10 +43,16 @@ pub struct Registry {
 pub struct RegistryOptions {
     /// Speak HTTP without TLS to any host: the password and the module can be read and changed on the way.
     pub plain_http: bool,
+    /// A file of PEM certificates that are trusted beside the system's.
+    pub ca: Option<PathBuf>,
     /// Where user names and passwords come from.
     pub credentials: Credentials,
     /// The longest that one push or pull may take as a whole.
     pub timeout: Duration,
+    /// How often a request is sent again when the registry has a bad moment.
+    pub retry: Retry,
+    /// Who is told what goes on.
+    pub progress: Progress,
 }
 
 /// What a push left in the registry.
@@ -50,9 +65,22 @@ pub struct Pushed {
 }
 
 impl Default for RegistryOptions {
-    /// TLS, Docker's own configuration file for credentials, five minutes.
+    /// TLS, the environment and Docker's own configuration file for credentials, five minutes.
     fn default() -> Self {
-        Self { plain_http: false, credentials: Credentials::from_environment(), timeout: Duration::from_secs(300) }
+        Self {
+            plain_http: false,
+            ca: None,
+            credentials: Credentials::from_environment(),
+            timeout: Duration::from_secs(300),
+            retry: Retry::default(),
+            progress: Progress::default(),
+        }
+    }
+}
+
+impl RegistryOptions {
+    fn is_plain(&self, reference: &RegistryRef) -> bool {
+        self.plain_http || (reference.is_loopback() && self.ca.is_none())
     }
 }
 
@@ -73,6 +101,14 @@ impl Registry {
     /// nothing but a digest is named.
     pub async fn push(&self, reference: &RegistryRef, image: &Image) -> Result<Pushed, RegistryError> {
         self.in_time(reference, push::push(&self.options, reference, image)).await
+    }
+
+    /// Uploads something else than an image with a module, as [`Registry::push`] does.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn push_artifact(&self, reference: &RegistryRef, artifact: &Artifact) -> Result<Pushed, RegistryError> {
+        self.in_time(reference, push::push_artifact(&self.options, reference, artifact)).await
     }
 
     /// Downloads an image: the manifest, the configuration and the layer with the module, with every digest and size checked.

@@ -10,6 +10,7 @@
 
 mod doctor;
 mod envoy;
+mod fake;
 mod fuzz;
 mod hostile;
 mod image;

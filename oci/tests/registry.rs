@@ -1,4 +1,5 @@
 //! A real registry, a client written by others, and registries that misbehave.
 
 mod misbehaving;
+mod patience;
 mod real;

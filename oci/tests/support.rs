@@ -21,6 +21,7 @@ pub fn metadata() -> Metadata {
         description: Some("Sets headers".into()),
         source: Some("https://example.test/headers".into()),
         licenses: Some("Apache-2.0".into()),
+        created: None,
         extra: [("example.test/team".to_owned(), "edge".to_owned())].into(),
     }
 }

@@ -7,27 +7,42 @@ use std::str::FromStr;
 use tamis_harness::document::Document;
 use tamis_oci::{Credentials, ModuleRef, Registry, RegistryOptions};
 
+use super::progress;
 use crate::failure::Failure;
 
 /// How a module is named, for help texts.
 pub const MODULE_HELP: &str = "A module: FILE.wasm, oci-layout:DIR:TAG or oci://HOST/REPOSITORY:TAG";
 
 /// How to speak to a registry.
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 pub struct RegistryFlags {
     /// Speak plain HTTP to the registry (a registry on loopback may always)
-    #[arg(long)]
+    #[arg(long, conflicts_with = "ca")]
     pub plain_http: bool,
+
+    /// Trust the certificates in this PEM file too; a registry on loopback is then spoken to with TLS
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
 }
 
 impl RegistryFlags {
-    /// A client, with the credentials of the user's Docker configuration.
+    /// A client, with the credentials of the environment or of the user's Docker configuration.
     pub fn client(&self) -> Registry {
-        Registry::new(RegistryOptions {
+        Registry::new(self.options())
+    }
+
+    /// A client that shows on a terminal what it is doing.
+    pub fn client_with_progress(&self) -> Registry {
+        Registry::new(RegistryOptions { progress: progress::on_terminal(), ..self.options() })
+    }
+
+    fn options(&self) -> RegistryOptions {
+        RegistryOptions {
             plain_http: self.plain_http,
+            ca: self.ca.clone(),
             credentials: Credentials::from_environment(),
             ..RegistryOptions::default()
-        })
+        }
     }
 }
 

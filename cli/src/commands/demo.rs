@@ -127,7 +127,7 @@ impl Stage {
     fn embedded_gateway(&self) -> Result<Vec<Observed>, Failure> {
         let image = format!("oci-layout:{}:{}", self.folder.join("images").display(), self.filter);
         self.tamis(&["push", &self.module.to_string_lossy(), &image])?;
-        let module = common::load(&image, &RegistryFlags { plain_http: false })?;
+        let module = common::load(&image, &RegistryFlags::default())?;
         let compiled = common::compile(&module)?;
         let document = common::configuration(&self.config)?;
         common::accepted(&compiled, &module.origin, Some((&self.config, &document)))?;

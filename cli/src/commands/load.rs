@@ -129,7 +129,7 @@ fn under_abuse(program: &Path, address: SocketAddr, run: Run) -> Result<String, 
 }
 
 fn gateway(echo: &Echo) -> Result<Gateway, Failure> {
-    let module = common::load(MODULE, &RegistryFlags { plain_http: false })?;
+    let module = common::load(MODULE, &RegistryFlags::default())?;
     let compiled = common::compile(&module)?;
     let document = common::configuration(Path::new(CONFIGURATION))?;
     let filter = serve::spec(&compiled, "transformation", Some(&document));

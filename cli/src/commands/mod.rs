@@ -14,6 +14,7 @@ mod inspect;
 mod load;
 mod manifest;
 mod new;
+mod progress;
 mod pull;
 mod push;
 mod rules;

@@ -1,10 +1,14 @@
 //! `tamis push`: a module becomes an image.
 
-use std::str::FromStr;
+mod target;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use tamis_module::Description;
-use tamis_oci::{Image, LayoutError, Metadata, ModuleRef, Selector, layout};
+use tamis_oci::{Artifact, Image, Metadata};
 
+use self::target::Target;
 use super::common::{self, Loaded, MODULE_HELP, RegistryFlags};
 use crate::failure::Failure;
 
@@ -12,18 +16,54 @@ use crate::failure::Failure;
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  tamis push transformation.wasm oci://registry.example.com/filters/transformation:0.1.0\n  \
-tamis push transformation.wasm oci-layout:images:transformation\n\n\
-The same module always gives the same image, with the same digest."
+tamis push transformation.wasm oci://registry.example.com/filters/transformation:0.1.0 --also cncf \\\n      \
+--source https://git.example.com/edge/filters --licenses Apache-2.0\n  \
+tamis push transformation.wasm oci-layout:images:transformation\n  \
+tamis push transformation.wasm --to images\n\n\
+Prints the reference by digest; what can be done with it is said on standard error. The same module with the same flags\n\
+always gives the same image, with the same digest. SOURCE_DATE_EPOCH, where it is set, is written down as its time."
 )]
 pub struct Push {
     #[arg(help = MODULE_HELP)]
     module: String,
 
     /// Where to: oci://HOST/REPOSITORY:TAG, or oci-layout:DIR:TAG for a folder
-    reference: String,
+    #[arg(required_unless_present = "to")]
+    reference: Option<String>,
+
+    /// Write an OCI layout in this folder and send nothing; the tag is the reference's, or the module's version
+    #[arg(long, value_name = "DIR")]
+    to: Option<PathBuf>,
+
+    /// Store the module in this form too, under the tag TAG-FORM
+    #[arg(long, value_enum, value_name = "FORM")]
+    also: Vec<Form>,
+
+    /// Where the source is, as an annotation
+    #[arg(long, value_name = "URL")]
+    source: Option<String>,
+
+    /// The licence, an SPDX expression, as an annotation
+    #[arg(long, value_name = "SPDX")]
+    licenses: Option<String>,
+
+    /// The version, as an annotation; else the module's own
+    #[arg(long, value_name = "VERSION")]
+    module_version: Option<String>,
+
+    /// A further annotation
+    #[arg(long, value_name = "KEY=VALUE", value_parser = annotation)]
+    annotation: Vec<(String, String)>,
 
     #[command(flatten)]
     registry: RegistryFlags,
+}
+
+/// Other forms in which modules are distributed.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+enum Form {
+    /// The artifact of the CNCF, for container runtimes and artifact tools; no mesh loads it
+    Cncf,
 }
 
 impl Push {
@@ -33,41 +73,39 @@ impl Push {
     /// When the module would load nowhere, or the image cannot be stored.
     pub fn run(self) -> Result<(), Failure> {
         let module = common::load(&self.module, &self.registry)?;
-        println!("{}", store(&module, &self.reference, &self.registry)?);
+        let metadata = self.metadata(&module)?;
+        let target = Target::parse(self.reference.as_deref(), self.to.as_deref(), metadata.version.as_deref())?;
+        let image = Image::build(&module.wasm, &metadata);
+        let client = self.registry.client_with_progress();
+        let stored = target.store(&Artifact::from(&image), &client)?;
+        if !self.also.is_empty() {
+            let also = target.with_suffix("-cncf")?;
+            let stored = also.store(&Artifact::cncf(&module.wasm, &metadata), &client)?;
+            eprintln!("also stored as a CNCF artifact, tag {}: {stored}", also.tag());
+        }
+        println!("{stored}");
+        if target.is_registry() {
+            eprintln!("{}", next_steps(&stored));
+        }
         Ok(())
     }
-}
 
-/// Makes a module's image and stores it; the reference by digest.
-fn store(module: &Loaded, reference: &str, registry: &RegistryFlags) -> Result<String, Failure> {
-    let refused = |error: &dyn std::fmt::Display| Failure::user(format_args!("{}: {error}", module.origin));
-    tamis_module::gate::check(&module.wasm).map_err(|error| refused(&error))?;
-    let description = Description::read(&module.wasm).map_err(|error| refused(&error))?;
-    let image = Image::build(&module.wasm, &description.map(metadata).unwrap_or_default());
-    match ModuleRef::from_str(reference).map_err(Failure::user)? {
-        ModuleRef::File(file) => {
-            Err(Failure::user(format_args!("{} is a file, not a place for images", file.display()))
-                .hint("write oci://HOST/REPOSITORY:TAG, or oci-layout:DIR:TAG"))
-        }
-        ModuleRef::Layout { dir, at: Selector::Tag(tag) } => {
-            layout::write(&dir, &tag, &image).map_err(|error| match error {
-                LayoutError::Io { .. } => Failure::environment(error),
-                _ => Failure::user(error),
-            })?;
-            Ok(format!("oci-layout:{}@{}", dir.display(), image.digest()))
-        }
-        ModuleRef::Layout { .. } => {
-            Err(Failure::user("an image is stored under a tag, not a digest").hint("write oci-layout:DIR:TAG"))
-        }
-        ModuleRef::Registry(reference) => {
-            let client = registry.client();
-            let pushed = common::block_on(client.push(&reference, &image))?.map_err(Failure::environment)?;
-            Ok(format!("oci://{}", pushed.reference_by_digest).replacen("oci://oci://", "oci://", 1))
-        }
+    /// What the image says of itself; a module that loads nowhere gets no image.
+    fn metadata(&self, module: &Loaded) -> Result<Metadata, Failure> {
+        let refused = |error: &dyn std::fmt::Display| Failure::user(format_args!("{}: {error}", module.origin));
+        tamis_module::gate::check(&module.wasm).map_err(|error| refused(&error))?;
+        let description = Description::read(&module.wasm).map_err(|error| refused(&error))?;
+        let mut metadata = description.map(described).unwrap_or_default();
+        metadata.source = self.source.clone();
+        metadata.licenses = self.licenses.clone();
+        metadata.version = self.module_version.clone().or(metadata.version);
+        metadata.created = created()?;
+        metadata.extra = self.annotation.iter().cloned().collect::<BTreeMap<_, _>>();
+        Ok(metadata)
     }
 }
 
-fn metadata(description: Description) -> Metadata {
+fn described(description: Description) -> Metadata {
     let some = |text: String| (!text.is_empty()).then_some(text);
     Metadata {
         title: some(description.name),
@@ -75,4 +113,31 @@ fn metadata(description: Description) -> Metadata {
         description: some(description.summary),
         ..Metadata::default()
     }
+}
+
+/// The time that reproducible builds agree on.
+fn created() -> Result<Option<u64>, Failure> {
+    let Some(text) = std::env::var_os("SOURCE_DATE_EPOCH").filter(|text| !text.is_empty()) else { return Ok(None) };
+    let seconds = text.to_str().and_then(|text| text.parse().ok());
+    seconds.map(Some).ok_or_else(|| {
+        Failure::user("SOURCE_DATE_EPOCH is not a number of seconds since 1970")
+            .hint("`SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)` is the time of the last commit")
+    })
+}
+
+fn next_steps(reference: &str) -> String {
+    let digest = reference.rsplit_once('@').map_or(reference, |(_, digest)| digest);
+    let mut text = format!("digest: {digest}\nto load it, with a configuration that the module accepts:");
+    for target in ["wasm-plugin", "traffic-extension", "envoy-filter", "envoy-extension-policy"] {
+        text.push_str(&format!("\n  tamis manifest --for {target} {reference} --config FILE"));
+    }
+    text
+}
+
+fn annotation(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("an annotation is KEY=VALUE")?;
+    if key.is_empty() || key.starts_with("org.opencontainers.image.") || key.starts_with("module.wasm.image/") {
+        return Err(format!("`{key}` is empty or one that tamis writes; there are flags for these"));
+    }
+    Ok((key.to_owned(), value.to_owned()))
 }

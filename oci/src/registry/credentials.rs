@@ -1,32 +1,49 @@
-//! User names and passwords from Docker's configuration file; they are never printed.
+//! User names, passwords and tokens for registries; they are never printed.
 
-use std::collections::BTreeMap;
+mod docker;
+mod helper;
+
+use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use oci_client::secrets::RegistryAuth;
-use serde::Deserialize;
+pub(super) use self::docker::is_for;
 
-use crate::files;
+/// Names of the environment variables that hold credentials: of the host they are for, the user and the password.
+pub const VARIABLES: [&str; 3] = ["TAMIS_REGISTRY", "TAMIS_REGISTRY_USER", "TAMIS_REGISTRY_PASSWORD"];
 
-const FILE: &str = "config.json";
-const MAX_FILE_BYTES: u64 = 1 << 20;
-
-/// Where user names and passwords come from.
-///
-/// Only the entries under `auths` are read, with `auth` as `docker login` writes it; no credential helper is run.
+/// Where credentials come from.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Credentials {
     /// None are sent.
     #[default]
     Anonymous,
-    /// Those in `config.json` of this folder; a file that is not there means none.
+    /// Those in `config.json` of this folder, and of the helpers that it names; a file that is not there means none.
     DockerConfig(PathBuf),
+    /// One user for one host; for others there are other credentials.
+    Host {
+        /// Host and port, as in a reference.
+        host: String,
+        /// The user.
+        user: String,
+        /// The password.
+        password: Password,
+        /// For other hosts.
+        others: Box<Credentials>,
+    },
+    /// The environment holds a user and does not say for which host, or the other way round: nothing is sent to anyone.
+    Incomplete {
+        /// The variable that is missing.
+        missing: &'static str,
+    },
 }
 
-/// Why Docker's configuration file cannot be used.
+/// A text that no error and no log shows.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Password(String);
+
+/// Why credentials cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CredentialsError {
@@ -56,117 +73,88 @@ pub enum CredentialsError {
         /// The host.
         host: String,
     },
+    /// A helper did not give what it was asked for; nothing of what it wrote is repeated.
+    #[error("the credential helper `docker-credential-{helper}` {problem}; {path} names it for {host}", path = path.display())]
+    Helper {
+        /// The name behind `docker-credential-`.
+        helper: String,
+        /// What was wrong.
+        problem: String,
+        /// The file that names it.
+        path: PathBuf,
+        /// The host.
+        host: String,
+    },
+    /// The environment says only half.
+    #[error("the environment holds credentials without {missing}; set {}, {} and {} together", VARIABLES[0], VARIABLES[1], VARIABLES[2])]
+    Incomplete {
+        /// The variable that is missing.
+        missing: &'static str,
+    },
+}
+
+/// What proves who we are.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum Secret {
+    None,
+    Password(String, String),
+    /// What a sign-in by browser left: good for tokens.
+    IdentityToken(String),
+    /// A token that the registry takes as it is.
+    RegistryToken(String),
 }
 
 /// What was found for a host, and what to tell someone whom the registry then refuses.
 pub(super) struct Found {
-    pub(super) auth: RegistryAuth,
+    pub(super) secret: Secret,
     pub(super) advice: String,
 }
 
 impl Credentials {
-    /// The folder in `DOCKER_CONFIG`, else `.docker` in the home folder.
+    /// The variables [`VARIABLES`] for their host; else the folder in `DOCKER_CONFIG`, else `.docker` in the home folder.
     #[must_use]
     pub fn from_environment() -> Self {
         let named = std::env::var_os("DOCKER_CONFIG").filter(|value| !value.is_empty()).map(PathBuf::from);
         let home = || std::env::home_dir().map(|home| home.join(".docker"));
-        named.or_else(home).map_or(Self::Anonymous, Self::DockerConfig)
-    }
-
-    pub(super) fn find(&self, host: &str) -> Result<Found, CredentialsError> {
-        let anonymous = |advice: String| Found { auth: RegistryAuth::Anonymous, advice };
-        let Self::DockerConfig(folder) = self else {
-            return Ok(anonymous("no credentials were sent, as asked for".to_owned()));
-        };
-        let path = folder.join(FILE);
-        let config = DockerConfig::read(&path)?;
-        let shown = path.display();
-        if let Some(auth) = config.entry(host) {
-            let (user, password) =
-                decode(auth).ok_or_else(|| CredentialsError::Entry { path: path.clone(), host: host.to_owned() })?;
-            let advice = format!(
-                "the credentials for {host} in {shown} were not accepted: run `docker login {host}` again, or ask for access"
-            );
-            return Ok(Found { auth: RegistryAuth::Basic(user, password), advice });
-        }
-        Ok(anonymous(match config.helper(host) {
-            Some(helper) => format!(
-                "{shown} leaves the credentials to the helper {helper:?}, and tamis runs no helpers yet: put an entry for {host} under `auths`"
-            ),
-            None => format!("there are no credentials for {host} in {shown}: run `docker login {host}`"),
-        }))
-    }
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
-struct DockerConfig {
-    auths: BTreeMap<String, Entry>,
-    creds_store: Option<String>,
-    cred_helpers: BTreeMap<String, String>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Entry {
-    auth: Option<String>,
-}
-
-impl DockerConfig {
-    fn read(path: &Path) -> Result<Self, CredentialsError> {
-        let bytes = match files::read_bounded(path, MAX_FILE_BYTES) {
-            Ok(bytes) => bytes,
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-                return Ok(Self::default());
+        let docker = named.or_else(home).map_or(Self::Anonymous, Self::DockerConfig);
+        let [host, user, password] = VARIABLES.map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
+        match (host, user, password) {
+            (None, None, None) => docker,
+            (Some(host), Some(user), Some(password)) => {
+                Self::Host { host, user, password: Password(password), others: Box::new(docker) }
             }
-            Err(source) => return Err(CredentialsError::Io { path: path.to_owned(), source }),
-        };
-        serde_json::from_slice(&bytes).map_err(|error| CredentialsError::Malformed {
-            path: path.to_owned(),
-            line: error.line(),
-            column: error.column(),
-        })
-    }
-
-    fn entry(&self, host: &str) -> Option<&str> {
-        let (_, entry) = self.auths.iter().find(|(key, _)| is_for(key, host))?;
-        entry.auth.as_deref().filter(|auth| !auth.is_empty())
-    }
-
-    fn helper(&self, host: &str) -> Option<&str> {
-        let own = self.cred_helpers.iter().find(|(key, _)| is_for(key, host)).map(|(_, helper)| helper);
-        own.or(self.creds_store.as_ref()).map(String::as_str).filter(|helper| !helper.is_empty())
-    }
-}
-
-/// Keys are hosts, but older ones are addresses, and Docker Hub has one of its own.
-fn is_for(key: &str, host: &str) -> bool {
-    let key = key.trim_start_matches("https://").trim_start_matches("http://");
-    let key = key.split('/').next().unwrap_or(key);
-    key == host || (host == "docker.io" && key == "index.docker.io")
-}
-
-fn decode(auth: &str) -> Option<(String, String)> {
-    let text = String::from_utf8(STANDARD.decode(auth).ok()?).ok()?;
-    let (user, password) = text.split_once(':')?;
-    Some((user.to_owned(), password.to_owned()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_of_every_age_name_a_host() {
-        for (key, host) in [
-            ("registry.example:5000", "registry.example:5000"),
-            ("https://registry.example", "registry.example"),
-            ("https://registry.example/v1/", "registry.example"),
-            ("https://index.docker.io/v1/", "docker.io"),
-        ] {
-            assert!(is_for(key, host), "{key}");
+            (None, ..) => Self::Incomplete { missing: VARIABLES[0] },
+            (_, None, _) => Self::Incomplete { missing: VARIABLES[1] },
+            (_, _, None) => Self::Incomplete { missing: VARIABLES[2] },
         }
-        assert!(!is_for("registry.example", "registry.example:5000"));
-        assert!(!is_for("registry.example.evil", "registry.example"));
+    }
+
+    pub(super) async fn find(&self, host: &str) -> Result<Found, CredentialsError> {
+        match self {
+            Self::Anonymous => {
+                Ok(Found { secret: Secret::None, advice: "no credentials were sent, as asked for".to_owned() })
+            }
+            Self::DockerConfig(folder) => docker::find(folder, host).await,
+            Self::Host { host: own, user, password, .. } if is_for(own, host) => Ok(Found {
+                secret: Secret::Password(user.clone(), password.0.clone()),
+                advice: format!("the credentials in {} and {} were not accepted", VARIABLES[1], VARIABLES[2]),
+            }),
+            Self::Host { others, .. } => Box::pin(others.find(host)).await,
+            Self::Incomplete { missing } => Err(CredentialsError::Incomplete { missing }),
+        }
+    }
+}
+
+impl Password {
+    /// Keeps a password.
+    #[must_use]
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(…)")
     }
 }

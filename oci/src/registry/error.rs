@@ -1,8 +1,7 @@
 //! Why a registry did not do what was asked; no message holds a password, a token or text of the registry's own.
 
 use std::error::Error;
-
-use oci_client::errors::OciDistributionError;
+use std::path::PathBuf;
 
 use crate::digest::Digest;
 use crate::image::ImageError;
@@ -85,6 +84,24 @@ pub enum RegistryError {
         /// The bound in bytes.
         limit: u64,
     },
+    /// A blob goes on after the length that its manifest gives.
+    #[error("{reference}: the {what} is longer than the {said} bytes that its manifest gives; do not use the image")]
+    LongerThanSaid {
+        /// The reference.
+        reference: String,
+        /// Which part.
+        what: &'static str,
+        /// What the manifest says.
+        said: u64,
+    },
+    /// The file with certificates cannot be used.
+    #[error("cannot use the certificates in {path}: {reason}; give a file of PEM certificates", path = path.display())]
+    Ca {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// What came is no image with a module.
     #[error("{reference} is not an image of a wasm module: {source}")]
     NotAModule {
@@ -107,7 +124,7 @@ pub enum RegistryError {
         /// How many layers the manifest names.
         layers: usize,
     },
-    /// Docker's configuration file cannot be used.
+    /// The credentials cannot be used.
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
     /// No TLS client could be set up on this machine.
@@ -155,23 +172,6 @@ impl Asked {
 
     pub(super) fn protocol(&self, reason: &'static str) -> RegistryError {
         RegistryError::Protocol { host: self.reference.host().to_owned(), reason }
-    }
-
-    pub(super) fn client(&self, error: OciDistributionError) -> RegistryError {
-        match error {
-            OciDistributionError::RequestError(error) => match error.status() {
-                Some(status) => self.status(status.as_u16()),
-                None => self.network(error),
-            },
-            OciDistributionError::UnauthorizedError { .. } | OciDistributionError::AuthenticationFailure(_) => {
-                self.status(401)
-            }
-            OciDistributionError::ServerError { code, .. } => self.status(code),
-            OciDistributionError::RegistryTokenDecodeError(_) => self.protocol("its token service sent no token"),
-            OciDistributionError::RegistryNoLocationError => self.protocol("it gave no address for the upload"),
-            OciDistributionError::SpecViolationError(_) => self.protocol("it answered an upload with the wrong status"),
-            _ => self.protocol("an upload failed"),
-        }
     }
 }
 

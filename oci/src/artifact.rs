@@ -1,0 +1,75 @@
+//! Manifests of other things than an image that a mesh loads.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::digest::Digest;
+use crate::image::{self, Blob, Image, Metadata};
+use crate::manifest::MANIFEST_TYPE;
+use crate::time;
+
+/// Media type of the configuration of a CNCF Wasm artifact.
+const CNCF_CONFIG_TYPE: &str = "application/vnd.wasm.config.v0+json";
+/// Media type of the module in it.
+const CNCF_LAYER_TYPE: &str = "application/wasm";
+
+/// A manifest and the blobs that it names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Artifact {
+    /// The manifest: its digest is the artifact's.
+    pub manifest: Blob,
+    /// The blobs, each with what it is.
+    pub(crate) blobs: Vec<(&'static str, Blob)>,
+}
+
+impl Artifact {
+    /// The layout of the CNCF for a core module, which container runtimes and artifact tools expect and no mesh accepts.
+    ///
+    /// Its form wants a time of creation; without one in `metadata` that is the year 1970.
+    #[must_use]
+    pub fn cncf(wasm: &[u8], metadata: &Metadata) -> Self {
+        let layer = Blob::new(CNCF_LAYER_TYPE, wasm.to_vec());
+        let config = Blob::new(
+            CNCF_CONFIG_TYPE,
+            image::json(&json!({
+                "created": time::rfc3339(metadata.created.unwrap_or(0)),
+                "architecture": "wasm",
+                "os": "wasip1",
+                "layerDigests": [layer.digest()],
+            })),
+        );
+        let manifest = manifest(&config, &layer, &metadata.annotations(), &[]);
+        Self { manifest, blobs: vec![("module", layer), ("configuration", config)] }
+    }
+
+    /// The digest of the manifest.
+    #[must_use]
+    pub fn digest(&self) -> &Digest {
+        self.manifest.digest()
+    }
+}
+
+impl From<&Image> for Artifact {
+    fn from(image: &Image) -> Self {
+        Self {
+            manifest: image.manifest.clone(),
+            blobs: vec![("layer", image.layer.clone()), ("image configuration", image.config.clone())],
+        }
+    }
+}
+
+/// A manifest of one layer, with further members.
+fn manifest(config: &Blob, layer: &Blob, annotations: &BTreeMap<String, String>, more: &[(&str, Value)]) -> Blob {
+    let mut document = json!({
+        "schemaVersion": 2,
+        "mediaType": MANIFEST_TYPE,
+        "config": config.descriptor(),
+        "layers": [layer.descriptor()],
+        "annotations": annotations,
+    });
+    if let Some(members) = document.as_object_mut() {
+        members.extend(more.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+    }
+    Blob::new(MANIFEST_TYPE, image::json(&document))
+}
