@@ -54,7 +54,8 @@ impl Anatomy {
     #[must_use]
     pub fn is_index(&self) -> bool {
         let kind = self.media_type.as_deref().unwrap_or_default();
-        self.config.is_none() && (!self.manifests.is_empty() || kind.contains("index") || kind.contains("manifest.list"))
+        self.config.is_none()
+            && (!self.manifests.is_empty() || kind.contains("index") || kind.contains("manifest.list"))
     }
 
     /// What it is an artifact of: its own word, else the media type of its configuration.

@@ -209,13 +209,16 @@ impl Blob {
         self.bytes
     }
 
-    pub(crate) fn descriptor(&self) -> Descriptor {
+    /// How a manifest names the bytes.
+    #[must_use]
+    pub fn descriptor(&self) -> Descriptor {
         Descriptor {
             media_type: self.media_type.clone(),
             digest: self.digest.clone(),
             size: self.size(),
             annotations: BTreeMap::new(),
             platform: None,
+            artifact_type: None,
         }
     }
 }

@@ -97,25 +97,14 @@ pub fn write(dir: &Path, tag: &Tag, image: &Image) -> Result<(), LayoutError> {
 /// # Errors
 /// As there.
 pub fn write_artifact(dir: &Path, tag: &Tag, artifact: &Artifact) -> Result<(), LayoutError> {
-    let marker = dir.join(MARKER);
-    if !marker.exists() {
-        begin(dir)?;
+    // Whether the folder is one to write into shows before anything is written.
+    if dir.join(INDEX).exists() {
+        Index::read(dir)?;
     }
-    let lock = File::open(&marker).map_err(io_error("open", &marker))?;
-    lock.lock().map_err(io_error("lock", &marker))?;
-
-    let mut index = Index::read_or_new(dir)?;
-    let blobs = blob_folder(dir);
-    fs::create_dir_all(&blobs).map_err(io_error("create", &blobs))?;
     for blob in artifact.blobs.iter().map(|(_, blob)| blob).chain([&artifact.manifest]) {
-        let path = blob_path(dir, blob.digest());
-        let is_there = files::read_bounded(&path, blob.size()).is_ok_and(|bytes| bytes == blob.bytes());
-        if !is_there {
-            files::write_atomically(&path, blob.bytes()).map_err(io_error("write", &path))?;
-        }
+        put(dir, blob)?;
     }
-    index.put(tag, artifact.manifest.descriptor())?;
-    index.save()
+    name(dir, Some(tag), artifact.manifest.descriptor())
 }
 
 /// Reads one image; every digest and size on the way is checked.
@@ -171,6 +160,70 @@ pub fn examine(dir: &Path, at: &Selector) -> Result<Subject, LayoutError> {
 /// When the folder is no layout.
 pub fn tags(dir: &Path) -> Result<Vec<String>, LayoutError> {
     Ok(Index::read(dir)?.tags())
+}
+
+/// Reads a manifest or an index as it is: one that `index.json` names, or by digest any that lies there.
+pub(crate) fn manifest(dir: &Path, at: &Selector) -> Result<Blob, LayoutError> {
+    let index = Index::read(dir)?;
+    let digest = match (index.find(at), at) {
+        (Ok(entry), _) => entry.digest,
+        (Err(_), Selector::Digest(digest)) if blob_path(dir, digest).is_file() => digest.clone(),
+        (Err(error), _) => return Err(error),
+    };
+    let path = blob_path(dir, &digest);
+    let bytes = files::read_bounded(&path, MAX_MANIFEST_BYTES).map_err(|source| match source.kind() {
+        io::ErrorKind::NotFound => LayoutError::MissingBlob { dir: dir.to_owned(), digest: digest.clone() },
+        _ => LayoutError::Io { action: "read", path: path.clone(), source },
+    })?;
+    let media_type = manifest::media_type_in(&bytes).unwrap_or_else(|| manifest::MANIFEST_TYPE.to_owned());
+    let size = bytes.len() as u64;
+    let expected = Descriptor { digest, ..Blob::new(&media_type, Vec::new()).descriptor() };
+    Blob::checked("manifest", &Descriptor { size, ..expected }, bytes)
+        .map_err(|source| LayoutError::Image { dir: dir.to_owned(), source })
+}
+
+/// Reads a blob that a manifest names, of at most `limit` bytes.
+pub(crate) fn blob(dir: &Path, what: &'static str, wanted: &Descriptor, limit: u64) -> Result<Blob, LayoutError> {
+    Ok(Blob::new(&wanted.media_type, read_blob(dir, what, wanted, limit)?))
+}
+
+/// Whether a blob or a manifest lies there.
+pub(crate) fn has(dir: &Path, digest: &Digest) -> bool {
+    blob_path(dir, digest).is_file()
+}
+
+/// Writes a blob, or a manifest that `index.json` need not name.
+pub(crate) fn put(dir: &Path, blob: &Blob) -> Result<(), LayoutError> {
+    if !dir.join(MARKER).exists() {
+        begin(dir)?;
+    }
+    let folder = blob_folder(dir);
+    fs::create_dir_all(&folder).map_err(io_error("create", &folder))?;
+    let path = blob_path(dir, blob.digest());
+    let is_there = files::read_bounded(&path, blob.size()).is_ok_and(|bytes| bytes == blob.bytes());
+    if is_there {
+        return Ok(());
+    }
+    files::write_atomically(&path, blob.bytes()).map_err(io_error("write", &path))
+}
+
+/// Names a manifest that lies there in `index.json`: under a tag, or without one.
+pub(crate) fn name(dir: &Path, tag: Option<&Tag>, descriptor: Descriptor) -> Result<(), LayoutError> {
+    let marker = dir.join(MARKER);
+    let lock = File::open(&marker).map_err(io_error("open", &marker))?;
+    lock.lock().map_err(io_error("lock", &marker))?;
+    let mut index = Index::read_or_new(dir)?;
+    match tag {
+        Some(tag) => index.put(tag, descriptor)?,
+        None => index.put_unnamed(descriptor)?,
+    }
+    index.save()
+}
+
+/// All that `index.json` names, with or without a tag.
+pub(crate) fn named(dir: &Path) -> Result<Vec<Descriptor>, LayoutError> {
+    let entries = Index::read(dir)?;
+    Ok(entries.entries().filter_map(|entry| serde_json::from_value(entry.clone()).ok()).collect())
 }
 
 /// `index.json`, with the members that Tamis does not know kept.
@@ -231,6 +284,17 @@ impl Index {
         let entry = serde_json::to_value(descriptor).map_err(|error| not_a_layout(&self.dir, &error.to_string()))?;
         if let Some(entries) = self.document.get_mut("manifests").and_then(Value::as_array_mut) {
             entries.retain(|entry| tag_of(entry) != Some(tag.as_str()));
+            entries.push(entry);
+        }
+        Ok(())
+    }
+
+    fn put_unnamed(&mut self, descriptor: Descriptor) -> Result<(), LayoutError> {
+        let digest = Value::from(descriptor.digest.to_string());
+        let entry = serde_json::to_value(descriptor).map_err(|error| not_a_layout(&self.dir, &error.to_string()))?;
+        if let Some(entries) = self.document.get_mut("manifests").and_then(Value::as_array_mut)
+            && entries.iter().all(|entry| entry.get("digest") != Some(&digest))
+        {
             entries.push(entry);
         }
         Ok(())

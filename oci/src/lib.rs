@@ -10,7 +10,9 @@
 //!
 //! Begin with [`load()`], which takes a module from a file, a layout or a registry, and [`Image::build`], the way out.
 
+mod anatomy;
 mod artifact;
+mod copy;
 mod digest;
 pub mod doctor;
 mod extract;
@@ -23,9 +25,12 @@ mod manifest;
 mod reference;
 mod registry;
 pub mod resource;
+mod store;
 mod time;
 
+pub use anatomy::Anatomy;
 pub use artifact::Artifact;
+pub use copy::Copied;
 pub use digest::{Digest, DigestError};
 pub use extract::{ExtractError, MAX_MODULE_BYTES, MAX_UNPACKED_BYTES, NotWasm};
 pub use image::{Blob, Image, ImageError, Metadata, PLUGIN_FILE, VARIANT_ANNOTATION};
@@ -33,9 +38,11 @@ pub use layout::LayoutError;
 pub use load::{LoadError, LoadedModule, examine, load};
 pub use local_registry::{LocalRegistry, LocalRegistryError};
 pub use manifest::{
-    CONFIG_TYPE, INDEX_TYPE, LAYER_TYPE, MANIFEST_TYPE, MAX_MANIFEST_BYTES, ManifestError, RAW_WASM_TYPE,
+    CONFIG_TYPE, Descriptor, INDEX_TYPE, LAYER_TYPE, MANIFEST_TYPE, MAX_MANIFEST_BYTES, ManifestError, Platform,
+    RAW_WASM_TYPE,
 };
 pub use reference::{ModuleRef, ReferenceError, RegistryRef, Selector, Tag};
 pub use registry::{
     Credentials, CredentialsError, Password, Progress, Pushed, Registry, RegistryError, RegistryOptions, Retry, Step,
 };
+pub use store::{Place, Store, StoreError};

@@ -46,23 +46,36 @@ pub(crate) enum Document {
     Index(Vec<Descriptor>),
 }
 
-/// Points to a blob by content.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// Points to a blob or a manifest by content.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Descriptor {
-    pub(crate) media_type: String,
-    pub(crate) digest: Digest,
-    pub(crate) size: u64,
+#[non_exhaustive]
+pub struct Descriptor {
+    /// What the bytes are.
+    pub media_type: String,
+    /// Their digest.
+    pub digest: Digest,
+    /// How many they are.
+    pub size: u64,
+    /// What is said about them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) annotations: BTreeMap<String, String>,
+    pub annotations: BTreeMap<String, String>,
+    /// For which platform they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) platform: Option<Platform>,
+    pub platform: Option<Platform>,
+    /// The kind of artifact that a manifest is of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact_type: Option<String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Platform {
-    architecture: String,
-    os: String,
+/// A processor and a system, as an index names them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Platform {
+    /// The processor, as in `amd64`.
+    pub architecture: String,
+    /// The system, as in `linux`.
+    pub os: String,
 }
 
 /// Why a manifest leads to no module.
@@ -75,6 +88,9 @@ pub enum ManifestError {
         /// What the parser met, with line and column.
         reason: String,
     },
+    /// The form of manifests from before 2016, which has no digests of layers to check.
+    #[error("the manifest has schema version 1, which nothing loads any more; push the image again with `tamis push`")]
+    FirstSchema,
     /// No layer, or not the right one, is where a mesh looks for the module.
     #[error("no layer that a mesh would load: {expected}, found {found}; build the image with `tamis push`")]
     WrongLayers {
@@ -99,6 +115,9 @@ impl Document {
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, ManifestError> {
         let wire: Wire =
             serde_json::from_slice(bytes).map_err(|error| ManifestError::Malformed { reason: error.to_string() })?;
+        if wire.schema_version == Some(1) {
+            return Err(ManifestError::FirstSchema);
+        }
         if let Some(children) = wire.manifests {
             return Ok(Self::Index(children));
         }
@@ -167,6 +186,7 @@ pub(crate) fn list(names: impl IntoIterator<Item = String>) -> String {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Wire {
+    schema_version: Option<u64>,
     media_type: Option<String>,
     config: Option<Descriptor>,
     layers: Option<Vec<Descriptor>>,

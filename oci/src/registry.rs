@@ -7,6 +7,7 @@ mod credentials;
 mod error;
 mod examine;
 mod http;
+mod listing;
 mod progress;
 mod pull;
 mod push;
@@ -26,8 +27,10 @@ use crate::reference::RegistryRef;
 
 pub use credentials::{Credentials, CredentialsError, Password};
 pub use error::RegistryError;
+pub(crate) use listing::fallback_tag;
 pub use progress::{Progress, Step};
 pub use retry::Retry;
+pub(crate) use session::{Access, Session};
 
 /// A client for registries; one value serves any number of operations.
 ///
@@ -127,6 +130,16 @@ impl Registry {
     /// When the registry cannot be reached or refuses, when there is no such image, or when what comes is not what was named.
     pub async fn examine(&self, reference: &RegistryRef) -> Result<Subject, RegistryError> {
         self.in_time(reference, examine::examine(&self.options, reference)).await
+    }
+
+    /// Signs in at a repository; with the time that each operation there may take.
+    pub(crate) async fn session(
+        &self,
+        reference: &RegistryRef,
+        access: Access,
+    ) -> Result<(Session, Duration), RegistryError> {
+        let session = self.in_time(reference, Session::open(&self.options, reference, access)).await?;
+        Ok((session, self.options.timeout))
     }
 
     async fn in_time<T>(

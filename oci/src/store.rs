@@ -112,9 +112,7 @@ impl Store {
     /// When there is none, or it is larger than [`crate::MAX_MANIFEST_BYTES`].
     pub async fn manifest(&self, at: &Selector) -> Result<Blob, StoreError> {
         match &self.inner {
-            Inner::Registry(session, limit) => {
-                Ok(in_time(session, *limit, session.manifest(&at.to_string())).await?)
-            }
+            Inner::Registry(session, limit) => Ok(in_time(session, *limit, session.manifest(&at.to_string())).await?),
             Inner::Layout(dir) => Ok(layout::manifest(dir, at)?),
         }
     }

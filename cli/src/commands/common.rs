@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use tamis_harness::document::Document;
-use tamis_oci::{Credentials, ModuleRef, Registry, RegistryOptions};
+use tamis_oci::{Credentials, LayoutError, ModuleRef, Registry, RegistryOptions, StoreError};
 
 use super::progress;
 use crate::failure::Failure;
@@ -71,6 +71,14 @@ pub fn fetch(reference: &ModuleRef, registry: &RegistryFlags) -> Result<Loaded, 
         _ => Failure::user(error),
     })?;
     Ok(Loaded { wasm: loaded.wasm, digest: loaded.digest, origin: loaded.origin })
+}
+
+/// A repository that did not do what was asked: the machine's turn where the network or the disk failed, else the user's.
+pub fn of_store(error: StoreError) -> Failure {
+    match error {
+        StoreError::Registry(_) | StoreError::Layout(LayoutError::Io { .. }) => Failure::environment(error),
+        _ => Failure::user(error),
+    }
 }
 
 /// Compiles a module for the harness.

@@ -5,6 +5,7 @@ mod build;
 mod check;
 mod common;
 mod conformance;
+mod copy;
 mod cost;
 mod coverage;
 mod demo;
@@ -20,6 +21,7 @@ mod push;
 mod rules;
 mod serve;
 mod setup;
+mod tags;
 mod test;
 
 use crate::failure::Failure;
@@ -65,6 +67,10 @@ pub enum Command {
     Rules(rules::Rules),
     /// Make an image of a module and store it in a registry or an OCI layout
     Push(push::Push),
+    /// Copy an image as it is, with what is attached to it
+    Copy(copy::Copy),
+    /// List the tags of a repository
+    Tags(tags::Tags),
     /// Get the module out of an image
     Pull(pull::Pull),
     /// Show what a module is and how it is configured
@@ -97,6 +103,8 @@ impl Command {
             Self::Load(command) => command.run(),
             Self::Rules(command) => command.run(),
             Self::Push(command) => command.run(),
+            Self::Copy(command) => command.run(),
+            Self::Tags(command) => command.run(),
             Self::Pull(command) => command.run(),
             Self::Inspect(command) => command.run(),
             Self::Doctor(command) => command.run(),

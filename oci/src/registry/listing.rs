@@ -51,7 +51,12 @@ impl Session {
     }
 
     /// Stores a manifest that names its subject, and lists it where the registry does not do that itself.
-    pub(crate) async fn attach(&self, manifest: &Blob, entry: Descriptor, subject: &Digest) -> Result<(), RegistryError> {
+    pub(crate) async fn attach(
+        &self,
+        manifest: &Blob,
+        entry: Descriptor,
+        subject: &Digest,
+    ) -> Result<(), RegistryError> {
         let headers = self.put_manifest(&manifest.digest().to_string(), manifest).await?;
         if headers.contains_key("oci-subject") {
             return Ok(());
@@ -82,11 +87,18 @@ impl Session {
         }
     }
 
-    async fn pages<T: for<'a> Deserialize<'a>>(&self, first: String, what: &'static str) -> Result<Vec<T>, RegistryError> {
+    async fn pages<T: for<'a> Deserialize<'a>>(
+        &self,
+        first: String,
+        what: &'static str,
+    ) -> Result<Vec<T>, RegistryError> {
         let (mut path, mut pages) = (first, Vec::new());
         for _ in 0..MAX_PAGES {
             let (headers, bytes) = self.get(&path, "application/json, */*;q=0.5", what, MAX_MANIFEST_BYTES).await?;
-            pages.push(serde_json::from_slice(&bytes).map_err(|_| self.asked.protocol("a list of it is not the JSON that it should be"))?);
+            pages.push(
+                serde_json::from_slice(&bytes)
+                    .map_err(|_| self.asked.protocol("a list of it is not the JSON that it should be"))?,
+            );
             match self.next(&path, &headers) {
                 Some(next) => path = next,
                 None => return Ok(pages),

@@ -1,5 +1,7 @@
 //! One sign-in at one repository, and bounded requests with it.
 
+use std::time::Duration;
+
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Client, RequestBuilder, Response, StatusCode, Url};
 
@@ -168,10 +170,14 @@ impl Session {
     }
 
     /// Whether something is there; also false when the registry does not say.
-    pub(super) async fn has(&self, path: &str, accept: &'static str) -> Result<bool, RegistryError> {
+    pub(crate) async fn has(&self, path: &str, accept: &'static str) -> Result<bool, RegistryError> {
         let address = self.address(path)?;
         let response = self.send(|| self.authorized(self.http.head(address.clone())).header(ACCEPT, accept)).await?;
         Ok(response.status() == StatusCode::OK)
+    }
+
+    pub(crate) fn late(&self, limit: Duration) -> RegistryError {
+        RegistryError::Timeout { host: self.asked.reference.host().to_owned(), seconds: limit.as_secs() }
     }
 
     pub(super) fn address(&self, path: &str) -> Result<Url, RegistryError> {
