@@ -168,6 +168,19 @@ impl SharedCell {
     }
 }
 
+impl Version {
+    /// After a [`write`](SharedCell::write) with this version that was stored: the version that the cell has now, if the proxy has
+    /// stored nothing else meanwhile. Whoever writes with it needs not read again what it has written itself.
+    ///
+    /// It is a guess that can only be right or refused: versions come from one counter for the process (rule `SD-2`), so the
+    /// one after this is that write's or of another value's, never of another write to this cell. Only a counter that has
+    /// gone all the way round could say otherwise: use it within seconds. Nothing where the next version is a special one.
+    #[must_use]
+    pub fn after(self) -> Option<Self> {
+        self.0.checked_add(1).filter(|next| *next != ABSENT).map(Self)
+    }
+}
+
 impl SharedCells {
     /// The plugin's cells of this name, `count` of them.
     ///
@@ -215,6 +228,12 @@ mod tests {
         let cells = SharedCells { key, count: 18 };
         assert_eq!(cells.get(17).unwrap().key, b"tamis/limits/window@1#17");
         assert_eq!(cells.get(18), None, "as many as were stated");
+    }
+
+    #[test]
+    fn no_guess_overwrites_or_creates() {
+        assert_eq!(Version(7).after(), Some(Version(8)));
+        assert_eq!([Version(ABSENT).after(), Version(ABSENT - 1).after()], [None, None]);
     }
 
     #[test]

@@ -1,17 +1,19 @@
 //! The phases.
 
+use tamis::attributes::filter_state;
 use tamis::audit::{Audit, Trail};
 use tamis::matching::{Remembered, Subject};
-use tamis::metrics::{Counter, Metric};
-use tamis::shared::{Creation, SharedCell, SharedCells, Version};
+use tamis::shared::{Creation, SharedCell};
 use tamis::{
     ConfigError, Filter, GrpcStatus, HeaderMap, HeaderName, HostError, OnError, Outcome, PluginContext, RequestHeaders,
     Response, ResponseHeaders, clock,
 };
 
+use crate::cells::{Last, RuleCells};
 use crate::config::{Config, Refusal, RefusalGrpcStatus};
 use crate::fields::{Fields, problem, seconds};
-use crate::limiter::{self, Answer, Cell, Cells, Receipt};
+use crate::limiter::{self, Answer};
+use crate::note::{Note, Taken};
 use crate::origin::Origin;
 use crate::rule::{Asked, Rule};
 use crate::window::Now;
@@ -37,22 +39,8 @@ pub struct LocalRateLimit {
     on_error: OnError,
     origin: Origin,
     audit: Audit,
-}
-
-/// What a request has taken, as long as its response may give it back.
-#[derive(Debug, Default)]
-pub struct Stream {
-    taken: Vec<Taken>,
-    fields: Fields,
-    trail: Trail,
-}
-
-#[derive(Debug)]
-struct Taken {
-    rule: usize,
-    asked: Asked,
-    /// None when it came out of a lease.
-    receipt: Option<Receipt>,
+    /// The name of the note that a request leaves for its response; none when no response has anything to do.
+    note: Option<String>,
 }
 
 /// A rule that is for a request.
@@ -64,27 +52,10 @@ struct Claim<'r> {
     leased: bool,
 }
 
-/// The shared values of a rule.
-#[derive(Debug)]
-struct RuleCells {
-    sets: SharedCells,
-    overflow: SharedCell,
-    counters: Counters,
-}
-
-/// What a rule counts beside what it refuses.
-#[derive(Debug)]
-struct Counters {
-    allowed: Counter,
-    overflow: Counter,
-    contended: Counter,
-    refunded: Counter,
-}
-
 #[tamis::filter]
 impl Filter for LocalRateLimit {
     type Config = Config;
-    type Stream = Stream;
+    type Stream = ();
 
     fn new(config: Config, plugin: &PluginContext) -> Result<Self, ConfigError> {
         if !(1..=100).contains(&config.rules.len()) {
@@ -96,10 +67,16 @@ impl Filter for LocalRateLimit {
             }
         }
         let audit = Audit::define("ratelimit", config.rules.iter().map(|rule| rule.name.as_str()), ACTIONS)?;
+        let last = Last::default();
         let rule = |(i, rule)| {
-            Rule::new(rule, &format!("rules[{i}]"), |name, sets, windows| RuleCells::new(plugin, name, sets, windows))
+            Rule::new(rule, &format!("rules[{i}]"), |name, sets, windows| {
+                // How many limits there are is part of a set's form.
+                let layout = LAYOUT * 4 + u32::try_from(windows).unwrap_or_default();
+                RuleCells::new(plugin, (i, name), layout, sets, &last)
+            })
         };
-        let rules = config.rules.into_iter().enumerate().map(rule).collect::<Result<_, _>>()?;
+        let rules = config.rules.into_iter().enumerate().map(rule).collect::<Result<Vec<_>, _>>()?;
+        let waits = config.headers || rules.iter().any(Rule::waits_for_status);
         Ok(Self {
             origin: agree(plugin)?,
             rules,
@@ -107,20 +84,28 @@ impl Filter for LocalRateLimit {
             refusal: config.refusal,
             headers: config.headers,
             on_error: config.on_error,
+            note: waits.then(note).transpose()?,
         })
     }
 
-    fn request_headers(&self, stream: &mut Stream, request: &mut RequestHeaders) -> Outcome {
-        match self.decide(stream, request.headers()) {
-            Ok(None) => Outcome::Continue,
+    fn request_headers(&self, (): &mut (), request: &mut RequestHeaders) -> Outcome {
+        let mut note = Note::default();
+        match self.decide(&mut note, request.headers()) {
+            Ok(None) if note.is_empty() => Outcome::Continue,
+            Ok(None) => self.on_error.over([self.leave(&note)]),
             Ok(Some(refusal)) => refusal.into(),
             Err(error) => self.on_error.over([Err(error)]),
         }
     }
 
-    fn response_headers(&self, stream: &mut Stream, response: &mut ResponseHeaders) -> Outcome {
-        let told = if stream.fields.is_empty() { Ok(()) } else { tell(&stream.fields, response.headers()) };
-        let refunded = if stream.taken.is_empty() { Ok(()) } else { self.refund(stream, response) };
+    fn response_headers(&self, (): &mut (), response: &mut ResponseHeaders) -> Outcome {
+        let Some(name) = &self.note else { return Outcome::Continue };
+        let note = match filter_state::get(name) {
+            Ok(note) => note.as_deref().and_then(Note::read).unwrap_or_default(),
+            Err(error) => return self.on_error.over([Err(error)]),
+        };
+        let told = if note.fields.is_empty() { Ok(()) } else { tell(&note.fields, response.headers()) };
+        let refunded = if note.taken.is_empty() { Ok(()) } else { self.refund(&note.taken, response) };
         self.on_error.over([told, refunded])
     }
 }
@@ -129,7 +114,7 @@ impl LocalRateLimit {
     /// Charges the request, or says with what to refuse it.
     fn decide<S: Subject<Error = HostError>>(
         &self,
-        stream: &mut Stream,
+        note: &mut Note,
         request: &S,
     ) -> Result<Option<Response>, HostError> {
         let request = Remembered::new(request);
@@ -157,20 +142,26 @@ impl LocalRateLimit {
             }
         }
         let answers = answers.map_err(|(_, error)| error)?;
+        let mut trail = Trail::default();
         for (answer, claim) in answers.iter().zip(demanded()) {
-            self.note(&mut stream.trail, claim.rule, answer, admitted)?;
+            self.count(&mut trail, claim.rule, answer, admitted)?;
         }
         if !admitted {
             return Ok(Some(self.refusal(&answers, demanded(), now)));
         }
         if self.headers {
-            stream.fields = told(&answers, demanded(), now);
+            note.fields = told(&answers, demanded(), now);
         }
         let mut answers = answers.into_iter();
         for Claim { number, rule, asked, leased } in claims {
+            let mut keep = |receipt| {
+                if rule.waits_for_status() {
+                    note.taken.push(Taken { rule: number, asked, receipt });
+                }
+            };
             if leased {
                 rule.table.cells.counters.allowed.add(1)?;
-                stream.keep(number, rule, asked, None);
+                keep(None);
                 continue;
             }
             let Some(receipt) = answers.next().and_then(|answer| answer.receipt) else { continue };
@@ -178,15 +169,20 @@ impl LocalRateLimit {
                 let until = rule.limits(asked.tier).iter().map(|limit| limit.usable_until(now)).min().unwrap_or(now);
                 rule.leases.borrow_mut().hold(asked.tag, receipt.count.saturating_sub(asked.cost), until);
             }
-            stream.keep(number, rule, asked, (rule.lease == 0).then_some(receipt));
+            keep((rule.lease == 0).then_some(receipt));
         }
         Ok(None)
     }
 
+    /// Leaves the note for the response.
+    fn leave(&self, note: &Note) -> Result<(), HostError> {
+        self.note.as_ref().map_or(Ok(()), |name| filter_state::set(name, &note.to_bytes()))
+    }
+
     /// Gives back what the response's status does not count.
-    fn refund(&self, stream: &mut Stream, response: &ResponseHeaders) -> Result<(), HostError> {
+    fn refund(&self, taken: &[Taken], response: &ResponseHeaders) -> Result<(), HostError> {
         let status = response.status()?;
-        for taken in std::mem::take(&mut stream.taken) {
+        for taken in taken {
             let Some(rule) = self.rules.get(taken.rule).filter(|rule| !rule.counts(status)) else { continue };
             let now = self.now()?;
             let is_back = match &taken.receipt {
@@ -230,7 +226,7 @@ impl LocalRateLimit {
         }
     }
 
-    fn note(
+    fn count(
         &self,
         trail: &mut Trail,
         rule: &Rule<RuleCells>,
@@ -259,50 +255,11 @@ impl LocalRateLimit {
     }
 }
 
-impl Stream {
-    /// Remembers what may have to be given back.
-    fn keep(&mut self, number: usize, rule: &Rule<RuleCells>, asked: Asked, receipt: Option<Receipt>) {
-        if rule.waits_for_status() {
-            self.taken.push(Taken { rule: number, asked, receipt });
-        }
-    }
-}
-
-impl RuleCells {
-    fn new(plugin: &PluginContext, rule: &str, sets: u32, windows: usize) -> Result<Self, ConfigError> {
-        // How many limits there are is part of a set's form.
-        let layout = LAYOUT * 4 + u32::try_from(windows).unwrap_or_default();
-        let counter = |action| Counter::define(&["ratelimit.rule.", rule, ".action.", action].concat());
-        Ok(Self {
-            sets: SharedCells::new(plugin, &["rule.", rule].concat(), layout, sets)?,
-            overflow: SharedCell::new(plugin, &["overflow.", rule].concat(), layout)?,
-            counters: Counters {
-                allowed: counter("allowed")?,
-                overflow: counter("overflow")?,
-                contended: counter("contended")?,
-                refunded: counter("refunded")?,
-            },
-        })
-    }
-}
-
-impl Cells for RuleCells {
-    type Error = HostError;
-    type Version = (SharedCell, Version);
-
-    fn read(&self, cell: Cell) -> Result<(Option<Vec<u8>>, Self::Version), HostError> {
-        let set = match cell {
-            Cell::Set(number) => self.sets.get(number),
-            Cell::Overflow => None,
-        };
-        let cell = set.unwrap_or_else(|| self.overflow.clone());
-        let (value, version) = cell.read()?;
-        Ok((value, (cell, version)))
-    }
-
-    fn swap(&self, value: &[u8], (cell, version): &Self::Version) -> Result<bool, HostError> {
-        cell.write(value, *version)
-    }
+/// The name of notes, which no other filter can guess.
+fn note() -> Result<String, ConfigError> {
+    let random =
+        tamis::random::bytes::<8>().map_err(|error| ConfigError::new("", format!("no random bytes: {error}")))?;
+    Ok(format!("ratelimit.note.{:016x}", u64::from_le_bytes(random)))
 }
 
 /// The secret and the time that all workers agree on: the first one's.

@@ -46,6 +46,8 @@
 //! | `origin.rs` | the secret and the clock that all workers agree on |
 //! | `rule.rs` | what a request asks of a rule |
 //! | `fields.rs` | what clients are told |
+//! | `note.rs` | what a request leaves for its response |
+//! | `cells.rs` | a rule's shared values at the proxy |
 //! | `filter.rs` | the phases |
 
 pub mod config;
@@ -53,11 +55,13 @@ pub mod fields;
 pub mod key;
 pub mod lease;
 pub mod limiter;
+pub mod note;
 pub mod origin;
 pub mod rule;
 pub mod set;
 pub mod window;
 
+mod cells;
 mod filter;
 
 pub use filter::LocalRateLimit;

@@ -28,12 +28,19 @@ pub trait Cells {
     /// When the host refuses it.
     fn read(&self, cell: Cell) -> Result<Read<Self::Version>, Self::Error>;
 
+    /// What this worker has stored here last, with a version that only a swap can prove: it fails if anybody has stored
+    /// something since. Nothing when that is not known any more. It saves a read, and is told once.
+    fn recall(&self, cell: Cell, now: Now) -> Option<(Vec<u8>, Self::Version)> {
+        let _ = (cell, now);
+        None
+    }
+
     /// Stores a value where one was read, if nobody has since, and says whether so.
     ///
     /// # Errors
     ///
     /// When the host refuses it.
-    fn swap(&self, value: &[u8], version: &Self::Version) -> Result<bool, Self::Error>;
+    fn swap(&self, cell: Cell, value: Vec<u8>, version: Self::Version, now: Now) -> Result<bool, Self::Error>;
 }
 
 /// A value, if there is one, and its version.
@@ -173,7 +180,7 @@ pub fn refund<C: Cells>(table: &Table<C>, limits: &[Window], receipt: &Receipt, 
             }
         }
         set.put(place, receipt.tag, &counters);
-        if table.cells.swap(set.value(), &version)? {
+        if table.cells.swap(receipt.cell, set.into_value(), version, now)? {
             return Ok(true);
         }
     }
@@ -192,7 +199,7 @@ fn give_back<C: Cells>(answers: &mut [Answer], demands: &[Demand<'_, C>], now: N
 fn commit<C: Cells>(mut prepared: Prepared<C::Version>, demand: &Demand<'_, C>, now: Now) -> Result<Answer, C::Error> {
     for _ in 0..MAX_TRIES {
         let Some(Change { set, version, counters, receipt }) = prepared.change else { return Ok(prepared.answer) };
-        if demand.table.cells.swap(set.value(), &version)? {
+        if demand.table.cells.swap(receipt.cell, set.into_value(), version, now)? {
             return Ok(Answer { receipt: Some(receipt), counters, ..prepared.answer });
         }
         prepared = prepare(demand, now)?;
@@ -205,6 +212,16 @@ fn prepare<C: Cells>(demand: &Demand<'_, C>, now: Now) -> Result<Prepared<C::Ver
     // The upper half, so that which set it is does not follow from the lowest bits of the tag alone.
     let number = u32::try_from((demand.tag >> 32) % u64::from(table.sets.max(1))).unwrap_or_default();
     let cell = Cell::Set(number);
+    if let Some((value, version)) = table.cells.recall(cell, now) {
+        let set = Set::read(Some(value), table.windows);
+        // What may be old by now is good for a swap, and for nothing else: neither for a refusal, nor for the overflow value.
+        let prepared = set
+            .place(demand.tag, now)
+            .map(|place| change(demand, (cell, set, place, demand.tag), demand.limits, version, now));
+        if let Some(prepared) = prepared.filter(|prepared| prepared.change.is_some()) {
+            return Ok(prepared);
+        }
+    }
     let (value, version) = table.cells.read(cell)?;
     let set = Set::read(value, table.windows);
     if let Some(place) = set.place(demand.tag, now) {
@@ -244,6 +261,39 @@ fn change<C, V>(
     Prepared { answer, change: Some(Change { set, version, counters, receipt: Receipt { cell, tag, charges, count } }) }
 }
 
+impl Receipt {
+    /// How many words it is written in.
+    pub const WORDS: usize = 4 + 2 * MAX_WINDOWS;
+
+    /// It as words, to be kept elsewhere.
+    #[must_use]
+    pub fn words(&self) -> [u64; Self::WORDS] {
+        let (kind, number) = match self.cell {
+            Cell::Set(number) => (0, u64::from(number)),
+            Cell::Overflow => (1, 0),
+        };
+        let charges = self.charges.iter().flat_map(|charge| charge.map_or([0; 2], Charge::words));
+        let mut words = [0; Self::WORDS];
+        let values = [kind, number, self.tag, self.count].into_iter().chain(charges);
+        words.iter_mut().zip(values).for_each(|(word, value)| *word = value);
+        words
+    }
+
+    /// The receipt of these words; nothing for what is none.
+    #[must_use]
+    pub fn from_words([kind, number, tag, count, charges @ ..]: &[u64; Self::WORDS]) -> Option<Self> {
+        let cell = match kind {
+            0 => Cell::Set(u32::try_from(*number).ok()?),
+            1 => Cell::Overflow,
+            _ => return None,
+        };
+        let mut receipt = Self { cell, tag: *tag, charges: [None; MAX_WINDOWS], count: *count };
+        let words = charges.as_chunks().0;
+        receipt.charges.iter_mut().zip(words).for_each(|(charge, words)| *charge = Charge::from_words(*words));
+        Some(receipt)
+    }
+}
+
 impl Answer {
     /// Whether the rule refuses by itself.
     #[must_use]
@@ -264,6 +314,7 @@ mod tests {
     const NOW: Now = Now(1_000_000 * SECOND);
 
     type Versioned = (Vec<u8>, u32);
+    type Stored = (Cell, Vec<u8>, u32);
 
     /// Shared values in memory, of which others change one between a read and a swap, as often as is said.
     #[derive(Default)]
@@ -272,6 +323,9 @@ mod tests {
         others: Slot<u32>,
         /// What the others store.
         meanwhile: RefCell<Option<Vec<u8>>>,
+        /// What was stored last, if that is remembered.
+        last: Option<RefCell<Option<Stored>>>,
+        reads: Slot<u32>,
     }
 
     impl Cells for Memory {
@@ -279,14 +333,20 @@ mod tests {
         type Version = (Cell, u32);
 
         fn read(&self, cell: Cell) -> Result<(Option<Vec<u8>>, (Cell, u32)), Infallible> {
+            self.reads.set(self.reads.get() + 1);
             let values = self.values.borrow();
             let found = values.get(&number(cell));
             Ok(found.map_or((None, (cell, 0)), |(value, version)| (Some(value.clone()), (cell, *version))))
         }
 
-        fn swap(&self, value: &[u8], (cell, version): &(Cell, u32)) -> Result<bool, Infallible> {
+        fn recall(&self, cell: Cell, _: Now) -> Option<(Vec<u8>, (Cell, u32))> {
+            let (last, value, version) = self.last.as_ref()?.take()?;
+            (last == cell).then_some((value, (cell, version)))
+        }
+
+        fn swap(&self, _: Cell, value: Vec<u8>, (cell, version): (Cell, u32), _: Now) -> Result<bool, Infallible> {
             let mut values = self.values.borrow_mut();
-            let entry = values.entry(number(*cell)).or_default();
+            let entry = values.entry(number(cell)).or_default();
             if self.others.get() > 0 {
                 self.others.set(self.others.get() - 1);
                 entry.1 += 1;
@@ -294,10 +354,13 @@ mod tests {
                     entry.0 = value;
                 }
             }
-            if entry.1 != *version {
+            if entry.1 != version {
                 return Ok(false);
             }
-            *entry = (value.to_vec(), *version + 1);
+            if let Some(last) = &self.last {
+                last.replace(Some((cell, value.clone(), version + 1)));
+            }
+            *entry = (value, version + 1);
             Ok(true)
         }
     }
@@ -385,6 +448,32 @@ mod tests {
         assert!(answer.refuses() && answer.contended && answer.receipt.is_none());
         table.cells.others.set(MAX_TRIES - 1);
         assert!(passes(&[demand(&table, 1, &limits)], NOW));
+    }
+
+    #[test]
+    fn what_was_stored_last_is_not_read_again_and_never_believed() {
+        let limits = [Window::fixed(3, 60).unwrap()];
+        let mut table = table(1, &limits);
+        table.cells.last = Some(RefCell::default());
+        let asked = [demand(&table, 7, &limits)];
+        assert!(passes(&asked, NOW) && passes(&asked, NOW));
+        assert_eq!(table.cells.reads.get(), 1);
+        // Somebody else takes the last one meanwhile.
+        let mut set = Set::read(Some(table.cells.values.borrow()[&Some(0)].0.clone()), 1);
+        let place = set.find(7).unwrap();
+        let mut counters = set.counters(place, 7);
+        counters[0] = limits[0].charge(counters[0], 1, NOW).0;
+        set.put(place, 7, &counters);
+        table.cells.meanwhile.replace(Some(set.into_value()));
+        table.cells.others.set(1);
+        assert!(!passes(&asked, NOW), "the swap has failed, and what was read then is used up");
+        assert_eq!(table.cells.reads.get(), 2);
+        // They give it back: a refusal rests on what is there, not on what was stored last.
+        assert!(!passes(&asked, NOW));
+        let receipt = Receipt { cell: Cell::Set(0), tag: 7, charges: [None; 3], count: 1 };
+        let charge = limits[0].charge(Default::default(), 1, NOW).1;
+        assert!(refund(&table, &limits, &Receipt { charges: [Some(charge), None, None], ..receipt }, NOW).unwrap());
+        assert!(passes(&asked, NOW) && !passes(&asked, NOW));
     }
 
     #[test]

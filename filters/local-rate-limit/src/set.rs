@@ -54,6 +54,12 @@ impl Set {
         &self.value
     }
 
+    /// The same, for good.
+    #[must_use]
+    pub fn into_value(self) -> Vec<u8> {
+        self.value
+    }
+
     /// The place of a key that has one.
     #[must_use]
     pub fn find(&self, tag: u64) -> Option<Place> {

@@ -228,6 +228,20 @@ impl Window {
     }
 }
 
+impl Charge {
+    /// It as words. The second one is never 0.
+    #[must_use]
+    pub fn words(self) -> [u64; 2] {
+        [self.at, self.count]
+    }
+
+    /// The charge of these words; nothing when nothing was taken.
+    #[must_use]
+    pub fn from_words([at, count]: [u64; 2]) -> Option<Self> {
+        (count > 0).then_some(Self { at, count })
+    }
+}
+
 impl State {
     /// The state with this number, as it is stored.
     #[must_use]

@@ -7,6 +7,7 @@ use arbtest::arbitrary::{Result, Unstructured};
 use arbtest::arbtest;
 use local_rate_limit::config::{Config, Limit};
 use local_rate_limit::limiter::{Cell, Cells, Demand, Table, decide, refund};
+use local_rate_limit::note::Note;
 use local_rate_limit::origin::Origin;
 use local_rate_limit::rule::Rule;
 use local_rate_limit::set::Set;
@@ -138,7 +139,11 @@ impl Cells for Foreign {
         Ok((Some(self.0.clone()), ()))
     }
 
-    fn swap(&self, value: &[u8], (): &()) -> std::result::Result<bool, ()> {
+    fn recall(&self, _: Cell, _: Now) -> Option<(Vec<u8>, ())> {
+        self.1.get().is_multiple_of(3).then(|| (self.0.clone(), ()))
+    }
+
+    fn swap(&self, _: Cell, value: Vec<u8>, (): (), _: Now) -> std::result::Result<bool, ()> {
         assert!(value.len() <= 256);
         self.1.set(self.1.get() + 1);
         Ok(self.1.get().is_multiple_of(2))
@@ -177,6 +182,17 @@ fn shared_values() {
         }
         let set = Set::read(Some(value), u.int_in_range(0..=5)?);
         let _ = (set.find(u.arbitrary()?), set.place(u.arbitrary()?, now));
+        Ok(())
+    });
+}
+
+#[test]
+fn notes() {
+    fuzz(200, |u| {
+        let bytes = u.arbitrary::<Vec<u8>>()?;
+        if let Some(note) = Note::read(&bytes) {
+            assert_eq!(note.to_bytes(), bytes);
+        }
         Ok(())
     });
 }
