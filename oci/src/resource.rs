@@ -6,6 +6,7 @@
 //! A resource is printed with comments that say why it is as it is, and in an order that never changes, so that it can live in a
 //! repository and two prints of the same thing show no difference.
 
+pub mod check;
 mod deployment;
 mod discovery;
 mod envoy;
@@ -17,7 +18,7 @@ mod text;
 
 use serde_json::Value;
 
-pub use deployment::{Attach, Code, Context, Deployment, HttpCode, Phase, ResourceError, TargetRef};
+pub use deployment::{Attach, Code, Context, Deployment, HttpCode, Phase, ResourceError, TargetRef, beyond_a_double};
 pub use discovery::{DiscoveredEnvoy, envoy_discovered};
 pub use envoy::{StaticEnvoy, Upstream, envoy_static};
 pub use policy::{RegistryPolicy, SignaturePolicy};

@@ -1,5 +1,6 @@
 //! `tamis manifest`: the resource that loads a module.
 
+mod check;
 mod cluster;
 mod clusters;
 mod policy;
@@ -29,13 +30,22 @@ tamis manifest --for envoy-extension-policy oci://registry.example/tamis/transfo
 --config edits.yaml --target Gateway/edge | kubectl apply -f -\n\n  \
 tamis manifest --for traffic-extension oci://registry.example/tamis/transformation:1.0 \\\n      \
 --config edits.yaml --clusters clusters.yaml --out deploy    # a folder for each cluster\n  \
+tamis manifest --check deploy/*.yaml\n\n  \
 tamis manifest --for kyverno --key cosign.pub\n  \
 tamis manifest --for validating-admission-policy --images registry.example/tamis/\n\n\
 The module is asked first whether it accepts the configuration. Images are named by their digest, whatever they are asked for by.")]
 pub struct Manifest {
     /// What loads the module
-    #[arg(long = "for", value_enum, value_name = "TARGET")]
-    target: Loader,
+    #[arg(long = "for", value_enum, value_name = "TARGET", required_unless_present = "check")]
+    target: Option<Loader>,
+
+    /// Check resources that are there already, all files together, and the images and configurations in them
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with = "target")]
+    check: Vec<PathBuf>,
+
+    /// Look at no registry while checking
+    #[arg(long, requires = "check")]
+    offline: bool,
 
     /// The module: for a plain Envoy its file, as Envoy will see it (`tamis pull` gets it out of an image), else an image,
     /// oci://HOST/REPOSITORY:TAG; a policy needs none
@@ -136,7 +146,10 @@ impl Manifest {
     /// # Errors
     /// When the module or the configuration is refused, or a resource of the kind cannot say what was asked for.
     pub fn run(self) -> Result<(), Failure> {
-        match self.target {
+        let Some(target) = self.target else {
+            return check::run(&self.check, self.offline, &self.registry);
+        };
+        match target {
             Loader::Kyverno => return print(&rendered(&self.policy.signed()?)?),
             Loader::ValidatingAdmissionPolicy => return print(&rendered(&self.policy.registry()?)?),
             _ => {}
@@ -147,10 +160,10 @@ impl Manifest {
             ));
         }
         let reference = ModuleRef::from_str(&self.module).map_err(Failure::user)?;
-        match (self.target.in_cluster(), reference) {
+        match (target.in_cluster(), reference) {
             (None, ModuleRef::File(file)) => {
                 let envoy = self.static_envoy(&file, self.accepted(Some(&file))?)?;
-                if self.target == Loader::EnvoyEcds {
+                if target == Loader::EnvoyEcds {
                     self.discovered(envoy)
                 } else {
                     print(&rendered(&Target::Envoy(envoy))?)

@@ -15,7 +15,7 @@ const PLAIN: &str = r#"(module
   (func (export "proxy_on_memory_allocate") (param i32) (result i32) i32.const 1024)
   (func (export "proxy_on_context_create") (param i32 i32)))"#;
 
-/// Puts into a folder: `module.wasm`, a good one with its debug file; `plain.wasm`, see above; `truncated.wasm`; `bare.wasm`, without an ABI marker; `component.wasm`; and
+/// Puts into a folder: `module.wasm`, a good one with its debug file; `plain.wasm`, see above; `samples`, resources good and bad; `truncated.wasm`; `bare.wasm`, without an ABI marker; `component.wasm`; and
 /// `images`, a layout with the tags `two-layers`, `other-type` and `not-gzip`.
 pub fn prepare(folder: &Path) {
     let module = repository::module("transformation");
@@ -26,6 +26,8 @@ pub fn prepare(folder: &Path) {
     fs::write(folder.join("bare.wasm"), b"\0asm\x01\0\0\0").unwrap();
     fs::write(folder.join("component.wasm"), b"\0asm\x0d\0\x01\0").unwrap();
     fs::write(folder.join("plain.wasm"), wat::parse_str(PLAIN).unwrap()).unwrap();
+    let samples = repository::root().join("oci").join("tests").join("samples");
+    std::os::unix::fs::symlink(samples, folder.join("samples")).unwrap();
     layout(&folder.join("images"));
 }
 

@@ -13,8 +13,9 @@ use crate::transcript::{Placeholder, replay};
 /// A user whom no test knows the password of.
 const HTPASSWD: &str = "tamis:$2b$04$OC2sBG9jsea1CRXFwtm3A.ZvS6DPH19zA3yN/cUz1L2OnT3IiEXUq\n";
 
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 13] = [
     "build",
+    "check",
     "configurations",
     "doctor",
     "help",
@@ -31,6 +32,12 @@ const NAMES: [&str; 12] = [
 #[test]
 fn build() {
     play("build", &[]);
+}
+
+#[test]
+fn check() {
+    let registry = started(LocalRegistry::start());
+    play("check", &[Placeholder { name: "[REGISTRY]", value: registry.as_ref().map(LocalRegistry::host) }]);
 }
 
 #[test]

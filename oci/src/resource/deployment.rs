@@ -236,8 +236,9 @@ impl TargetRef {
     }
 }
 
-/// The path of the first number that a double cannot be.
-fn beyond_a_double(value: &Value, path: String) -> Option<String> {
+/// The path of the first number that a double cannot be: what becomes another one in a protobuf `Struct`.
+#[must_use]
+pub fn beyond_a_double(value: &Value, path: String) -> Option<String> {
     const EXACT: u64 = 1 << 53;
     match value {
         Value::Number(number) => {
