@@ -10,7 +10,7 @@ use crate::repository::{files, root};
 
 /// Who may depend on whom of us: the package, its dependencies, what its tests may have beside them. A name that ends in
 /// `/` is every package in that folder.
-const MAY: [(&str, &[&str], &[&str]); 12] = [
+const MAY: [(&str, &[&str], &[&str]); 13] = [
     ("tamis-core", &[], &[]),
     ("tamis-macros", &[], &[]),
     ("tamis-module", &[], &[]),
@@ -20,6 +20,7 @@ const MAY: [(&str, &[&str], &[&str]); 12] = [
     ("probe", &[], &[]),
     ("tamis-oci", &["tamis-module"], &[]),
     ("tamis-cli", &["tamis-harness", "tamis-oci", "tamis-module"], &[]),
+    ("tamis-mesh", &[], &[]),
     ("dlp-quality", &["dlp-masking"], &[]),
     ("filters/", &["tamis"], &["tamis-harness"]),
     ("examples/", &["tamis"], &["tamis-harness"]),
