@@ -153,11 +153,11 @@ interop-resources: tamis
 	$(TAMIS) setup registry schemas istio-fetch
 	$(CARGO) test -q -p tamis-oci --test main -- doctor::
 
-# Thirty-two targets, one after the other. A failure prints the seed that repeats it: ARBTEST_SEED=... make fuzz
-FUZZED := -p tamis -p tamis-module -p tamis-oci -p tamis-core -p tamis-harness -p dlp-masking -p local-rate-limit -p header-routing --features tamis-core/regex
+# Thirty-five targets, one after the other. A failure prints the seed that repeats it: ARBTEST_SEED=... make fuzz
+FUZZED := -p tamis -p tamis-module -p tamis-oci -p tamis-core -p tamis-harness -p dlp-masking -p local-rate-limit -p header-routing -p transformation --features tamis-core/regex,transformation/full
 fuzz: modules
 	$(CARGO) test -q $(FUZZED) --test main --no-run
-	ARBTEST_BUDGET_MS=$$(($(TIME) * 1000 / 32)) $(CARGO) test -q $(FUZZED) --test main fuzz:: -- --test-threads 1
+	ARBTEST_BUDGET_MS=$$(($(TIME) * 1000 / 35)) $(CARGO) test -q $(FUZZED) --test main fuzz:: -- --test-threads 1
 
 # On texts that are made up anew by every run, and are the same in each.
 .PHONY: quality

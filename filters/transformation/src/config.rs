@@ -34,9 +34,14 @@ pub struct Config {
     /// What a name without a value is in a template.
     #[schemars(default)]
     pub undefined: Undefined,
+    /// Whether headers wait until a body that is looked at is there: templates of headers can look into it then, and a response
+    /// whose body cannot be edited is answered instead of cut short. The proxy must do its part
+    /// (`allow_on_headers_stop_iteration`, Envoy 1.35 and newer).
+    #[schemars(default)]
+    pub held_headers: bool,
 }
 
-record!(Config { rules } { bodies, on_error, extractors, undefined });
+record!(Config { rules } { bodies, on_error, extractors, undefined, held_headers });
 
 /// Edits that belong together, and which messages they are for.
 #[derive(Debug, Clone, Default, PartialEq, JsonSchema)]

@@ -3,19 +3,20 @@
 mod bodies;
 mod messages;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tamis::metrics::{Counter, Metric as _};
 use tamis::views::ContentType;
 use tamis::{
-    BodyMode, ConfigError, Filter, HeaderMap, HeaderName, Headers, HostError, LateOutcome, OnError, Outcome, OverLimit,
-    PluginContext, RequestBody, RequestHeaders, Response, ResponseBody, ResponseHeaders,
+    BodyError, BodyMode, ConfigError, Filter, HeaderMap, HeaderName, Headers, HostError, LateOutcome, OnError, Outcome,
+    OverLimit, PluginContext, RequestBody, RequestHeaders, Response, ResponseBody, ResponseHeaders,
 };
 
 use crate::config::{Bodies, Config, Unedited};
 use crate::extractors::Extractor;
 use crate::json::JsonError;
-use crate::made::{Made, MakeError};
+use crate::made::{Around, Made, MakeError};
 use crate::rules::{self, Answer, Rule, Seen, Set};
 use crate::status::is_bodiless;
 use crate::templates::facts::{Facts, Fields};
@@ -49,7 +50,9 @@ pub struct Transformation {
     /// Whether some rule asks who made a response.
     asks_for_local_reply: bool,
     extractors: Arc<[Extractor]>,
+    environment: Arc<BTreeMap<String, Vec<u8>>>,
     undefined: Undefined,
+    held_headers: bool,
     /// How often an extractor has found nothing.
     misses: Option<Counter>,
 }
@@ -68,19 +71,21 @@ pub struct Stream {
     is_json: bool,
 }
 
-#[tamis::filter]
+#[tamis::filter(held_headers)]
 impl Filter for Transformation {
     type Config = Config;
     type Stream = Stream;
 
-    fn new(config: Config, _: &PluginContext) -> Result<Self, ConfigError> {
+    fn new(config: Config, plugin: &PluginContext) -> Result<Self, ConfigError> {
         if !(1..=67_108_864).contains(&config.bodies.max_bytes) {
             return Err(ConfigError::new("bodies.max_bytes", "expected a number from 1 to 67108864"));
         }
         check_extractors(&config.extractors)?;
-        let rules = rules::rules(config.rules, &config.extractors)?;
+        let around = Around { extractors: &config.extractors, held_headers: config.held_headers };
+        let rules = rules::rules(config.rules, &around)?;
         let asks_for_local_reply = rules.iter().any(Rule::asks_for_local_reply);
         Ok(Self {
+            environment: Arc::new(environment(&rules, plugin)),
             rules,
             bodies: config.bodies,
             has_on_error: config.on_error.is_some(),
@@ -89,6 +94,7 @@ impl Filter for Transformation {
             misses: misses(&config.extractors)?,
             extractors: config.extractors.into(),
             undefined: config.undefined,
+            held_headers: config.held_headers,
         })
     }
 
@@ -106,13 +112,13 @@ impl Filter for Transformation {
         let mut answer = None;
         let edits = set.of(&self.rules).map(|(_, rule)| match &rule.answer {
             Some(what) => answered(what, request.headers(), facts).map(|response| answer = Some(response)),
-            None => rule.request.apply(request, facts),
+            None => rule.request.apply(request, facts).and_then(|()| clear(&rule.request_late, request.headers())),
         });
         let outcome = self.on_error.over(edits);
         self.count(facts);
         match (outcome, answer) {
             (Outcome::Continue, Some(response)) => response.into(),
-            (Outcome::Continue, None) if set.of(&self.rules).any(|(_, rule)| rule.edits_request_body()) => {
+            (Outcome::Continue, None) if set.of(&self.rules).any(|(_, rule)| rule.looks_at_request_body()) => {
                 self.look_at_request(set, stream, request)
             }
             (outcome, _) => outcome,
@@ -123,13 +129,15 @@ impl Filter for Transformation {
         let set = stream.request.unwrap_or_default();
         let result = body.bytes().map(|bytes| self.edited(Side::Request, set, stream, bytes));
         let result = match result {
-            Ok(Ok(Some(bytes))) => body.replace(bytes).map_err(|error| error.to_string()),
-            Ok(Ok(None)) => Ok(()),
+            Ok(Ok(edited)) => {
+                let put = if edited.headers.is_empty() { Ok(()) } else { put(&edited.headers, body.headers()) };
+                put.and_then(|()| edited.body.map_or(Ok(()), |bytes| body.replace(bytes))).map_err(told)
+            }
             Ok(Err(JsonError::Invalid(_) | JsonError::Template(RenderError::NotJson))) if !self.has_on_error => {
                 return Response::new(400).body("the body is not JSON\n").details("tamis_invalid_json").into();
             }
-            Ok(Err(error)) => Err(error.to_string()),
-            Err(error) => Err(error.to_string()),
+            Ok(Err(error)) => Err(told(error)),
+            Err(error) => Err(told(error)),
         };
         self.on_error.over([result])
     }
@@ -143,13 +151,17 @@ impl Filter for Transformation {
 
     fn response_body(&self, stream: &mut Stream, body: &mut ResponseBody<'_>) -> LateOutcome {
         self.on_error.over_body(body, |body| {
-            let bytes = body.bytes().map_err(|error| error.to_string())?;
-            let edited = self.edited(Side::Response, stream.response, stream, bytes);
-            match edited.map_err(|error| error.to_string())? {
-                Some(bytes) => body.replace(bytes).map_err(|error| error.to_string()),
-                None => Ok(()),
+            let bytes = body.bytes().map_err(told)?;
+            let edited = self.edited(Side::Response, stream.response, stream, bytes).map_err(told)?;
+            if !edited.headers.is_empty() {
+                put(&edited.headers, body.headers()).map_err(told)?;
             }
+            edited.body.map_or(Ok(()), |bytes| body.replace(bytes)).map_err(told)
         })
+    }
+
+    fn held_headers(&self) -> bool {
+        self.held_headers
     }
 }
 
@@ -170,16 +182,14 @@ impl Transformation {
         }
         let facts = self.response_facts(stream, response)?;
         let facts = facts.as_ref();
-        let edits = stream.response.of(&self.rules).map(|(_, rule)| rule.response.apply(response, status, facts));
+        let edits = stream.response.of(&self.rules).map(|(_, rule)| {
+            let applied = rule.response.apply(response, status, facts);
+            applied.and_then(|()| clear(&rule.response_late, response.headers()))
+        });
         let outcome = self.on_error.over(edits);
         self.count(facts);
-        let has_edits = stream.response.of(&self.rules).any(|(_, rule)| rule.edits_response_body());
-        if outcome != Outcome::Continue
-            || !has_edits
-            || response.end_of_stream()
-            || is_bodiless(status)
-            || status == 206
-        {
+        let looks = stream.response.of(&self.rules).any(|(_, rule)| rule.looks_at_response_body());
+        if outcome != Outcome::Continue || !looks || response.end_of_stream() || is_bodiless(status) || status == 206 {
             return Ok(outcome);
         }
         self.look_at_response(stream, response)
@@ -191,13 +201,14 @@ impl Transformation {
             return Outcome::Continue;
         }
         let made = || set.of(&self.rules).flat_map(|(_, rule)| &rule.request.templates);
-        match editable(request.headers(), made().any(Made::is_whole_body)) {
+        let late = set.of(&self.rules).any(|(_, rule)| !rule.request_late.is_empty());
+        match editable(request.headers(), late || made().any(Made::is_whole_body)) {
             Ok(Editable::Yes { is_json }) => {
                 stream.is_json = is_json;
                 if let Err(error) = set_type(made(), request.headers()) {
                     return self.on_error.over([Err(error)]);
                 }
-                request.body(self.mode());
+                request.body(self.mode(set.of(&self.rules).any(|(_, rule)| rule.edits_request_body())));
             }
             Ok(Editable::Compressed) if self.bodies.compressed == Unedited::Refuse => {
                 return Response::new(415).details("tamis_compressed").into();
@@ -210,21 +221,16 @@ impl Transformation {
 
     fn look_at_response(&self, stream: &mut Stream, response: &mut ResponseHeaders) -> Result<Outcome, HostError> {
         let made = || stream.response.of(&self.rules).flat_map(|(_, rule)| &rule.response.templates);
-        match editable(response.headers(), made().any(Made::is_whole_body))? {
+        let late = stream.response.of(&self.rules).any(|(_, rule)| !rule.response_late.is_empty());
+        match editable(response.headers(), late || made().any(Made::is_whole_body))? {
             Editable::Yes { is_json } => {
                 set_type(made(), response.headers())?;
                 stream.is_json = is_json;
-                // Headers leave before the body is there, so what might become wrong goes now.
-                for name in &DIGESTS {
-                    if response.headers().get(name)?.is_some() {
-                        response.headers().remove(name)?;
-                    }
+                let edits = stream.response.of(&self.rules).any(|(_, rule)| rule.edits_response_body());
+                if edits {
+                    said_of_another_body(response.headers())?;
                 }
-                let tag = response.headers().get(&ETAG)?.filter(|tag| !tag.starts_with(b"W/"));
-                if let Some(weak) = tag.map(|tag| [b"W/", tag].concat()) {
-                    response.headers().set(&ETAG, &weak)?;
-                }
-                response.body(self.mode());
+                response.body(self.mode(edits));
             }
             Editable::Compressed if self.bodies.compressed == Unedited::Refuse => {
                 return Ok(Response::new(502).details("tamis_compressed").into());
@@ -234,12 +240,14 @@ impl Transformation {
         Ok(Outcome::Continue)
     }
 
-    fn mode(&self) -> BodyMode {
+    /// `edits` says that the body may change.
+    fn mode(&self, edits: bool) -> BodyMode {
         let over = match self.bodies.over_limit {
             Unedited::Pass => OverLimit::Pass,
             Unedited::Refuse => OverLimit::Refuse,
         };
-        BodyMode::in_guest(self.limit(), over)
+        let mode = BodyMode::in_guest(self.limit(), over);
+        if edits { mode } else { mode.read_only() }
     }
 
     fn limit(&self) -> usize {
@@ -264,7 +272,8 @@ impl Transformation {
     }
 
     fn response_facts(&self, stream: &mut Stream, response: &mut ResponseHeaders) -> Result<Option<Facts>, HostError> {
-        if !stream.response.of(&self.rules).any(|(_, rule)| !rule.response.templates.is_empty()) {
+        let looks = |rule: &Rule| !rule.response.templates.is_empty() || !rule.response_late.is_empty();
+        if !stream.response.of(&self.rules).any(|(_, rule)| looks(rule)) {
             return Ok(None);
         }
         let fields = Arc::new(fields(response.headers())?);
@@ -277,6 +286,7 @@ impl Transformation {
             request,
             response,
             body: None,
+            environment: Arc::clone(&self.environment),
             extractors: Arc::clone(&self.extractors),
             undefined: self.undefined,
             escape_json: false,
@@ -292,6 +302,19 @@ impl Transformation {
             let _ = counter.add(u64::from(misses));
         }
     }
+}
+
+/// The variables of the VM's environment that templates name, as they are now; what is not set is left out.
+#[cfg(feature = "full")]
+fn environment(rules: &[Rule], plugin: &PluginContext) -> BTreeMap<String, Vec<u8>> {
+    let templates = rules.iter().flat_map(Rule::templates);
+    let names = templates.flat_map(|template| template.uses().variables.iter());
+    names.filter_map(|name| Some((name.clone(), plugin.environment(name).ok().flatten()?))).collect()
+}
+
+#[cfg(not(feature = "full"))]
+fn environment(_: &[Rule], _: &PluginContext) -> BTreeMap<String, Vec<u8>> {
+    BTreeMap::new()
 }
 
 /// The counter of extractors that find nothing; there is none without extractors.
@@ -315,6 +338,31 @@ fn check_extractors(extractors: &[Extractor]) -> Result<(), ConfigError> {
         }
     }
     Ok(())
+}
+
+fn clear(late: &[Made], headers: &mut Headers) -> Result<(), MakeError<HostError>> {
+    late.iter().try_for_each(|made| made.clear(headers)).map_err(MakeError::Message)
+}
+
+/// Gives headers that have waited for the body what was made of it.
+fn put(made: &[(&Made, Vec<u8>)], headers: Result<&mut Headers, BodyError>) -> Result<(), BodyError> {
+    let headers = headers?;
+    made.iter().try_for_each(|(made, value)| made.put(headers, value)).map_err(BodyError::from)
+}
+
+fn told(error: impl ToString) -> String {
+    error.to_string()
+}
+
+/// Takes away what is said of the bytes of a body, before it is another one. At once: headers may leave before the body is there.
+fn said_of_another_body(headers: &mut Headers) -> Result<(), HostError> {
+    for name in &DIGESTS {
+        if headers.get(name)?.is_some() {
+            headers.remove(name)?;
+        }
+    }
+    let tag = headers.get(&ETAG)?.filter(|tag| !tag.starts_with(b"W/"));
+    tag.map(|tag| [b"W/", tag].concat()).map_or(Ok(()), |weak| headers.set(&ETAG, &weak))
 }
 
 /// All of a message's headers, as they are now.

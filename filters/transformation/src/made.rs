@@ -23,9 +23,11 @@ const MAX_VALUE_BYTES: usize = 16 * 1024;
 #[cfg_attr(feature = "full", serde(rename_all = "snake_case"))]
 #[schemars(rename_all = "snake_case")]
 pub enum Made {
-    /// The one value of a header. The empty text takes the header away. White space around it goes.
+    /// The one value of a header. The empty text takes the header away. White space around it goes. With `held_headers` the
+    /// template may look into the body. The header is then taken away when the message comes, and made when the body is there:
+    /// a message without a body, or with one that is left alone, goes without.
     Header(MadeHeader),
-    /// One more value of a header. The empty text adds none.
+    /// One more value of a header. The empty text adds none. With `held_headers` the template may look into the body.
     AddHeader(MadeHeader),
     /// The one value of a parameter of the query, not encoded. For requests.
     Query(MadeParameter),
@@ -126,6 +128,15 @@ pub enum Escape {
     Json,
 }
 
+/// What templates of a configuration can rest on.
+#[derive(Debug, Clone, Copy)]
+pub struct Around<'c> {
+    /// Its extractors.
+    pub extractors: &'c [Extractor],
+    /// Whether headers wait for the body.
+    pub held_headers: bool,
+}
+
 /// Why something was not made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MakeError<E> {
@@ -154,7 +165,21 @@ impl Made {
         }
     }
 
-    /// Whether it is made when the body is there.
+    /// Whether it makes a header.
+    #[must_use]
+    pub fn is_of_headers(&self) -> bool {
+        matches!(self, Self::Header(_) | Self::AddHeader(_))
+    }
+
+    /// Whether its template, or an extractor of it, looks into the body.
+    #[must_use]
+    pub fn looks_into_body(&self, extractors: &[Extractor]) -> bool {
+        let uses = self.template().uses();
+        let is_named = |extractor: &&Extractor| uses.extractions.iter().any(|name| name == extractor.name.as_str());
+        uses.body || extractors.iter().filter(is_named).any(Extractor::looks_into_body)
+    }
+
+    /// Whether it is a part of the body, or all of it.
     #[must_use]
     pub fn is_of_body(&self) -> bool {
         matches!(self, Self::Json(_) | Self::Body(_))
@@ -171,11 +196,12 @@ impl Made {
     /// # Errors
     ///
     /// What cannot be meant, with its place.
-    pub fn check(&self, path: &str, response: bool, extractors: &[Extractor]) -> Result<(), ConfigError> {
+    pub fn check(&self, path: &str, response: bool, around: &Around<'_>) -> Result<(), ConfigError> {
         if response && matches!(self, Self::Query(_) | Self::Path(_)) {
             return Err(ConfigError::new(path, "a response has no path and no query"));
         }
-        check_template(self.template(), path, self.is_of_body(), extractors)
+        let has_body = self.is_of_body() || around.held_headers && self.is_of_headers();
+        check_template(self.template(), path, has_body, around.extractors)
     }
 
     /// Makes what is of headers; nothing is done for what is of bodies and of paths.
@@ -184,16 +210,48 @@ impl Made {
     ///
     /// [`MakeError`].
     pub fn header<M: HeaderMap>(&self, headers: &mut M, facts: &Facts) -> Result<(), MakeError<M::Error>> {
-        let (Self::Header(made) | Self::AddHeader(made)) = self else { return Ok(()) };
-        let text = made.template.render(facts, MAX_VALUE_BYTES)?;
-        let text = text.trim_ascii();
-        let result = match self {
-            Self::Header(_) if text.is_empty() => headers.remove(made.name.name()),
-            Self::Header(_) => headers.set(made.name.name(), text),
-            _ if text.is_empty() => Ok(()),
-            _ => headers.add(made.name.name(), text),
-        };
-        result.map_err(MakeError::Message)
+        if !self.is_of_headers() {
+            return Ok(());
+        }
+        self.put(headers, &self.value(facts)?).map_err(MakeError::Message)
+    }
+
+    /// The value of a header.
+    ///
+    /// # Errors
+    ///
+    /// [`RenderError`].
+    pub fn value(&self, facts: &Facts) -> Result<Vec<u8>, RenderError> {
+        self.template().render(facts, MAX_VALUE_BYTES)
+    }
+
+    /// Gives its header this value; nothing is done for what is no header.
+    ///
+    /// # Errors
+    ///
+    /// When the map refuses it.
+    pub fn put<M: HeaderMap>(&self, headers: &mut M, value: &[u8]) -> Result<(), M::Error> {
+        let value = value.trim_ascii();
+        match self {
+            Self::Header(made) if value.is_empty() => headers.remove(made.name.name()),
+            Self::Header(made) => headers.set(made.name.name(), value),
+            Self::AddHeader(made) if !value.is_empty() => headers.add(made.name.name(), value),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes away what a client, or an upstream, says in a header that is made later: it must not pass where nothing is made.
+    ///
+    /// # Errors
+    ///
+    /// When the map cannot be read, or refuses it.
+    pub fn clear<M: HeaderMap>(&self, headers: &mut M) -> Result<(), M::Error> {
+        match self {
+            Self::Header(made) if headers.get_all(made.name.name())?.next().is_some() => {
+                headers.remove(made.name.name())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The path with its query after it; nothing when it stays.
@@ -266,8 +324,8 @@ pub fn check_template(
     has_body: bool,
     extractors: &[Extractor],
 ) -> Result<(), ConfigError> {
-    const NO_BODY: &str =
-        "the body is not there yet when this is made: only templates under `json` and `body` look into it";
+    const NO_BODY: &str = "the body is not there yet when this is made: templates under `json` and `body` look into it, and those \
+        of headers when `held_headers` is true";
     let uses = template.uses();
     if uses.body && !has_body {
         return Err(ConfigError::new(path, NO_BODY));

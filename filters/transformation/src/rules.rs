@@ -7,9 +7,8 @@ use tamis::matching::{Match, Subject};
 use tamis::{ConfigError, DirectResponse, HeaderMap, Redirect};
 
 use crate::config::{self, RequestEdits, ResponseEdits, ResponseMatch};
-use crate::extractors::Extractor;
 use crate::json::JsonEdit;
-use crate::made::{Made, check_template};
+use crate::made::{Around, Made, check_template};
 use crate::templates::Template;
 
 /// How many rules there can be: as many as a [`Set`] has places.
@@ -24,10 +23,14 @@ pub struct Rule {
     pub request: RequestEdits,
     /// What to change in its body.
     pub request_json: Vec<Edit>,
+    /// Headers that are made when its body is there.
+    pub request_late: Vec<Made>,
     /// What to change in a response.
     pub response: ResponseEdits,
     /// What to change in its body.
     pub response_json: Vec<Edit>,
+    /// Headers that are made when its body is there.
+    pub response_late: Vec<Made>,
     /// What to answer.
     pub answer: Option<Answer>,
     stop: bool,
@@ -68,11 +71,11 @@ pub struct Seen {
 /// # Errors
 ///
 /// What its types alone could not refuse.
-pub fn rules(rules: Vec<config::Rule>, extractors: &[Extractor]) -> Result<Vec<Rule>, ConfigError> {
+pub fn rules(rules: Vec<config::Rule>, around: &Around<'_>) -> Result<Vec<Rule>, ConfigError> {
     if !(1..=MAX_RULES).contains(&rules.len()) {
         return Err(ConfigError::new("rules", "expected 1 to 128 rules"));
     }
-    rules.into_iter().enumerate().map(|(i, rule)| Rule::new(rule, &format!("rules[{i}]"), extractors)).collect()
+    rules.into_iter().enumerate().map(|(i, rule)| Rule::new(rule, &format!("rules[{i}]"), around)).collect()
 }
 
 /// Those that are for a request, up to the first that ends the list.
@@ -104,7 +107,7 @@ fn chosen<E>(rules: &[Rule], mut is_for: impl FnMut(&Match) -> Result<bool, E>) 
 }
 
 impl Rule {
-    fn new(rule: config::Rule, path: &str, extractors: &[Extractor]) -> Result<Self, ConfigError> {
+    fn new(mut rule: config::Rule, path: &str, around: &Around<'_>) -> Result<Self, ConfigError> {
         if !rule.does_something() {
             return Err(ConfigError::new(path, "the rule edits nothing: give it `request` or `response`"));
         }
@@ -117,13 +120,13 @@ impl Rule {
             if rule.direct_response.is_none() {
                 return Err(ConfigError::new(path, "it is the body of a `direct_response`, which is missing"));
             }
-            check_template(template, &path, false, extractors)?;
+            check_template(template, &path, false, around.extractors)?;
         }
         for (side, made, response) in
             [("request", &rule.request.templates, false), ("response", &rule.response.templates, true)]
         {
             for (i, made) in made.iter().enumerate() {
-                made.check(&format!("{path}.{side}.templates[{i}]"), response, extractors)?;
+                made.check(&format!("{path}.{side}.templates[{i}]"), response, around)?;
             }
         }
         let answer = match (rule.redirect, rule.direct_response) {
@@ -137,7 +140,15 @@ impl Rule {
         if answer.is_some() && !rule.request.is_empty() {
             return Err(ConfigError::new(path, "the request goes no further: there is no use in editing it"));
         }
+        let late = |made: &mut Vec<Made>| {
+            let is_late = |made: &Made| made.is_of_headers() && made.looks_into_body(around.extractors);
+            let late = made.iter().filter(|made| is_late(made)).cloned().collect::<Vec<_>>();
+            made.retain(|made| !is_late(made));
+            late
+        };
         Ok(Self {
+            request_late: late(&mut rule.request.templates),
+            response_late: late(&mut rule.response.templates),
             request_json: edits(&rule.request.json, &format!("{path}.request.json"))?,
             response_json: edits(&rule.response.json, &format!("{path}.response.json"))?,
             matches: rule.matches,
@@ -172,7 +183,19 @@ impl Rule {
     /// Whether what it does to a response depends on the response.
     #[must_use]
     pub fn asks_for_status(&self) -> bool {
-        !self.match_response.is_empty() || self.response.status.is_some() || self.edits_response_body()
+        !self.match_response.is_empty() || self.response.status.is_some() || self.looks_at_response_body()
+    }
+
+    /// Whether it looks at the body of requests.
+    #[must_use]
+    pub fn looks_at_request_body(&self) -> bool {
+        !self.request_late.is_empty() || self.edits_request_body()
+    }
+
+    /// Whether it looks at the body of responses.
+    #[must_use]
+    pub fn looks_at_response_body(&self) -> bool {
+        !self.response_late.is_empty() || self.edits_response_body()
     }
 
     /// Whether it edits the body of requests.
@@ -190,7 +213,20 @@ impl Rule {
     /// Whether a template of it needs the request when it is a response, or a body, that is edited.
     #[must_use]
     pub fn looks_back(&self) -> bool {
-        !self.response.templates.is_empty() || self.request.templates.iter().any(Made::is_of_body)
+        !self.response.templates.is_empty()
+            || !self.response_late.is_empty()
+            || !self.request_late.is_empty()
+            || self.request.templates.iter().any(Made::is_of_body)
+    }
+
+    /// All of its templates.
+    pub fn templates(&self) -> impl Iterator<Item = &Template> {
+        let made = [&self.request.templates, &self.request_late, &self.response.templates, &self.response_late];
+        let answer = match &self.answer {
+            Some(Answer::Direct(_, template)) => template.as_ref(),
+            _ => None,
+        };
+        made.into_iter().flatten().map(Made::template).chain(answer)
     }
 
     /// Whether it asks who made a response.
@@ -233,7 +269,8 @@ mod tests {
     use super::*;
 
     fn checked(json: &str) -> Vec<Rule> {
-        rules(tamis::config::parse::<config::Config>(json.as_bytes()).unwrap().rules, &[]).unwrap()
+        let around = Around { extractors: &[], held_headers: false };
+        rules(tamis::config::parse::<config::Config>(json.as_bytes()).unwrap().rules, &around).unwrap()
     }
 
     fn places(set: Set) -> Vec<usize> {

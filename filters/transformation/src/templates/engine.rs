@@ -9,7 +9,7 @@ use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior};
 
 use super::facts::{Facts, Uses};
 use super::functions::{self, Call};
-use super::{RenderError, Undefined, json, scan};
+use super::{RenderError, Undefined, json, scan, touched};
 
 /// The most steps of the engine that one template takes.
 const FUEL: u64 = 100_000;
@@ -101,11 +101,13 @@ impl Program {
             json.clone(),
             limit.saturating_add(length).saturating_mul(4).saturating_add(1 << 16),
         );
+        touched::begin();
         CALL.with(|place| place.replace(Some(call)));
         let mut out = Bounded { bytes: Vec::new(), limit, full: false };
         let result = template.render_captured_to(Value::from_object(Root { json }), &mut out).map(drop);
         let call = CALL.with(RefCell::take);
         match result {
+            _ if touched::is_over() => Err(RenderError::TooMuch),
             Ok(()) => Ok(out.bytes),
             Err(_) if out.full => Err(RenderError::TooLong { limit }),
             Err(error) if error.kind() == ErrorKind::OutOfFuel || call.is_none_or(|call| call.is_over()) => {

@@ -1,5 +1,6 @@
 //! What a template can look at.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -20,6 +21,8 @@ pub struct Facts {
     pub response: Option<Arc<Fields>>,
     /// The body of the message, when it is the body that is edited.
     pub body: Option<Arc<Vec<u8>>>,
+    /// The variables of the VM's environment that templates name.
+    pub environment: Arc<BTreeMap<String, Vec<u8>>>,
     /// The extractors.
     pub extractors: Arc<[Extractor]>,
     /// What becomes of a name without a value.
@@ -41,6 +44,8 @@ pub struct Uses {
     pub json: bool,
     /// The extractors that it names.
     pub extractions: Vec<String>,
+    /// The variables of the VM's environment that it names.
+    pub variables: Vec<String>,
 }
 
 impl Facts {

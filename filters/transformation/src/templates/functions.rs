@@ -12,9 +12,10 @@ use super::Undefined;
 use super::encode::{base64, from_base64};
 use super::engine::with_call;
 use super::facts::Facts;
+use super::form;
 
 /// The functions.
-pub const NAMES: [&str; 29] = [
+pub const NAMES: [&str; 32] = [
     "header",
     "header_values",
     "request_header",
@@ -26,6 +27,7 @@ pub const NAMES: [&str; 29] = [
     "extraction",
     "body",
     "context",
+    "env",
     "trim",
     "upper",
     "lower",
@@ -39,6 +41,8 @@ pub const NAMES: [&str; 29] = [
     "base64_decode",
     "base64url_encode",
     "base64url_decode",
+    "form_encode",
+    "form_decode",
     "replace_with_random",
     "product",
     "length",
@@ -47,7 +51,7 @@ pub const NAMES: [&str; 29] = [
 ];
 
 /// The filters: `a|upper` is `upper(a)`.
-pub const FILTERS: [&str; 21] = [
+pub const FILTERS: [&str; 23] = [
     "trim",
     "upper",
     "lower",
@@ -61,6 +65,8 @@ pub const FILTERS: [&str; 21] = [
     "base64_decode",
     "base64url_encode",
     "base64url_decode",
+    "form_encode",
+    "form_decode",
     "replace_with_random",
     "product",
     "length",
@@ -107,7 +113,7 @@ pub fn register(environment: &mut Environment<'static>) {
 /// Whether a function only looks something up, given how many arguments it has.
 pub fn is_lookup(name: &str, arguments: usize) -> bool {
     match name {
-        "header" | "request_header" | "query" | "cookie" => arguments == 1,
+        "header" | "request_header" | "query" | "cookie" | "env" => arguments == 1,
         "path" | "method" | "status" | "body" => arguments == 0,
         "extraction" => matches!(arguments, 1 | 2),
         _ => false,
@@ -127,6 +133,7 @@ pub fn look_up(facts: &Facts, name: &str, arguments: &[String]) -> Option<Vec<u8
         "status" => facts.response.as_ref().and_then(|_| facts.header(":status")).map(<[u8]>::to_vec),
         "body" => facts.body.as_deref().cloned(),
         "extraction" => extraction(facts, first, arguments.get(1).map(String::as_str)),
+        "env" => facts.environment.get(first).cloned(),
         _ => None,
     }
 }
@@ -280,7 +287,8 @@ impl Call {
         }
         self.spend(16)?;
         match name {
-            "header" | "request_header" | "query" | "cookie" | "path" | "method" | "status" | "extraction" | "body" => {
+            "header" | "request_header" | "query" | "cookie" | "path" | "method" | "status" | "extraction" | "body"
+            | "env" => {
                 let names = arguments.iter().map(|name| self.text(Some(name))).collect::<Result<Vec<_>, _>>()?;
                 if !is_lookup(name, names.len()) {
                     return Err(ErrorKind::MissingArgument.into());
@@ -345,6 +353,14 @@ impl Call {
                 Some(bytes) => self.made(bytes),
                 None => Ok(Value::UNDEFINED),
             },
+            "form_encode" => self.form(first),
+            "form_decode" => {
+                let form = self.bytes(first)?.into_owned();
+                // A parameter takes some 100 bytes, however short it is.
+                let parameters = form.split(|byte| *byte == b'&').count();
+                self.spend(form.len().saturating_add(parameters.saturating_mul(64)))?;
+                form::decoded(&form).ok_or_else(|| ErrorKind::InvalidOperation.into())
+            }
             "replace_with_random" => {
                 let (text, pattern) = (self.text(first)?, self.text(second)?);
                 let random = self.random(&pattern)?;
@@ -381,6 +397,39 @@ impl Call {
                 out.push_str(&separator);
             }
             self.write(&item, &mut out, 0)?;
+        }
+        Ok(Value::from(out))
+    }
+
+    /// An object as a form: a list is its parameter several times, `null` is left out. What has parts of its own is none.
+    fn form(&mut self, value: Option<&Value>) -> Made {
+        let object = value.ok_or_else(|| Error::from(ErrorKind::MissingArgument))?;
+        if object.is_undefined() {
+            return self.missing();
+        }
+        if object.kind() != ValueKind::Map {
+            return Err(ErrorKind::InvalidOperation.into());
+        }
+        let mut out = String::new();
+        for key in object.try_iter()? {
+            let name = crate::query::encoded(key.as_str().ok_or_else(|| Error::from(ErrorKind::NonKey))?);
+            let member = object.get_item(&key)?;
+            let is_list = member.kind() == ValueKind::Seq;
+            let mut items = if is_list { Some(member.try_iter()?) } else { None };
+            let mut one = Some(member.clone()).filter(|_| !is_list);
+            while let Some(item) = items.as_mut().and_then(Iterator::next).or_else(|| one.take()) {
+                let mut text = String::new();
+                match item.kind() {
+                    ValueKind::None => continue,
+                    ValueKind::Bool | ValueKind::Number | ValueKind::String | ValueKind::Plain => {
+                        self.write(&item, &mut text, 0)?;
+                    }
+                    _ => return Err(ErrorKind::InvalidOperation.into()),
+                }
+                let text = crate::query::encoded(&text);
+                self.spend(name.len().saturating_add(text.len()))?;
+                out.extend([if out.is_empty() { "" } else { "&" }, &name, "=", &text]);
+            }
         }
         Ok(Value::from(out))
     }

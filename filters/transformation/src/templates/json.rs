@@ -8,6 +8,9 @@ use minijinja::value::{Enumerator, Object, ObjectRepr, Value};
 use tamis::json::{Document, decoded};
 use tamis::number;
 
+use super::members::Members;
+use super::touched;
+
 /// The most values that a body may have for a template: each takes some 100 bytes.
 const MAX_VALUES: usize = 65_536;
 
@@ -34,7 +37,7 @@ struct Json {
 
 #[derive(Debug)]
 enum Inner {
-    Object(Vec<(Value, Value)>),
+    Object(Members),
     Array(Vec<Value>),
     Number,
 }
@@ -50,10 +53,8 @@ impl Object for Json {
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         match &self.inner {
-            // Of members that come twice the last one counts.
-            Inner::Object(members) => {
-                members.iter().rev().find(|(name, _)| name == key).map(|(_, value)| value.clone())
-            }
+            _ if !touched::more(1) => None,
+            Inner::Object(members) => members.get(key.as_str()?).cloned(),
             Inner::Array(items) => items.get(key.as_usize()?).cloned(),
             Inner::Number => None,
         }
@@ -61,9 +62,18 @@ impl Object for Json {
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
         match &self.inner {
-            Inner::Object(members) => Enumerator::Values(members.iter().map(|(name, _)| name.clone()).collect()),
-            Inner::Array(items) => Enumerator::Seq(items.len()),
+            Inner::Object(members) if touched::more(members.len()) => members.names(),
+            Inner::Array(items) if touched::more(1) => Enumerator::Seq(items.len()),
+            Inner::Object(_) | Inner::Array(_) => Enumerator::Empty,
             Inner::Number => Enumerator::NonEnumerable,
+        }
+    }
+
+    fn enumerator_len(self: &Arc<Self>) -> Option<usize> {
+        match &self.inner {
+            Inner::Object(members) => Some(members.len()),
+            Inner::Array(items) => Some(items.len()),
+            Inner::Number => None,
         }
     }
 
@@ -86,7 +96,7 @@ impl Reader {
         self.blank();
         let start = self.at;
         let inner = match self.peek()? {
-            b'{' => Inner::Object(self.object()?),
+            b'{' => Inner::Object(Members::new(self.object()?)),
             b'[' => Inner::Array(self.array()?),
             b'"' => return Some(Value::from(self.string()?)),
             b't' | b'f' | b'n' | b'-' | b'0'..=b'9' => {

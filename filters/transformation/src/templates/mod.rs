@@ -12,13 +12,19 @@ mod encode;
 mod engine;
 pub mod facts;
 #[cfg(feature = "full")]
+mod form;
+#[cfg(feature = "full")]
 mod functions;
 #[cfg(feature = "full")]
 mod json;
 #[cfg(feature = "full")]
+mod members;
+#[cfg(feature = "full")]
 mod scan;
 #[cfg(all(test, feature = "full"))]
 mod tests;
+#[cfg(feature = "full")]
+mod touched;
 
 use std::borrow::Cow;
 
@@ -34,7 +40,7 @@ pub const MAX_TEMPLATE_BYTES: usize = 16 * 1024;
 ///
 /// `{{ … }}` writes a value, `{% if … %}`, `{% for … %}` and `{% set … %}` are statements, `{# … #}` is a comment. The fields of a
 /// body of JSON are variables. Functions: `header`, `request_header`, `query`, `cookie`, `path`, `method`, `status`,
-/// `extraction`, `body`, `context`, and those that change texts.
+/// `extraction`, `body`, `context`, `env`, and those that change texts.
 #[derive(Debug, Clone)]
 pub struct Template {
     #[cfg(feature = "full")]

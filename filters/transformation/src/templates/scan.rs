@@ -255,6 +255,12 @@ fn called(name: &str, arguments: &[Token], uses: &mut Uses) -> Result<(), String
             uses.request = true;
             uses.extractions.push(extractor.clone());
         }
+        "env" => {
+            let Some(Token::Text(variable)) = arguments.first() else {
+                return Err("env(…) is given the name of a variable, in quotes".to_owned());
+            };
+            uses.variables.push(variable.clone());
+        }
         _ => {}
     }
     Ok(())

@@ -32,6 +32,7 @@ fn facts() -> Facts {
         ]),
         response: None,
         body: Some(Arc::new(BODY.as_bytes().to_vec())),
+        environment: Arc::new([("ZONE".to_owned(), b"a".to_vec())].into()),
         extractors: tamis::config::parse::<Vec<Extractor>>(extractors.as_bytes()).unwrap().into(),
         undefined: Undefined::Strict,
         escape_json: false,
@@ -78,6 +79,12 @@ fn what_a_message_has_is_written() {
         ),
         (r#"{{ missing|default("none") }} {{ "x" if missing is defined else "y" }}"#, "none y"),
         (r#"{{ "a-b-c"|replace("-", "+") }} {{ product(n, 4) }} {{ "7"|int + 1 }}"#, "a+b+c 12 8"),
+        (r#"{{ env("ZONE") }}{{ env("ZONE")|upper }} {{ env("NONE")|default("-") }}"#, "aA -"),
+        (r#"{{ "b=1&a=x+y&b=%26&c"|form_decode }}"#, r#"{"b":["1","&"],"a":"x y","c":""}"#),
+        (r#"{{ ("b=1&a=2"|form_decode).a }} {{ form_decode("b=1&b=2").b|join("+") }}"#, "2 1+2"),
+        (r#"{{ user|form_encode }}"#, "name=Zo%C3%AB%20%22Z%22&id=12345678901234567890&vip=true"),
+        (r#"{{ form_encode({"a": [1, none, "b c"], "d&": 1.50}) }}"#, "a=1&a=b%20c&d%26=1.5"),
+        (r#"{{ form_encode("x=1&y=a%20b"|form_decode) }}"#, "x=1&y=a%20b"),
         ("{% set who = user.name|lower %}{{ who ~ '!' }}{# no #}", "zo\u{eb} \"z\"!"),
     ] {
         assert_eq!(rendered(source, &facts).as_deref(), Ok(text), "{source}");
@@ -100,6 +107,12 @@ fn nothing_is_silently_empty() {
         "{{ missing }}",
         "{{ missing.more }}",
         r#"{{ "not base64!"|base64_decode }}"#,
+        r#"{{ env("NONE") }}"#,
+        // What has parts of its own is no parameter.
+        "{{ context()|form_encode }}",
+        "{{ items|form_encode }}",
+        "{{ n|form_encode }}",
+        r#"{{ "a=%ff"|form_decode }}"#,
     ] {
         assert!(matches!(rendered(source, &strict), Err(RenderError::Failed { .. })), "{source}");
     }
@@ -133,10 +146,18 @@ fn no_template_makes_more_than_it_may() {
         ("{% for b in list %}{% set c = a|upper %}{% endfor %}", RenderError::TooMuch),
         ("{% for b in list %}{% set c = [a, a]|join(a) %}{% endfor %}", RenderError::TooMuch),
         ("{{ list|join(a)|length }}", RenderError::TooMuch),
+        // One step of the engine, and a whole list.
+        ("{% for b in list %}{% if 2 in list %}x{% endif %}{% endfor %}", RenderError::TooMuch),
+        (
+            "{% for b in list %}{% if list == [list, 1] %}x{% endif %}{% if body() in list %}{% endif %}{% endfor %}",
+            RenderError::TooMuch,
+        ),
         ("{{ body() }}", RenderError::TooLong { limit: 4096 }),
     ] {
         assert_eq!(rendered(source, &facts), Err(error), "{source}");
     }
+    facts.body = Some(Arc::new("a&".repeat(70_000).into_bytes()));
+    assert_eq!(rendered("{{ body()|form_decode|length }}", &facts), Err(RenderError::TooMuch));
     facts.body = Some(Arc::new(b"no json".to_vec()));
     assert_eq!(rendered("{{ a }}", &facts), Err(RenderError::NotJson));
     assert_eq!(rendered("{{ body() }}!", &facts).as_deref(), Ok("no json!"));

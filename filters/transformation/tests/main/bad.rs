@@ -55,6 +55,7 @@ const CASES: &[&str] = &[
     r##"{"rules": [{"match": {"headers": {"a": {"regex": "b"}}}, "stop": true}]}"##,
     r##"{"rules": [{"request": {"path": {"regex": {"pattern": "a", "substitution": "b"}}}}]}"##,
     r##"{"rules": [{"redirect": {"path": {"regex": {}}}}]}"##,
+    r##"{"rules": [{"stop": true}], "held_headers": "yes"}"##,
 ];
 
 /// The same for what only the full image has: templates, and one thing around them.
@@ -97,6 +98,9 @@ const FULL: &[&str] = &[
     r##"{"rules": [{"stop": true}], "extractors": [{"name": "a", "from": {"header": "b"}, "regex": "a", "mode": "full", "group": 1}]}"##,
     r##"{"rules": [{"stop": true}], "extractors": [{"name": "a", "from": {"header": "b"}, "regex": "a", "mode": "full", "group": "c"}]}"##,
     r##"{"rules": [{"stop": true}], "extractors": [{"name": "a", "from": {"trailer": "b"}, "regex": "a", "mode": "full"}]}"##,
+    r##"{"rules": [{"request": {"templates": [{"header": {"name": "a", "template": "{{ env(b) }}"}}]}}]}"##,
+    r##"{"rules": [{"request": {"templates": [{"path": "/{{ a }}"}]}}], "held_headers": true}"##,
+    r##"{"rules": [{"direct_response": {"status": 200}, "direct_body": "{{ a }}"}], "held_headers": true}"##,
     r##"{"rules": [{"request": {"path": {"regex": {"pattern": "a"}}}}]}"##,
     r##"{"rules": [{"request": {"path": {"regex": {"pattern": "a", "substitution": "b", "flags": "g"}}}}]}"##,
     r##"{"rules": [{"request": {"path": {"regex": {"pattern": "(a", "substitution": "b"}}}}]}"##,
