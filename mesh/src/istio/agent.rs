@@ -24,9 +24,19 @@ pub struct Surroundings<'a> {
     pub registry: &'a Pair,
 }
 
-/// Starts the agent of a gateway with these labels.
-pub fn gateway(around: &Surroundings<'_>, labels: &serde_json::Value) -> Result<Program, Failure> {
-    let home = around.folder.join("gateway");
+/// What a proxy is to istiod.
+pub struct Role {
+    /// Its name, and that of its service account.
+    pub name: &'static str,
+    /// `router` or `sidecar`.
+    pub kind: &'static str,
+    /// What selectors look at.
+    pub labels: serde_json::Value,
+}
+
+/// Starts an agent.
+pub fn start(around: &Surroundings<'_>, role: &Role) -> Result<Program, Failure> {
+    let home = around.folder.join(role.name);
     // It makes its sockets in the folder that it runs in.
     let working = home.join("working");
     fs::create_dir_all(&working).map_err(cannot("create a folder"))?;
@@ -35,7 +45,7 @@ pub fn gateway(around: &Surroundings<'_>, labels: &serde_json::Value) -> Result<
         &home,
         "identity",
         around.mesh,
-        &format!("URI:spiffe://cluster.local/ns/{}/sa/gateway", super::objects::NAMESPACE),
+        &format!("URI:spiffe://cluster.local/ns/{}/sa/{}", super::objects::NAMESPACE, role.name),
     )?;
     let certificates = home.join("certificates");
     fs::create_dir_all(&certificates).map_err(cannot("create a folder"))?;
@@ -70,19 +80,21 @@ pub fn gateway(around: &Surroundings<'_>, labels: &serde_json::Value) -> Result<
     });
     let root = certificates.join("root-cert.pem");
     let mut command = Command::new(program);
-    command.args(["proxy", "router", "--domain", "istio-system.svc.cluster.local"]);
+    command.args(["proxy", role.kind, "--domain", "istio-system.svc.cluster.local"]);
     // What a filter logs when it starts is on `info`.
     command.args(["--proxyLogLevel", "warning", "--proxyComponentLogLevel", "wasm:info"]);
     command.args(["--log_output_level", "default:info,wasm:debug"]);
     command.current_dir(&working).env("PROXY_CONFIG", config.to_string());
-    command.env("POD_NAME", "gateway-1").env("POD_NAMESPACE", super::objects::NAMESPACE);
-    command.env("INSTANCE_IP", "127.0.0.1").env("SERVICE_ACCOUNT", "gateway");
-    command.env("ISTIO_META_CLUSTER_ID", "Kubernetes").env("ISTIO_METAJSON_LABELS", labels.to_string());
+    command.env("POD_NAME", role.name).env("POD_NAMESPACE", super::objects::NAMESPACE);
+    command.env("INSTANCE_IP", "127.0.0.1").env("SERVICE_ACCOUNT", role.name);
+    command.env("ISTIO_META_CLUSTER_ID", "Kubernetes").env("ISTIO_METAJSON_LABELS", role.labels.to_string());
+    // Nothing redirects traffic into it.
+    command.env("ISTIO_META_INTERCEPTION_MODE", "NONE");
     command.env("CLOUD_PLATFORM", "none").env("GRPC_XDS_BOOTSTRAP", "").env("MINIMUM_DRAIN_DURATION", "0s");
     command.env("ENVOY_STATUS_PORT", port()?.to_string()).env("ENVOY_PROMETHEUS_PORT", port()?.to_string());
     command.env("PROV_CERT", &certificates).env("XDS_ROOT_CA", &root).env("CA_ROOT_CA", &root);
     command.env("ISTIOD_SAN", "istiod.istio-system.svc").env("SSL_CERT_FILE", &around.registry.certificate);
     // Nobody's credentials but those of a pull secret.
     command.env("DOCKER_CONFIG", &home);
-    Program::start("pilot-agent", command, around.folder)
+    Program::start(role.name, command, around.folder)
 }

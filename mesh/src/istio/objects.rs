@@ -29,6 +29,23 @@ pub fn base(gateway: u16, stable: u16, canary: u16) -> String {
     )
 }
 
+/// A sidecar without redirection: a port on which it takes requests for its application, and one on which it takes the
+/// application's own, which go to `out.test`: a port of a sidecar is for services with a port of that number.
+pub fn sidecar(inbound: u16, outbound: u16, application: u16, canary: u16) -> String {
+    format!(
+        "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {{name: out, namespace: {NAMESPACE}}}\nspec:\n\
+         \x20 hosts: [out.test]\n  location: MESH_EXTERNAL\n  resolution: STATIC\n\
+         \x20 ports: [{{number: {outbound}, name: http-out, protocol: HTTP, targetPort: {canary}}}]\n\
+         \x20 endpoints: [{{address: 127.0.0.1}}]\n---\n\
+         apiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: {{name: web, namespace: {NAMESPACE}}}\nspec:\n\
+         \x20 workloadSelector: {{labels: {{app: web}}}}\n  ingress:\n\
+         \x20 - {{port: {{number: {inbound}, name: http-in, protocol: HTTP}}, bind: 127.0.0.1, captureMode: NONE, \
+         defaultEndpoint: \"127.0.0.1:{application}\"}}\n  egress:\n\
+         \x20 - {{port: {{number: {outbound}, name: http-out, protocol: HTTP}}, bind: 127.0.0.1, captureMode: NONE, \
+         hosts: [\"./out.test\"]}}\n"
+    )
+}
+
 /// An `EnvoyFilter` that has Envoy read the module from a file: what `tamis manifest` does not print, because the file has to
 /// be mounted into the proxy by other means.
 pub fn local_file(module: &std::path::Path, config: &str) -> String {

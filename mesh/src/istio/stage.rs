@@ -28,6 +28,10 @@ const MESH: &str = "trustDomain: cluster.local\nrootNamespace: istio-system\n";
 /// A mesh of one gateway. What is named first ends first.
 pub struct Stage {
     agent: Program,
+    sidecar: Program,
+    /// Into the application of the sidecar, and out of it.
+    pub inbound: SocketAddr,
+    pub outbound: SocketAddr,
     _istiod: Program,
     pub kube: Kube,
     /// Everybody may use it.
@@ -53,13 +57,14 @@ impl Stage {
         let certificate = Pair::signed(&path.join("pki"), "registry", &registry_authority, "IP:127.0.0.1")?;
         let registry = Registry::start("registry", &path, Guard::None)?;
         let guarded = Registry::start("guarded-registry", &path, Guard::Tls(&certificate))?;
-        let gateway = stage::free_address()?;
+        let (gateway, inbound, outbound) = (stage::free_address()?, stage::free_address()?, stage::free_address()?);
 
         let istiod = options.go_program("pilot-discovery", "istio")?;
         let definitions = istiod.parent().and_then(Path::parent).unwrap_or(Path::new(".")).join("share/crds.yaml");
         let definitions = fs::read_to_string(&definitions).map_err(cannot("read Istio's kinds"))?;
         let kube = Kube::start(&definitions)?;
         kube.apply(&objects::base(gateway.port(), stable.port(), canary.port()))?;
+        kube.apply(&objects::sidecar(inbound.port(), outbound.port(), stable.port(), canary.port()))?;
 
         let mesh = Pair::authority(&path.join("pki"), "mesh-authority")?;
         let (mut istiod, discovery) = start_istiod(&istiod, &path, &kube, &mesh)?;
@@ -67,14 +72,20 @@ impl Stage {
 
         let around =
             agent::Surroundings { options, folder: &path, discovery, mesh: &mesh, registry: &registry_authority };
-        let mut agent = agent::gateway(&around, &json!({ "istio": "ingressgateway" }))?;
+        let role = agent::Role { name: "gateway", kind: "router", labels: json!({ "istio": "ingressgateway" }) };
+        let mut agent = agent::start(&around, &role)?;
         agent.ready("a request comes through", Duration::from_secs(60), || {
             Ask::get("any.test", "/").send(gateway).is_ok_and(|answer| answer.status == 200)
         })?;
+        let role = agent::Role { name: "web", kind: "sidecar", labels: json!({ "app": "web" }) };
+        let sidecar = agent::start(&around, &role)?;
         println!("    stage: istiod, pilot-agent, Envoy {}, two registries, two upstreams", stage::ENVOY);
         let versions = modules::versions(&options.module("hello"), &path)?;
         Ok(Self {
             agent,
+            sidecar,
+            inbound,
+            outbound,
             _istiod: istiod,
             kube,
             registry,
@@ -101,8 +112,19 @@ impl Stage {
 
     /// Asks until an answer is as wanted; on failure the last answer is told.
     pub fn until(&self, ask: &Ask, what: &str, is_so: impl Fn(&Answer) -> bool) -> Result<Answer, Failure> {
+        self.until_at(self.gateway, ask, what, is_so)
+    }
+
+    /// The same at another listener.
+    pub fn until_at(
+        &self,
+        at: SocketAddr,
+        ask: &Ask,
+        what: &str,
+        is_so: impl Fn(&Answer) -> bool,
+    ) -> Result<Answer, Failure> {
         let mut last = String::new();
-        let answer = until(what, CHANGE, || match ask.send(self.gateway) {
+        let answer = until(what, CHANGE, || match ask.send(at) {
             Ok(answer) if is_so(&answer) => Some(answer),
             Ok(answer) => {
                 last = format!("{} {:?}", answer.status, answer.headers);
@@ -132,6 +154,14 @@ impl Stage {
         let log = self.log();
         let wrong = |line: &&str| line.contains("wasm") && (line.contains("error") || line.contains("fail"));
         log.lines().rev().find(wrong).unwrap_or("no complaint about a module").chars().take(400).collect()
+    }
+
+    /// A failure with the last thing that the sidecar's proxy complained of.
+    pub fn sidecar_complains(&self, failure: &Failure) -> Failure {
+        let log = self.sidecar.log();
+        let wrong = |line: &&str| line.contains("error") || line.contains("rejected");
+        let line: String = log.lines().rev().find(wrong).unwrap_or_default().chars().take(300).collect();
+        Failure::new(format_args!("{failure}; {line}"))
     }
 
     /// Applies resources, does something, and takes them away again, however that ended.
