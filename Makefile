@@ -148,10 +148,12 @@ fmt:
 # What we say of images and resources beside what Istio's fetcher and the vendors' own validators say; BLESS=1 records theirs, which
 # `make test` replays.
 .PHONY: interop-resources
-interop-resources: export TAMIS_ISTIO_FETCH := $(TAMIS_CACHE)/go/bin/istio-fetch
-interop-resources: tamis
-	$(TAMIS) setup registry schemas istio-fetch
+interop-resources: export TAMIS_VENDORS := $(TAMIS_CACHE)/go/bin
+interop-resources: export TAMIS_ISTIO_FETCH := $(TAMIS_VENDORS)/istio-fetch
+interop-resources: modules
+	$(TAMIS) setup registry schemas istio-fetch istio envoy-gateway kubectl-validate
 	$(CARGO) test -q -p tamis-oci --test main -- doctor::
+	$(CARGO) test -q -p tamis-cli --test main -- vendors::
 
 # Thirty-five targets, one after the other. A failure prints the seed that repeats it: ARBTEST_SEED=... make fuzz
 FUZZED := -p tamis -p tamis-module -p tamis-oci -p tamis-core -p tamis-harness -p dlp-masking -p local-rate-limit -p header-routing -p transformation --features tamis-core/regex,transformation/full

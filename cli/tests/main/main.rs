@@ -30,4 +30,5 @@ mod reference;
 mod repository;
 mod transcript;
 mod transcripts;
+mod vendors;
 mod workers;

@@ -9,7 +9,7 @@ use crate::manifest::list;
 const SOURCE: &str = "tag-runtime.cncf.io, \"Wasm OCI Artifact layout\"";
 const CONFIG: &str = "application/vnd.wasm.config.v0+json";
 const LAYER: &str = "application/wasm";
-const ADVICE: &str = "give these tools an artifact of their own, under a second tag";
+const ADVICE: &str = "`tamis push --also cncf` stores an artifact for these tools, under a second tag";
 
 /// One report: the layout has one version.
 pub(super) fn reports(subject: &Subject) -> Vec<Report> {
