@@ -8,6 +8,7 @@
     reason = "tests"
 )]
 
+mod check;
 mod doctor;
 mod envoy;
 mod fake;

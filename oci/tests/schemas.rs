@@ -9,7 +9,7 @@ use tamis_oci::resource::{Attach, Code, Context, Deployment, HttpCode, Phase, Re
 use tamis_oci::{Digest, ModuleRef};
 
 /// What `tamis setup` has put there.
-const FOLDER: &str = "schemas/istio-1.31.1-envoy-gateway-1.9.0";
+const FOLDER: &str = "schemas/istio-1.31.1-envoy-gateway-1.9.0-kyverno-1.15.2";
 
 fn deployment() -> Deployment {
     let ModuleRef::Registry(image) = "oci://registry.example/tamis/transformation:1.0".parse().unwrap() else {

@@ -117,8 +117,24 @@ pub fn accepted(
             (Some((file, _)), None) => format!("{}: {}", file.display(), rejection.message),
             (None, _) => format!("without a configuration: {}", rejection.message),
         };
-        Failure::user(message).hint(format_args!("`tamis inspect {origin}` shows what the configuration can hold"))
+        // A lean image says so when a configuration needs an engine that only the full one has.
+        let hint = match rejection.message.contains("the full image") {
+            true => format!("name the full image of the filter instead, {}", full_image(origin)),
+            false => format!("`tamis inspect {origin}` shows what the configuration can hold"),
+        };
+        Failure::user(message).hint(hint)
     })
+}
+
+/// The reference to the full image of a filter, beside that of the lean one: what is asked for when the lean one refuses.
+pub fn full_image(lean: &str) -> String {
+    let folder = lean.rfind('/').map_or(0, |at| at + 1);
+    let (folder, name) = lean.split_at_checked(folder).unwrap_or(("", lean));
+    // A digest is that of the lean image.
+    let name = name.split('@').next().unwrap_or(name);
+    let end = name.find([':', '.']).unwrap_or(name.len());
+    let (name, rest) = name.split_at_checked(end).unwrap_or((name, ""));
+    format!("{folder}{name}{}{rest}", tamis_module::FULL_IMAGE)
 }
 
 /// Writes a file so that it is there whole or not at all.
@@ -149,4 +165,21 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> Result<T, Failure> {
         .build()
         .map_err(|error| Failure::environment(format_args!("cannot start the asynchronous runtime: {error}")))?;
     Ok(runtime.block_on(future))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_full_image_stands_beside_the_lean_one() {
+        for (lean, full) in [
+            ("oci://registry.example:5000/filters/limiter:1.0", "oci://registry.example:5000/filters/limiter-full:1.0"),
+            ("oci://registry.example/filters/limiter:1.0@sha256:00", "oci://registry.example/filters/limiter-full:1.0"),
+            ("target/tamis/limiter.wasm", "target/tamis/limiter-full.wasm"),
+            ("limiter.wasm", "limiter-full.wasm"),
+        ] {
+            assert_eq!(full_image(lean), full);
+        }
+    }
 }

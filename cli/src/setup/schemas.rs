@@ -14,10 +14,10 @@ use crate::failure::Failure;
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// Changes whenever a row below does.
-const KEY: &str = "istio-1.31.1-envoy-gateway-1.9.0";
+const KEY: &str = "istio-1.31.1-envoy-gateway-1.9.0-kyverno-1.15.2";
 
 /// The name in the cache; the module as the proxy of Go modules has it; the file in it; the file's SHA-256.
-const SCHEMAS: [[&str; 4]; 2] = [
+const SCHEMAS: [[&str; 4]; 3] = [
     [
         "istio.yaml",
         "istio.io/api@v1.31.1",
@@ -29,6 +29,12 @@ const SCHEMAS: [[&str; 4]; 2] = [
         "github.com/envoyproxy/gateway@v1.9.0",
         "charts/gateway-crds-helm/templates/generated/gateway.envoyproxy.io_envoyextensionpolicies.yaml",
         "6bbfa00db6822eb98813fd5a472b3216daefb03b0e9d7f0d23de369b2d04c79f",
+    ],
+    [
+        "kyverno.yaml",
+        "github.com/kyverno/kyverno@v1.15.2",
+        "config/crds/kyverno/kyverno.io_clusterpolicies.yaml",
+        "376cf482c6aa04b2c652b32756a0244f71627450f6f6e3ddbae1da74f6eb293e",
     ],
 ];
 
@@ -51,7 +57,7 @@ with open(target, "wb") as file:
 /// Makes sure that `CACHE/schemas/KEY` has all of them.
 pub(super) fn install(cache: &Cache) -> Result<Done, Failure> {
     let place = cache.place("schemas", KEY);
-    let what = format!("of Istio 1.31.1 and Envoy Gateway 1.9.0, {}", place.display());
+    let what = format!("of Istio 1.31.1, Envoy Gateway 1.9.0 and Kyverno 1.15.2, {}", place.display());
     if is_complete(&place) {
         return Ok(Done::Before(what));
     }

@@ -23,7 +23,7 @@ const TOOLS: [Tool; 3] = [
 ];
 /// A warning that istioctl has for every EnvoyFilter.
 const ALWAYS: &str = "exposes internal implementation details";
-const SCHEMAS: &str = "schemas/istio-1.31.1-envoy-gateway-1.9.0";
+const SCHEMAS: &str = "schemas/istio-1.31.1-envoy-gateway-1.9.0-kyverno-1.15.2";
 
 /// `refuses`, `warns` or `passes`, by tool.
 type Verdicts = BTreeMap<String, String>;
@@ -126,7 +126,7 @@ fn table(rows: &BTreeMap<String, (Verdicts, String)>) -> String {
 fn programs() -> Option<(PathBuf, tempfile::TempDir)> {
     let bin = std::env::var_os("TAMIS_VENDORS").filter(|folder| !folder.is_empty()).map(PathBuf::from)?;
     let schemas = tempfile::tempdir().unwrap();
-    for file in ["istio.yaml", "envoy-gateway.yaml"] {
+    for file in ["istio.yaml", "envoy-gateway.yaml", "kyverno.yaml"] {
         let found = tamis_harness::engine::cache_dir().unwrap().join(SCHEMAS).join(file);
         let text = std::fs::read_to_string(&found)
             .unwrap_or_else(|error| panic!("{}: {error}; `tamis setup schemas`", found.display()));
@@ -191,6 +191,8 @@ fn others_still_say_what_is_recorded() {
     }
 }
 
+const KEY: &str = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEAAAA\n-----END PUBLIC KEY-----\n";
+
 /// What is printed, each way.
 const PRINTED: [&str; 14] = [
     "wasm-plugin",
@@ -239,10 +241,13 @@ fn what_is_printed_passes_everywhere() {
     }
     if let Some((bin, schemas)) = &programs {
         let file = folder.path().join("policy.yaml");
-        let flags = ["manifest", "--for", "validating-admission-policy", "--images", "registry.example/filters/"];
-        let output = tamis(folder.path(), &flags).stderr(Stdio::null()).output().unwrap();
-        std::fs::write(&file, &output.stdout).unwrap();
-        let (verdict, said) = ask("kubectl-validate", bin, schemas.path(), &file);
-        assert_eq!(verdict, "passes", "{said}");
+        std::fs::write(folder.path().join("cosign.pub"), KEY).unwrap();
+        for flags in ["validating-admission-policy --images registry.example/filters/", "kyverno --key cosign.pub"] {
+            let words = ["manifest", "--for"].into_iter().chain(flags.split(' ')).collect::<Vec<_>>();
+            let output = tamis(folder.path(), &words).stderr(Stdio::null()).output().unwrap();
+            std::fs::write(&file, &output.stdout).unwrap();
+            let (verdict, said) = ask("kubectl-validate", bin, schemas.path(), &file);
+            assert_eq!(verdict, "passes", "{said}");
+        }
     }
 }

@@ -10,7 +10,7 @@ use super::KINDS;
 use super::shape::{Object, Shape};
 
 /// What `tamis setup` has put there.
-const FOLDER: &str = "schemas/istio-1.31.1-envoy-gateway-1.9.0";
+const FOLDER: &str = "schemas/istio-1.31.1-envoy-gateway-1.9.0-kyverno-1.15.2";
 
 /// Where ours says more on purpose, or in another place.
 const MORE: [&str; 8] = [

@@ -144,7 +144,11 @@ fn rejected(module: &Loaded, given: Option<&Configured>) -> Result<Option<(Optio
         Some(inner) if given.is_structured => format!("{}.{inner}", given.path),
         _ => given.path.clone(),
     });
-    Ok(Some((path, format!("the module refuses it: {}", rejection.message))))
+    let mut message = format!("the module refuses it: {}", rejection.message);
+    if rejection.message.contains("the full image") {
+        message.push_str(&format!(": {}", common::full_image(&module.origin)));
+    }
+    Ok(Some((path, message)))
 }
 
 /// The last part of an image's name.
