@@ -26,6 +26,7 @@
 //! map from each new offset to the old one, because rewriting them is where such tools go wrong.
 
 pub mod abi;
+pub mod compare;
 pub mod compiler;
 pub mod description;
 pub mod gate;

@@ -6,13 +6,16 @@ use serde_json::{Value, json};
 
 use crate::digest::Digest;
 use crate::image::{self, Blob, Image, Metadata};
-use crate::manifest::MANIFEST_TYPE;
+use crate::manifest::{Descriptor, MANIFEST_TYPE};
 use crate::time;
 
 /// Media type of the configuration of a CNCF Wasm artifact.
 const CNCF_CONFIG_TYPE: &str = "application/vnd.wasm.config.v0+json";
 /// Media type of the module in it.
 const CNCF_LAYER_TYPE: &str = "application/wasm";
+
+/// Media type of a configuration that says nothing.
+const EMPTY_TYPE: &str = "application/vnd.oci.empty.v1+json";
 
 /// A manifest and the blobs that it names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +44,14 @@ impl Artifact {
         );
         let manifest = manifest(&config, &layer, &metadata.annotations(), &[]);
         Self { manifest, blobs: vec![("module", layer), ("configuration", config)] }
+    }
+
+    /// A manifest of one layer that is attached to another manifest.
+    pub(crate) fn attached(subject: &Descriptor, layer: Blob, annotations: &BTreeMap<String, String>) -> Self {
+        let config = Blob::new(EMPTY_TYPE, b"{}".to_vec());
+        let more = [("artifactType", json!(layer.media_type())), ("subject", json!(subject))];
+        let manifest = manifest(&config, &layer, annotations, &more);
+        Self { manifest, blobs: vec![("attachment", layer), ("configuration", config)] }
     }
 
     /// The digest of the manifest.

@@ -25,6 +25,7 @@ mod manifest;
 mod reference;
 mod registry;
 pub mod resource;
+pub mod signing;
 mod store;
 mod time;
 
@@ -36,7 +37,7 @@ pub use extract::{ExtractError, MAX_MODULE_BYTES, MAX_UNPACKED_BYTES, NotWasm};
 pub use image::{Blob, Image, ImageError, Metadata, PLUGIN_FILE, VARIANT_ANNOTATION};
 pub use layout::LayoutError;
 pub use load::{LoadError, LoadedModule, examine, load};
-pub use local_registry::{LocalRegistry, LocalRegistryError};
+pub use local_registry::{LocalGuard, LocalRegistry, LocalRegistryError, LocalTokens};
 pub use manifest::{
     CONFIG_TYPE, Descriptor, INDEX_TYPE, LAYER_TYPE, MANIFEST_TYPE, MAX_MANIFEST_BYTES, ManifestError, Platform,
     RAW_WASM_TYPE,

@@ -24,6 +24,30 @@ pub struct LocalRegistry {
     _folder: TempDir,
 }
 
+/// How a registry is guarded; by default anyone may do anything.
+#[derive(Debug, Clone, Default)]
+pub struct LocalGuard {
+    /// A line `user:hash` with a bcrypt hash: it asks for that user's password.
+    pub htpasswd: Option<String>,
+    /// Files of PEM, a certificate for 127.0.0.1 and its key: it speaks TLS.
+    pub tls: Option<(PathBuf, PathBuf)>,
+    /// It asks for tokens.
+    pub tokens: Option<LocalTokens>,
+}
+
+/// Which tokens a registry takes.
+#[derive(Debug, Clone)]
+pub struct LocalTokens {
+    /// Where they are given out.
+    pub realm: String,
+    /// What the registry is called there.
+    pub service: String,
+    /// Who signs them.
+    pub issuer: String,
+    /// A file of PEM certificates that the signer's is checked against.
+    pub certificates: PathBuf,
+}
+
 /// Why no registry was started.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -55,7 +79,15 @@ impl LocalRegistry {
     /// # Errors
     /// When the program is missing, or does not answer within 20 seconds.
     pub fn start() -> Result<Self, LocalRegistryError> {
-        Self::start_guarded(None)
+        Self::start_guarded(&LocalGuard::default())
+    }
+
+    /// Starts a registry as described.
+    ///
+    /// # Errors
+    /// When the program is missing, does not answer within 20 seconds, or does not like what it is given.
+    pub fn start_with(guard: &LocalGuard) -> Result<Self, LocalRegistryError> {
+        Self::start_guarded(guard)
     }
 
     /// Starts a registry that asks for a user and a password.
@@ -65,7 +97,7 @@ impl LocalRegistry {
     /// # Errors
     /// When the program is missing, or does not answer within 20 seconds.
     pub fn start_with_password(htpasswd: &str) -> Result<Self, LocalRegistryError> {
-        Self::start_guarded(Some(htpasswd))
+        Self::start_guarded(&LocalGuard { htpasswd: Some(htpasswd.to_owned()), ..LocalGuard::default() })
     }
 
     /// Host and port, as they stand in a reference.
@@ -80,27 +112,27 @@ impl LocalRegistry {
         self.process.0.id()
     }
 
-    fn start_guarded(htpasswd: Option<&str>) -> Result<Self, LocalRegistryError> {
+    fn start_guarded(guard: &LocalGuard) -> Result<Self, LocalRegistryError> {
         let program = find_program().ok_or(LocalRegistryError::NotInstalled)?;
         let mut attempt = 1;
         loop {
-            match Self::start_once(&program, htpasswd) {
+            match Self::start_once(&program, guard) {
                 Err(LocalRegistryError::NotStarted { .. }) if attempt < ATTEMPTS => attempt += 1,
                 outcome => return outcome,
             }
         }
     }
 
-    fn start_once(program: &Path, htpasswd: Option<&str>) -> Result<Self, LocalRegistryError> {
+    fn start_once(program: &Path, guard: &LocalGuard) -> Result<Self, LocalRegistryError> {
         let folder =
             tempfile::Builder::new().prefix("tamis-registry-").tempdir().map_err(io_error("create a folder"))?;
         let address = free_address().map_err(io_error("find a free port"))?;
         let config = folder.path().join("config.yml");
         let log = folder.path().join("log");
-        if let Some(line) = htpasswd {
+        if let Some(line) = &guard.htpasswd {
             fs::write(folder.path().join("htpasswd"), line).map_err(io_error("write the password file"))?;
         }
-        fs::write(&config, configuration(folder.path(), address, htpasswd.is_some()))
+        fs::write(&config, configuration(folder.path(), address, guard))
             .map_err(io_error("write the configuration"))?;
         let output = File::create(&log).map_err(io_error("create the log"))?;
         let errors = output.try_clone().map_err(io_error("share the log"))?;
@@ -157,13 +189,23 @@ fn free_address() -> io::Result<SocketAddr> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }
 
-fn configuration(folder: &Path, address: SocketAddr, has_password: bool) -> String {
+fn configuration(folder: &Path, address: SocketAddr, guard: &LocalGuard) -> String {
     let path = |name: &str| serde_json::Value::from(folder.join(name).to_string_lossy()).to_string();
     let mut text = format!(
         "version: 0.1\nlog:\n  level: warn\n  accesslog:\n    disabled: true\nstorage:\n  filesystem:\n    rootdirectory: {}\nhttp:\n  addr: {address}\n  secret: local\n",
         path("data")
     );
-    if has_password {
+    let quoted = |path: &Path| serde_json::Value::from(path.to_string_lossy()).to_string();
+    if let Some((certificate, key)) = &guard.tls {
+        text.push_str(&format!("  tls:\n    certificate: {}\n    key: {}\n", quoted(certificate), quoted(key)));
+    }
+    if let Some(LocalTokens { realm, service, issuer, certificates }) = &guard.tokens {
+        text.push_str(&format!(
+            "auth:\n  token:\n    realm: {realm}\n    service: {service}\n    issuer: {issuer}\n    rootcertbundle: {}\n",
+            quoted(certificates)
+        ));
+    }
+    if guard.htpasswd.is_some() {
         // The realm is an address because Istio's agent accepts no other.
         text.push_str(&format!("auth:\n  htpasswd:\n    realm: http://{address}/\n    path: {}\n", path("htpasswd")));
     }
@@ -179,6 +221,10 @@ fn answers(address: SocketAddr) -> io::Result<bool> {
     let mut head = Vec::new();
     stream.take(4096).read_to_end(&mut head)?;
     let head = String::from_utf8_lossy(&head).to_ascii_lowercase();
+    // One that speaks TLS says so to whoever does not.
+    if head.contains("http request to an https server") {
+        return Ok(true);
+    }
     Ok((head.starts_with("http/1.1 200") || head.starts_with("http/1.1 401"))
         && head.contains("docker-distribution-api-version"))
 }

@@ -1,6 +1,7 @@
 //! `tamis inspect`: what a module is.
 
 mod hosts;
+mod image;
 mod page;
 
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ use crate::failure::Failure;
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  tamis inspect target/tamis/transformation.wasm\n  \
 tamis inspect target/tamis/transformation.wasm --symbolize envoy.log\n  \
+tamis inspect oci://registry.example.com/filters/transformation:0.1.0\n  \
 tamis inspect target/tamis/transformation.wasm --page docs/filters/transformation.md --examples filters/transformation/scenarios\n\n\
 A trace needs the file NAME.debug.wasm that `tamis build` put beside the module (or --debug FILE).")]
 pub struct Inspect {
@@ -30,7 +32,7 @@ pub struct Inspect {
     #[arg(long, value_name = "FILE", requires = "symbolize")]
     debug: Option<PathBuf>,
 
-    /// Print the description as JSON and stop
+    /// Print JSON and stop: of a module its description, of an image what it is and the module's description
     #[arg(long)]
     json: bool,
 
@@ -55,7 +57,18 @@ impl Inspect {
         if let Some(log) = &self.symbolize {
             return symbolize(&self.module, self.debug.as_deref(), log);
         }
-        let module = common::load(&self.module, &self.registry)?;
+        let image = image::Image::of(&self.module, &self.registry)?;
+        let shows_image = image.as_ref().filter(|_| self.page.is_none());
+        let module = match (common::load(&self.module, &self.registry), shows_image) {
+            (Err(failure), Some(image)) => return image.without_module(&failure, self.json),
+            (module, _) => module?,
+        };
+        if let Some(image) = shows_image {
+            if self.json {
+                return image.print_json(Some(&module));
+            }
+            image.print();
+        }
         let named = |error: &dyn std::fmt::Display| Failure::user(format_args!("{}: {error}", module.origin));
         let info = ModuleInfo::parse(&module.wasm).map_err(|error| named(&error))?;
         let description = Description::read(&module.wasm).map_err(|error| named(&error))?;

@@ -9,6 +9,7 @@ mod copy;
 mod cost;
 mod coverage;
 mod demo;
+mod diff;
 mod doctor;
 mod figures;
 mod inspect;
@@ -19,10 +20,13 @@ mod progress;
 mod pull;
 mod push;
 mod rules;
+mod sbom;
 mod serve;
 mod setup;
+mod sign;
 mod tags;
 mod test;
+mod verify;
 
 use crate::failure::Failure;
 
@@ -71,6 +75,14 @@ pub enum Command {
     Copy(copy::Copy),
     /// List the tags of a repository
     Tags(tags::Tags),
+    /// Say what differs between two versions of a module, and whether an update could break something
+    Diff(diff::Diff),
+    /// Sign an image with a key
+    Sign(sign::Sign),
+    /// Check that an image is signed with a key
+    Verify(verify::Verify),
+    /// Write the bill of material of a module
+    Sbom(sbom::Sbom),
     /// Get the module out of an image
     Pull(pull::Pull),
     /// Show what a module is and how it is configured
@@ -105,6 +117,10 @@ impl Command {
             Self::Push(command) => command.run(),
             Self::Copy(command) => command.run(),
             Self::Tags(command) => command.run(),
+            Self::Diff(command) => command.run(),
+            Self::Sign(command) => command.run(),
+            Self::Verify(command) => command.run(),
+            Self::Sbom(command) => command.run(),
             Self::Pull(command) => command.run(),
             Self::Inspect(command) => command.run(),
             Self::Doctor(command) => command.run(),

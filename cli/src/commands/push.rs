@@ -1,15 +1,18 @@
 //! `tamis push`: a module becomes an image.
 
+mod provenance;
 mod target;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use tamis_module::Description;
-use tamis_oci::{Artifact, Image, Metadata};
+use tamis_oci::signing::Attachment;
+use tamis_oci::{Artifact, Digest, Image, Metadata, Registry, Store, StoreError};
 
 use self::target::Target;
 use super::common::{self, Loaded, MODULE_HELP, RegistryFlags};
+use super::sign;
 use crate::failure::Failure;
 
 /// `tamis push MODULE REFERENCE`
@@ -18,6 +21,8 @@ use crate::failure::Failure;
     after_help = "Examples:\n  tamis push transformation.wasm oci://registry.example.com/filters/transformation:0.1.0\n  \
 tamis push transformation.wasm oci://registry.example.com/filters/transformation:0.1.0 --also cncf \\\n      \
 --source https://git.example.com/edge/filters --licenses Apache-2.0\n  \
+tamis push target/tamis/transformation.wasm oci://registry.example.com/filters/transformation:0.1.0 \\\n      \
+--key cosign.key --provenance --sbom transformation.cdx.json\n  \
 tamis push transformation.wasm oci-layout:images:transformation\n  \
 tamis push transformation.wasm --to images\n\n\
 Prints the reference by digest; what can be done with it is said on standard error. The same module with the same flags\n\
@@ -55,6 +60,18 @@ pub struct Push {
     #[arg(long, value_name = "KEY=VALUE", value_parser = annotation)]
     annotation: Vec<(String, String)>,
 
+    /// Attach this bill of material, CycloneDX or SPDX as JSON; `tamis sbom` writes one
+    #[arg(long, value_name = "FILE")]
+    sbom: Option<PathBuf>,
+
+    /// Attach a statement of how the module was built, for a module of the workspace in this folder
+    #[arg(long)]
+    provenance: bool,
+
+    /// Sign the image with this key, and the statement too, as `tamis sign` does
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+
     #[command(flatten)]
     registry: RegistryFlags,
 }
@@ -76,6 +93,7 @@ impl Push {
         let metadata = self.metadata(&module)?;
         let target = Target::parse(self.reference.as_deref(), self.to.as_deref(), metadata.version.as_deref())?;
         let image = Image::build(&module.wasm, &metadata);
+        let beside = self.attachments(&module, image.digest())?;
         let client = self.registry.client_with_progress();
         let stored = target.store(&Artifact::from(&image), &client)?;
         if !self.also.is_empty() {
@@ -83,11 +101,47 @@ impl Push {
             let stored = also.store(&Artifact::cncf(&module.wasm, &metadata), &client)?;
             eprintln!("also stored as a CNCF artifact, tag {}: {stored}", also.tag());
         }
+        for (what, attachment) in &beside {
+            let digest = common::block_on(attach(&target, &image, attachment, &client))?.map_err(common::of_store)?;
+            eprintln!("{what}: {digest}");
+        }
         println!("{stored}");
         if target.is_registry() {
             eprintln!("{}", next_steps(&stored));
         }
         Ok(())
+    }
+
+    /// What goes beside the image. All of it is made before anything is sent.
+    fn attachments(&self, module: &Loaded, image: &Digest) -> Result<Vec<(&'static str, Attachment)>, Failure> {
+        let mut all = Vec::new();
+        let key = self.key.as_deref().map(sign::read_key).transpose()?;
+        if let Some(file) = &self.sbom {
+            let bill = std::fs::read(file)
+                .map_err(|error| Failure::user(format_args!("cannot read {}: {error}", file.display())))?;
+            let kind = provenance::bill_type(&bill).ok_or_else(|| {
+                Failure::user(format_args!("{} is neither CycloneDX nor SPDX in JSON", file.display()))
+                    .hint("`tamis sbom --out FILE` writes one")
+            })?;
+            all.push(("bill of material", Attachment::document(kind, bill)));
+        }
+        if self.provenance {
+            let statement = provenance::statement(&self.module, &module.wasm)?;
+            all.push(match &key {
+                Some(key) => (
+                    "provenance, signed",
+                    Attachment::signed_statement(&statement, image, key)
+                        .map_err(Failure::user)?
+                        .created(sign::moment()?),
+                ),
+                None => ("provenance, not signed", Attachment::statement(&statement, image)),
+            });
+        }
+        if let Some(key) = &key {
+            let signature = Attachment::signature(image, key).map_err(Failure::user)?.created(sign::moment()?);
+            all.push(("signature", signature));
+        }
+        Ok(all)
     }
 
     /// What the image says of itself; a module that loads nowhere gets no image.
@@ -105,6 +159,16 @@ impl Push {
     }
 }
 
+async fn attach(
+    target: &Target,
+    image: &Image,
+    attachment: &Attachment,
+    client: &Registry,
+) -> Result<Digest, StoreError> {
+    let store = Store::open_to_write(&target.place(), client).await?;
+    store.add(&image.manifest, attachment).await
+}
+
 fn described(description: Description) -> Metadata {
     let some = |text: String| (!text.is_empty()).then_some(text);
     Metadata {
@@ -116,7 +180,7 @@ fn described(description: Description) -> Metadata {
 }
 
 /// The time that reproducible builds agree on.
-fn created() -> Result<Option<u64>, Failure> {
+pub(super) fn created() -> Result<Option<u64>, Failure> {
     let Some(text) = std::env::var_os("SOURCE_DATE_EPOCH").filter(|text| !text.is_empty()) else { return Ok(None) };
     let seconds = text.to_str().and_then(|text| text.parse().ok());
     seconds.map(Some).ok_or_else(|| {

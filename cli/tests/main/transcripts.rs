@@ -27,6 +27,7 @@ const NAMES: [&str; 13] = [
     "resources",
     "scenarios",
     "serve",
+    "signatures",
 ];
 
 #[test]
@@ -97,6 +98,11 @@ fn serve() {
     let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     play("serve", &[Placeholder { name: "[PORT]", value: Some(port) }]);
+}
+
+#[test]
+fn signatures() {
+    play("signatures", &[]);
 }
 
 #[test]

@@ -10,10 +10,10 @@ use tamis_oci::{
 
 use crate::support::{MODULE, sample, skopeo, started, text};
 
-const USER: &str = "tamis";
-const PASSWORD: &str = "sieve-of-hemp";
+pub const USER: &str = "tamis";
+pub const PASSWORD: &str = "sieve-of-hemp";
 const BASE64: &str = "dGFtaXM6c2lldmUtb2YtaGVtcA==";
-const HTPASSWD: &str = "tamis:$2b$04$OC2sBG9jsea1CRXFwtm3A.ZvS6DPH19zA3yN/cUz1L2OnT3IiEXUq\n";
+pub const HTPASSWD: &str = "tamis:$2b$04$OC2sBG9jsea1CRXFwtm3A.ZvS6DPH19zA3yN/cUz1L2OnT3IiEXUq\n";
 
 fn anonymous() -> Registry {
     with(Credentials::Anonymous)

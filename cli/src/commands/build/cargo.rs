@@ -92,8 +92,24 @@ fn module_name(target: &Value) -> Option<String> {
     Some(target.get("name")?.as_str()?.replace('_', "-"))
 }
 
+/// The workspace's folder.
+pub fn workspace_root() -> Result<PathBuf, Failure> {
+    let metadata = metadata()?;
+    let root = metadata.get("workspace_root").and_then(Value::as_str);
+    root.map(PathBuf::from).ok_or_else(|| Failure::environment("`cargo metadata` names no workspace"))
+}
+
+/// All packages and what they use, for wasm32 and as Cargo.lock has them.
+pub fn dependencies() -> Result<Value, Failure> {
+    metadata_with(&["--filter-platform", "wasm32-unknown-unknown", "--locked"])
+}
+
 fn metadata() -> Result<Value, Failure> {
-    let output = output(cargo().args(["metadata", "--no-deps", "--format-version", "1"]).stderr(Stdio::inherit()))?;
+    metadata_with(&["--no-deps"])
+}
+
+fn metadata_with(flags: &[&str]) -> Result<Value, Failure> {
+    let output = output(cargo().args(["metadata", "--format-version", "1"]).args(flags).stderr(Stdio::inherit()))?;
     serde_json::from_slice(&output)
         .map_err(|error| Failure::environment(format_args!("`cargo metadata` gave no JSON: {error}")))
 }

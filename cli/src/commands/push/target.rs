@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use tamis_oci::{Artifact, LayoutError, ModuleRef, Registry, RegistryRef, Selector, Tag, layout};
+use tamis_oci::{Artifact, LayoutError, ModuleRef, Place, Registry, RegistryRef, Selector, Tag, layout};
 
 use super::super::common;
 use crate::failure::Failure;
@@ -55,6 +55,14 @@ impl Target {
         match self {
             Self::Registry(reference) => reference.tag().map_or(DEFAULT_TAG.to_owned(), ToString::to_string),
             Self::Layout(_, tag) => tag.to_string(),
+        }
+    }
+
+    /// The repository that it is in.
+    pub fn place(&self) -> Place {
+        match self {
+            Self::Registry(reference) => Place::Registry(reference.clone()),
+            Self::Layout(dir, _) => Place::Layout(dir.clone()),
         }
     }
 
