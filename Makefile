@@ -77,6 +77,7 @@ help:
 	echo "make bench-limit [BLESS=1]        the limiter beside Envoy's own, in ten minutes"
 	echo "make bench-bodies [BLESS=1]       masked bodies beside Lua, in five minutes"
 	echo "make quality                      precision and recall of the masking detectors, against their floors"
+	echo "make interop [BLESS=1]            skopeo, buildah, crane, oras and cosign read what we wrote, and we what they wrote"
 	echo "make interop-resources            images and resources before the fetchers and validators of others"
 	echo "make rules [BLESS=1]              which rules of Envoy's behaviour have a test"
 	echo "make mesh [BLESS=1]               Istio and Envoy Gateway themselves, with our images and resources"
@@ -144,6 +145,15 @@ docs:
 
 fmt:
 	$(CARGO) fmt --all
+
+# Clients of others read what we wrote, and we what they wrote, in every kind of registry; BLESS=1 keeps the table for `make figures`.
+.PHONY: interop
+interop: export TAMIS_VENDORS := $(TAMIS_CACHE)/go/bin
+interop: export TAMIS_INTEROP_REPORT := $(CURDIR)/$(if $(BLESS),docs/measured,target)/interop.md
+interop: tamis
+	$(TAMIS) setup registry crane oras cosign
+	$(CARGO) test -q -p tamis-oci --test main -- interop::
+	cat $(TAMIS_INTEROP_REPORT)
 
 # What we say of images and resources beside what Istio's fetcher and the vendors' own validators say; BLESS=1 records theirs, which
 # `make test` replays.

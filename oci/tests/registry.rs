@@ -4,3 +4,6 @@ mod guarded;
 mod misbehaving;
 mod patience;
 mod real;
+
+pub use guarded::service as token_service;
+pub use real::{HTPASSWD, PASSWORD, USER};

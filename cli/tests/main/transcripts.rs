@@ -13,7 +13,7 @@ use crate::transcript::{Placeholder, replay};
 /// A user whom no test knows the password of.
 const HTPASSWD: &str = "tamis:$2b$04$OC2sBG9jsea1CRXFwtm3A.ZvS6DPH19zA3yN/cUz1L2OnT3IiEXUq\n";
 
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 14] = [
     "build",
     "check",
     "configurations",
