@@ -161,7 +161,7 @@ interop: tamis
 interop-resources: export TAMIS_VENDORS := $(TAMIS_CACHE)/go/bin
 interop-resources: export TAMIS_ISTIO_FETCH := $(TAMIS_VENDORS)/istio-fetch
 interop-resources: modules
-	$(TAMIS) setup registry schemas istio-fetch istio envoy-gateway kubectl-validate
+	$(TAMIS) setup registry schemas istio-fetch istio envoy-gateway kubectl-validate admission
 	$(CARGO) test -q -p tamis-oci --test main -- doctor::
 	$(CARGO) test -q -p tamis-cli --test main -- vendors::
 

@@ -66,6 +66,8 @@ enum Choice {
     EnvoyGateway,
     /// Istio's fetcher of images, behind standard input
     IstioFetch,
+    /// What an API server's admission says, without one
+    Admission,
 }
 
 impl Setup {
@@ -111,6 +113,7 @@ fn in_order(choices: &[Choice]) -> Vec<Component> {
             Choice::Istio => &[Component::Go(GoProgram::Istio)],
             Choice::EnvoyGateway => &[Component::Go(GoProgram::EnvoyGateway)],
             Choice::IstioFetch => &[Component::Go(GoProgram::IstioFetch)],
+            Choice::Admission => &[Component::Go(GoProgram::Admission)],
             Choice::All => &[Component::Wasm32, Component::Envoy, Component::Registry, Component::Load],
         };
         for component in named {

@@ -43,6 +43,8 @@ pub enum GoProgram {
     EnvoyGateway,
     /// Istio's fetcher of images behind standard input.
     IstioFetch,
+    /// What an API server's admission says of resources.
+    Admission,
 }
 
 /// What is built, from what.
@@ -89,9 +91,11 @@ impl GoProgram {
                 &["github.com/envoyproxy/gateway/cmd/envoy-gateway", "github.com/envoyproxy/gateway/cmd/egctl"],
                 None,
             ),
+            Self::Admission => (pinned!("cli/tests/admission"), &["tamis/admission"], None),
             Self::IstioFetch => (pinned!("oci/tests/doctor/istio-fetch"), &["tamis/istio-fetch"], None),
         };
         let main = match self {
+            Self::Admission => Some(include_str!("../../tests/admission/main.go")),
             Self::IstioFetch => Some(include_str!("../../../oci/tests/doctor/istio-fetch/main.go")),
             _ => None,
         };
@@ -109,6 +113,7 @@ impl fmt::Display for GoProgram {
             Self::Istio => "istio",
             Self::EnvoyGateway => "envoy-gateway",
             Self::IstioFetch => "istio-fetch",
+            Self::Admission => "admission",
         })
     }
 }
@@ -209,7 +214,7 @@ fn write(file: &Path, text: &str) -> Result<(), Failure> {
 mod tests {
     use super::*;
 
-    const ALL: [GoProgram; 7] = [
+    const ALL: [GoProgram; 8] = [
         GoProgram::Crane,
         GoProgram::Oras,
         GoProgram::Cosign,
@@ -217,6 +222,7 @@ mod tests {
         GoProgram::Istio,
         GoProgram::EnvoyGateway,
         GoProgram::IstioFetch,
+        GoProgram::Admission,
     ];
 
     #[test]

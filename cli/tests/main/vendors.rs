@@ -251,3 +251,65 @@ fn what_is_printed_passes_everywhere() {
         }
     }
 }
+
+/// A resource, as an image and as what stands around it, and what the policy should say: a part of it.
+const JUDGED: [(&str, &str, &str); 13] = [
+    ("WasmPlugin", "url: oci://registry.example/filters/a@sha256:DIGEST", "admitted"),
+    ("WasmPlugin", "url: registry.example/filters/a@sha256:DIGEST", "admitted"),
+    ("WasmPlugin", "{ url: registry.example/filters/a:1.0, sha256: DIGEST }", "admitted"),
+    ("WasmPlugin", "url: oci://registry.example/filters/a:1.0", "named by its digest"),
+    ("WasmPlugin", "url: oci://registry.example/filters/a@sha256:00", "named by its digest"),
+    ("WasmPlugin", "url: oci://other.example/filters/a@sha256:DIGEST", "come from registry.example/filters/"),
+    ("WasmPlugin", "url: oci://registry.example.org/filters/a@sha256:DIGEST", "come from registry.example/filters/"),
+    ("WasmPlugin", "url: https://registry.example/filters/a@sha256:DIGEST", "come from registry.example/filters/"),
+    ("TrafficExtension", "wasm: { url: 'oci://registry.example/filters/a:1.0' }", "named by its digest"),
+    ("TrafficExtension", "lua: { inlineCode: x }", "admitted"),
+    (
+        "EnvoyExtensionPolicy",
+        "wasm: [{ code: { image: { url: 'registry.example/filters/a:1', sha256: DIGEST } } }]",
+        "admitted",
+    ),
+    (
+        "EnvoyExtensionPolicy",
+        "wasm: [{ code: { http: { url: 'https://files.example/a.wasm' } } }]",
+        "named by its digest",
+    ),
+    ("EnvoyFilter", "configPatches: [{ applyTo: CLUSTER, patch: { operation: ADD, value: { name: a } } }]", "admitted"),
+];
+
+/// The rules of the policy in the evaluator of Kubernetes itself.
+#[test]
+fn the_admission_policy_judges_as_it_says() {
+    let Some((bin, _)) = programs() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let flags = ["manifest", "--for", "validating-admission-policy", "--images", "registry.example/filters/"];
+    let output = tamis(folder.path(), &flags).stderr(Stdio::null()).output().unwrap();
+    let policy = folder.path().join("policy.yaml");
+    std::fs::write(&policy, &output.stdout).unwrap();
+    let judge = |file: &Path| {
+        let mut command = Command::new(bin.join("admission"));
+        command.arg(&policy).arg(file).stdin(Stdio::null());
+        run(command).text
+    };
+    for (kind, spec, wanted) in JUDGED {
+        let api = match kind {
+            "EnvoyFilter" => "networking.istio.io/v1alpha3",
+            "EnvoyExtensionPolicy" => "gateway.envoyproxy.io/v1alpha1",
+            _ => "extensions.istio.io/v1alpha1",
+        };
+        let spec = spec.replace("DIGEST", &"a".repeat(64));
+        let file = folder.path().join("resource.yaml");
+        std::fs::write(&file, format!("apiVersion: {api}\nkind: {kind}\nmetadata: {{ name: it }}\nspec:\n  {spec}\n"))
+            .unwrap();
+        let said = judge(&file);
+        assert!(said.contains(wanted), "{kind}, {spec}: {said}");
+    }
+    let sample = |name: &str| repository::root().join("oci/tests/samples").join(name);
+    for (name, wanted) in [("good-envoy-filter-agent.yaml", "admitted"), ("good-envoy-filter-local.yaml", "admitted")] {
+        assert!(judge(&sample(name)).contains(wanted), "{name}");
+    }
+    let tagged = std::fs::read_to_string(sample("good-envoy-filter-agent.yaml")).unwrap();
+    let file = folder.path().join("tagged.yaml");
+    std::fs::write(&file, tagged.replace(&format!("@sha256:{}", "a".repeat(64)), ":1.0")).unwrap();
+    assert!(judge(&file).contains("named by its digest"));
+}
