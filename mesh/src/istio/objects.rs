@@ -29,6 +29,18 @@ pub fn base(gateway: u16, stable: u16, canary: u16) -> String {
     )
 }
 
+/// An egress gateway: what comes to its port goes on to a server outside.
+pub fn egress(port: u16) -> String {
+    format!(
+        "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {{name: way-out, namespace: {NAMESPACE}}}\nspec:\n\
+         \x20 selector: {{istio: egressgateway}}\n  servers:\n\
+         \x20 - {{port: {{number: {port}, name: http, protocol: HTTP}}, bind: 127.0.0.1, hosts: [\"*\"]}}\n---\n\
+         apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: way-out, namespace: {NAMESPACE}}}\nspec:\n\
+         \x20 hosts: [\"*\"]\n  gateways: [way-out]\n  http:\n\
+         \x20 - route: [{{destination: {{host: canary.test, port: {{number: 80}}}}}}]\n"
+    )
+}
+
 /// A sidecar without redirection: a port on which it takes requests for its application, and one on which it takes the
 /// application's own, which go to `out.test`: a port of a sidecar is for services with a port of that number.
 pub fn sidecar(inbound: u16, outbound: u16, application: u16, canary: u16) -> String {

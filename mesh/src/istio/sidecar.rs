@@ -1,4 +1,4 @@
-//! A sidecar's two directions, without the redirection that a cluster has.
+//! A sidecar's two directions, without the redirection that a cluster has, and an egress gateway.
 
 use std::net::SocketAddr;
 
@@ -7,6 +7,7 @@ use super::objects::NAMESPACE;
 use super::stage::Stage;
 use crate::failure::Failure;
 use crate::http::{Answer, Ask};
+use crate::modules::Version;
 use crate::report::Rows;
 
 /// A kind of resource, the context that it is for, and whether the filter is then in the way in and in the way out.
@@ -62,5 +63,24 @@ pub fn checks(stage: &Stage, rows: &mut Rows) -> Result<(), Failure> {
         })?;
         both(false, false, "")?;
     }
-    Ok(())
+    egress(stage, rows, first, &image)
+}
+
+/// The same for an egress gateway, which is a gateway with other labels.
+fn egress(stage: &Stage, rows: &mut Rows, first: &Version, image: &str) -> Result<(), Failure> {
+    rows.check("an egress gateway, `--for wasm-plugin --selector istio=egressgateway`", || {
+        let flags = ["--namespace", NAMESPACE, "--selector", "istio=egressgateway", "--name", "way-out"];
+        let yaml = stage.tamis.manifest("wasm-plugin", image, &greeting("egress"), &flags)?;
+        let ask = Ask::get("any.test", "/");
+        let through = |answer: &Answer| answer.status == 200 && answer.header("x-upstream") == Some("canary");
+        stage.until_at(stage.egress, &ask, "200", |answer| through(answer) && answer.header(first.header).is_none())?;
+        stage.with(&yaml, || {
+            let with = |answer: &Answer| through(answer) && answer.header(first.header) == Some("egress");
+            stage.until_at(stage.egress, &ask, "the filter", with)?;
+            match stage.ask(&ask)?.header(first.header) {
+                None => Ok("out of the mesh with the filter; the ingress gateway has none".to_owned()),
+                Some(_) => Err(Failure::new("the ingress gateway has it too")),
+            }
+        })
+    })
 }

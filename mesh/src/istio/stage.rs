@@ -29,9 +29,12 @@ const MESH: &str = "trustDomain: cluster.local\nrootNamespace: istio-system\n";
 pub struct Stage {
     agent: Program,
     sidecar: Program,
+    _egress: Program,
     /// Into the application of the sidecar, and out of it.
     pub inbound: SocketAddr,
     pub outbound: SocketAddr,
+    /// Out of the mesh.
+    pub egress: SocketAddr,
     _istiod: Program,
     pub kube: Kube,
     /// Everybody may use it.
@@ -57,13 +60,15 @@ impl Stage {
         let certificate = Pair::signed(&path.join("pki"), "registry", &registry_authority, "IP:127.0.0.1")?;
         let registry = Registry::start("registry", &path, Guard::None)?;
         let guarded = Registry::start("guarded-registry", &path, Guard::Tls(&certificate))?;
-        let (gateway, inbound, outbound) = (stage::free_address()?, stage::free_address()?, stage::free_address()?);
+        let (gateway, egress) = (stage::free_address()?, stage::free_address()?);
+        let (inbound, outbound) = (stage::free_address()?, stage::free_address()?);
 
         let istiod = options.go_program("pilot-discovery", "istio")?;
         let definitions = istiod.parent().and_then(Path::parent).unwrap_or(Path::new(".")).join("share/crds.yaml");
         let definitions = fs::read_to_string(&definitions).map_err(cannot("read Istio's kinds"))?;
         let kube = Kube::start(&definitions)?;
         kube.apply(&objects::base(gateway.port(), stable.port(), canary.port()))?;
+        kube.apply(&objects::egress(egress.port()))?;
         kube.apply(&objects::sidecar(inbound.port(), outbound.port(), stable.port(), canary.port()))?;
 
         let mesh = Pair::authority(&path.join("pki"), "mesh-authority")?;
@@ -79,6 +84,8 @@ impl Stage {
         })?;
         let role = agent::Role { name: "web", kind: "sidecar", labels: json!({ "app": "web" }) };
         let sidecar = agent::start(&around, &role)?;
+        let labels = json!({ "istio": "egressgateway" });
+        let egress_agent = agent::start(&around, &agent::Role { name: "egress", kind: "router", labels })?;
         println!("    stage: istiod, pilot-agent, Envoy {}, two registries, two upstreams", stage::ENVOY);
         let versions = modules::versions(&options.module("hello"), &path)?;
         Ok(Self {
@@ -86,6 +93,8 @@ impl Stage {
             sidecar,
             inbound,
             outbound,
+            egress,
+            _egress: egress_agent,
             _istiod: istiod,
             kube,
             registry,

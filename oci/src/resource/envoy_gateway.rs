@@ -65,8 +65,9 @@ pub(super) fn extension_policy(deployment: &Deployment) -> Result<Resource, Reso
 fn explain(resource: &mut Resource, deployment: &Deployment) {
     resource.note(
         "metadata.name",
-        "It ends with a part of the digest: under the same name Envoy would go on running the old module after an update. When you \
-         apply a new one, delete the one before it; two policies for one target would conflict. Shared data begins empty with a new name.",
+        "It ends with a part of the digest: under the same name Envoy would go on running the old module after an update. Two policies \
+         for one target conflict, and where one replaces the other at one stroke some requests go past both: let them change places \
+         beside a trial route, then delete the old one (docs/mesh.md). Shared data begins empty with a new name.",
     );
     resource.note(
         "spec.targetRefs",
