@@ -52,10 +52,12 @@ fn run() -> Result<bool, Failure> {
     process::listen_for_signals()?;
     let mut report = report::Report::new(&options);
     if options.wants("istio") {
-        report.part("Istio", || istio::checks(&options))?;
+        report.part(&format!("Istio (release-1.30 branch of 26 August 2026), Envoy {}", stage::ENVOY), || {
+            istio::checks(&options)
+        })?;
     }
     if options.wants("gateway") {
-        report.part("Envoy Gateway", || gateway::checks(&options))?;
+        report.part(&format!("Envoy Gateway 1.9.0, Envoy {}", gateway::ENVOY), || gateway::checks(&options))?;
     }
     report.finish(&options)
 }

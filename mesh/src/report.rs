@@ -8,8 +8,8 @@ use crate::stage::Options;
 
 const HEAD: &str = "## Istio and Envoy Gateway themselves\n\n\
 By `make mesh`, on loopback, without Kubernetes: the programs are Istio's, Envoy Gateway's, Envoy's and Debian's registry; \
-images are what `tamis push` makes, resources what `tamis manifest` prints, unless a row says otherwise. Seconds are those of \
-a shared machine with 2 cores, from the change to the first answer that shows it.\n";
+images are what `tamis push` makes, resources what `tamis manifest` prints, unless a row says otherwise. A row's seconds are \
+those of the whole check, on a shared machine with 2 cores; moments in a row are counted from the change.\n";
 
 /// All parts of a run.
 pub struct Report {

@@ -11,6 +11,8 @@ use crate::failure::Failure;
 use crate::report::Rows;
 use crate::stage::Options;
 
+pub use stage::ENVOY;
+
 /// All checks, on a stage of their own.
 pub fn checks(options: &Options) -> Result<Rows, Failure> {
     let stage = stage::Stage::start(options)?;

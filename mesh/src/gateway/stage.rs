@@ -22,7 +22,7 @@ use crate::upstream::Upstream;
 /// How long a change may take; the slowest one seen took five seconds.
 pub const CHANGE: Duration = Duration::from_secs(30);
 /// The line of Envoy that this Envoy Gateway is made for.
-const ENVOY: &str = "1.39.3";
+pub const ENVOY: &str = "1.39.3";
 
 /// A gateway. What is named first ends first.
 pub struct Stage {
