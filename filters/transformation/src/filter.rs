@@ -3,7 +3,6 @@
 mod bodies;
 mod messages;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tamis::metrics::{Counter, Metric as _};
@@ -50,7 +49,7 @@ pub struct Transformation {
     /// Whether some rule asks who made a response.
     asks_for_local_reply: bool,
     extractors: Arc<[Extractor]>,
-    environment: Arc<BTreeMap<String, Vec<u8>>>,
+    environment: Arc<[(String, Vec<u8>)]>,
     undefined: Undefined,
     held_headers: bool,
     /// How often an extractor has found nothing.
@@ -85,7 +84,7 @@ impl Filter for Transformation {
         let rules = rules::rules(config.rules, &around)?;
         let asks_for_local_reply = rules.iter().any(Rule::asks_for_local_reply);
         Ok(Self {
-            environment: Arc::new(environment(&rules, plugin)),
+            environment: environment(&rules, plugin).into(),
             rules,
             bodies: config.bodies,
             has_on_error: config.on_error.is_some(),
@@ -306,15 +305,20 @@ impl Transformation {
 
 /// The variables of the VM's environment that templates name, as they are now; what is not set is left out.
 #[cfg(feature = "full")]
-fn environment(rules: &[Rule], plugin: &PluginContext) -> BTreeMap<String, Vec<u8>> {
-    let templates = rules.iter().flat_map(Rule::templates);
-    let names = templates.flat_map(|template| template.uses().variables.iter());
-    names.filter_map(|name| Some((name.clone(), plugin.environment(name).ok().flatten()?))).collect()
+fn environment(rules: &[Rule], plugin: &PluginContext) -> Vec<(String, Vec<u8>)> {
+    let mut variables: Vec<(String, Vec<u8>)> = Vec::new();
+    for name in rules.iter().flat_map(Rule::templates).flat_map(|template| &template.uses().variables) {
+        let is_new = !variables.iter().any(|(other, _)| other == name);
+        if let (true, Ok(Some(value))) = (is_new, plugin.environment(name)) {
+            variables.push((name.clone(), value));
+        }
+    }
+    variables
 }
 
 #[cfg(not(feature = "full"))]
-fn environment(_: &[Rule], _: &PluginContext) -> BTreeMap<String, Vec<u8>> {
-    BTreeMap::new()
+fn environment(_: &[Rule], _: &PluginContext) -> Vec<(String, Vec<u8>)> {
+    Vec::new()
 }
 
 /// The counter of extractors that find nothing; there is none without extractors.

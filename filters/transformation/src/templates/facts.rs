@@ -1,6 +1,5 @@
 //! What a template can look at.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -21,8 +20,8 @@ pub struct Facts {
     pub response: Option<Arc<Fields>>,
     /// The body of the message, when it is the body that is edited.
     pub body: Option<Arc<Vec<u8>>>,
-    /// The variables of the VM's environment that templates name.
-    pub environment: Arc<BTreeMap<String, Vec<u8>>>,
+    /// The variables of the VM's environment that templates name, each once. Not a map: they are few, and its code is long.
+    pub environment: Arc<[(String, Vec<u8>)]>,
     /// The extractors.
     pub extractors: Arc<[Extractor]>,
     /// What becomes of a name without a value.
@@ -80,6 +79,12 @@ impl Facts {
     pub fn cookie(&self, name: &str) -> Option<&[u8]> {
         let lines = self.request.iter().filter(|(name, _)| name == b"cookie").map(|(_, value)| value.as_slice());
         cookies(lines, name.as_bytes()).next()
+    }
+
+    /// A variable of the VM's environment.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> Option<&[u8]> {
+        self.environment.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_slice())
     }
 
     /// Counts that an extractor has found nothing.

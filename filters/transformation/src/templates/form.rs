@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use minijinja::value::{Enumerator, Object, ObjectRepr, Value};
+use minijinja::value::{Enumerator, Object, ObjectRepr, Value, ValueKind};
+use minijinja::{Error, ErrorKind};
 use tamis::views::Query;
 
+use super::functions::{Call, Made};
 use super::members::{Members, name, sorted};
 use super::touched;
 
@@ -41,6 +43,41 @@ pub fn decoded(form: &[u8]) -> Option<Value> {
     }
     pairs.retain(|(_, value)| !value.is_undefined());
     Some(Value::from_object(Form(Members::new(pairs))))
+}
+
+impl Call {
+    /// An object as a form: a list is its parameter several times, `null` is left out. What has parts of its own is none.
+    pub(super) fn form(&mut self, value: Option<&Value>) -> Made {
+        let object = value.ok_or_else(|| Error::from(ErrorKind::MissingArgument))?;
+        if object.is_undefined() {
+            return self.missing();
+        }
+        if object.kind() != ValueKind::Map {
+            return Err(ErrorKind::InvalidOperation.into());
+        }
+        let mut out = String::new();
+        for key in object.try_iter()? {
+            let name = crate::query::encoded(key.as_str().ok_or_else(|| Error::from(ErrorKind::NonKey))?);
+            let member = object.get_item(&key)?;
+            let is_list = member.kind() == ValueKind::Seq;
+            let mut items = if is_list { Some(member.try_iter()?) } else { None };
+            let mut one = Some(member.clone()).filter(|_| !is_list);
+            while let Some(item) = items.as_mut().and_then(Iterator::next).or_else(|| one.take()) {
+                let mut text = String::new();
+                match item.kind() {
+                    ValueKind::None => continue,
+                    ValueKind::Bool | ValueKind::Number | ValueKind::String | ValueKind::Plain => {
+                        self.write(&item, &mut text, 0)?;
+                    }
+                    _ => return Err(ErrorKind::InvalidOperation.into()),
+                }
+                let text = crate::query::encoded(&text);
+                self.spend(name.len().saturating_add(text.len()))?;
+                out.extend([if out.is_empty() { "" } else { "&" }, &name, "=", &text]);
+            }
+        }
+        Ok(Value::from(out))
+    }
 }
 
 /// An object whose members keep their order.

@@ -1,7 +1,6 @@
 //! What templates can call. Every text that a function makes is counted: a template that makes too much fails.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use minijinja::value::{Rest, Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, tests};
@@ -83,6 +82,9 @@ pub const TESTS: [&str; 3] = ["defined", "undefined", "none"];
 /// How deep a list that a template has made is written.
 const MAX_DEPTH: u32 = 32;
 
+/// The most patterns of a message that random texts stand for.
+const MAX_RANDOM: usize = 256;
+
 /// A template that runs.
 #[derive(Debug)]
 pub struct Call {
@@ -91,11 +93,11 @@ pub struct Call {
     /// Bytes that may still be made.
     left: usize,
     over: bool,
-    /// What stands for a text in this run.
-    random: BTreeMap<String, String>,
+    /// What stands for a text in this run, for each pattern. Not a map: its code is long.
+    random: Vec<(String, String)>,
 }
 
-type Made = Result<Value, Error>;
+pub(super) type Made = Result<Value, Error>;
 
 /// Adds all of them to an environment. One closure for all, so that the engine's machinery for arguments is there once.
 pub fn register(environment: &mut Environment<'static>) {
@@ -133,7 +135,7 @@ pub fn look_up(facts: &Facts, name: &str, arguments: &[String]) -> Option<Vec<u8
         "status" => facts.response.as_ref().and_then(|_| facts.header(":status")).map(<[u8]>::to_vec),
         "body" => facts.body.as_deref().cloned(),
         "extraction" => extraction(facts, first, arguments.get(1).map(String::as_str)),
-        "env" => facts.environment.get(first).cloned(),
+        "env" => facts.variable(first).map(<[u8]>::to_vec),
         _ => None,
     }
 }
@@ -157,7 +159,7 @@ pub fn escaped(text: &[u8]) -> Result<Vec<u8>, Error> {
 impl Call {
     /// A run that may make so many bytes.
     pub fn new(facts: Facts, json: Option<Value>, left: usize) -> Self {
-        Self { facts, json, left, over: false, random: BTreeMap::new() }
+        Self { facts, json, left, over: false, random: Vec::new() }
     }
 
     /// Whether it has made too much.
@@ -178,7 +180,7 @@ impl Call {
         Ok(out)
     }
 
-    fn spend(&mut self, bytes: usize) -> Result<(), Error> {
+    pub(super) fn spend(&mut self, bytes: usize) -> Result<(), Error> {
         match self.left.checked_sub(bytes) {
             Some(left) => {
                 self.left = left;
@@ -192,7 +194,7 @@ impl Call {
     }
 
     /// Writes a value: texts as they are, and as JSON what stands in a list.
-    fn write(&mut self, value: &Value, out: &mut String, depth: u32) -> Result<(), Error> {
+    pub(super) fn write(&mut self, value: &Value, out: &mut String, depth: u32) -> Result<(), Error> {
         if depth > MAX_DEPTH {
             return Err(ErrorKind::InvalidOperation.into());
         }
@@ -247,7 +249,7 @@ impl Call {
     }
 
     /// What a name without a value is.
-    fn missing(&self) -> Made {
+    pub(super) fn missing(&self) -> Made {
         match self.facts.undefined {
             Undefined::Strict => Err(ErrorKind::UndefinedError.into()),
             Undefined::Empty => Ok(Value::from("")),
@@ -401,39 +403,6 @@ impl Call {
         Ok(Value::from(out))
     }
 
-    /// An object as a form: a list is its parameter several times, `null` is left out. What has parts of its own is none.
-    fn form(&mut self, value: Option<&Value>) -> Made {
-        let object = value.ok_or_else(|| Error::from(ErrorKind::MissingArgument))?;
-        if object.is_undefined() {
-            return self.missing();
-        }
-        if object.kind() != ValueKind::Map {
-            return Err(ErrorKind::InvalidOperation.into());
-        }
-        let mut out = String::new();
-        for key in object.try_iter()? {
-            let name = crate::query::encoded(key.as_str().ok_or_else(|| Error::from(ErrorKind::NonKey))?);
-            let member = object.get_item(&key)?;
-            let is_list = member.kind() == ValueKind::Seq;
-            let mut items = if is_list { Some(member.try_iter()?) } else { None };
-            let mut one = Some(member.clone()).filter(|_| !is_list);
-            while let Some(item) = items.as_mut().and_then(Iterator::next).or_else(|| one.take()) {
-                let mut text = String::new();
-                match item.kind() {
-                    ValueKind::None => continue,
-                    ValueKind::Bool | ValueKind::Number | ValueKind::String | ValueKind::Plain => {
-                        self.write(&item, &mut text, 0)?;
-                    }
-                    _ => return Err(ErrorKind::InvalidOperation.into()),
-                }
-                let text = crate::query::encoded(&text);
-                self.spend(name.len().saturating_add(text.len()))?;
-                out.extend([if out.is_empty() { "" } else { "&" }, &name, "=", &text]);
-            }
-        }
-        Ok(Value::from(out))
-    }
-
     /// Counted before it is made: a short pattern with a long text in its place grows by their product.
     fn replace(&mut self, text: &str, pattern: &str, with: &str) -> Made {
         if pattern.is_empty() {
@@ -446,13 +415,17 @@ impl Call {
 
     /// 128 random bits for a pattern, new for each message, the same within it.
     fn random(&mut self, pattern: &str) -> Result<String, Error> {
-        if let Some(random) = self.random.get(pattern) {
+        if let Some((_, random)) = self.random.iter().find(|(other, _)| other == pattern) {
             return Ok(random.clone());
+        }
+        if self.random.len() == MAX_RANDOM {
+            self.over = true;
+            return Err(ErrorKind::OutOfFuel.into());
         }
         let bytes = tamis::random::bytes::<16>().map_err(|_| Error::from(ErrorKind::InvalidOperation))?;
         let random = base64(&bytes, true);
         self.spend(pattern.len() + random.len())?;
-        self.random.insert(pattern.to_owned(), random.clone());
+        self.random.push((pattern.to_owned(), random.clone()));
         Ok(random)
     }
 }

@@ -8,8 +8,6 @@
 //! repeats texts a hundred million times, and blocks that capture what they write grow with every turn of a loop: these are
 //! refused. Every loop that the engine then runs has its steps counted.
 
-use std::collections::BTreeMap;
-
 use super::facts::Uses;
 use super::functions;
 
@@ -36,6 +34,9 @@ enum Token {
     Sign(char),
 }
 
+/// How long the values of names can become. Not a map: names are few, and its code is long.
+type Sizes = Vec<(String, u64)>;
+
 /// The code between one pair of brackets.
 struct Block {
     line: usize,
@@ -51,7 +52,7 @@ struct Block {
 pub fn scan(source: &str) -> Result<Scan, String> {
     let (blocks, has_text) = blocks(source)?;
     let mut scan = Scan { constant: blocks.is_empty() && !source.contains("{#"), ..Scan::default() };
-    let mut sizes: BTreeMap<String, u64> = BTreeMap::new();
+    let mut sizes = Sizes::new();
     for block in &blocks {
         let at = |message: String| format!("line {}: {message}", block.line);
         let code = if block.statement { statement(&block.tokens).map_err(at)? } else { &block.tokens };
@@ -267,7 +268,7 @@ fn called(name: &str, arguments: &[Token], uses: &mut Uses) -> Result<(), String
 }
 
 /// Adds up how long the values of this code can become.
-fn grow(block: &Block, code: &[Token], sizes: &mut BTreeMap<String, u64>) -> Result<(), String> {
+fn grow(block: &Block, code: &[Token], sizes: &mut Sizes) -> Result<(), String> {
     let mut size = 0_u64;
     for (place, token) in code.iter().enumerate() {
         let attribute = place.checked_sub(1).and_then(|place| code.get(place)) == Some(&Token::Sign('.'));
@@ -275,7 +276,8 @@ fn grow(block: &Block, code: &[Token], sizes: &mut BTreeMap<String, u64>) -> Res
             && !attribute
             && !WORDS.contains(&name.as_str())
         {
-            size = size.saturating_add(sizes.get(name).copied().unwrap_or(1));
+            let known = sizes.iter().find(|(other, _)| other == name);
+            size = size.saturating_add(known.map_or(1, |(_, size)| *size));
         }
     }
     if size > MAX_GROWTH {
@@ -289,8 +291,10 @@ fn grow(block: &Block, code: &[Token], sizes: &mut BTreeMap<String, u64>) -> Res
         let end = block.tokens.len().saturating_sub(code.len() + 1);
         for name in block.tokens.get(1..end).unwrap_or_default() {
             if let Token::Name(name) = name {
-                let known = sizes.entry(name.clone()).or_insert(1);
-                *known = (*known).max(size);
+                match sizes.iter_mut().find(|(other, _)| other == name) {
+                    Some((_, known)) => *known = (*known).max(size),
+                    None => sizes.push((name.clone(), size.max(1))),
+                }
             }
         }
     }

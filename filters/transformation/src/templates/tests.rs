@@ -32,7 +32,7 @@ fn facts() -> Facts {
         ]),
         response: None,
         body: Some(Arc::new(BODY.as_bytes().to_vec())),
-        environment: Arc::new([("ZONE".to_owned(), b"a".to_vec())].into()),
+        environment: [("ZONE".to_owned(), b"a".to_vec())].into(),
         extractors: tamis::config::parse::<Vec<Extractor>>(extractors.as_bytes()).unwrap().into(),
         undefined: Undefined::Strict,
         escape_json: false,

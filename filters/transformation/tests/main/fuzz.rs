@@ -104,7 +104,7 @@ fn facts(u: &mut Unstructured<'_>, extractors: Vec<Extractor>) -> Result<Facts> 
         request: Arc::new(fields),
         response: None,
         body: Some(Arc::new(body)),
-        environment: Arc::default(),
+        environment: [].into(),
         extractors: extractors.into(),
         undefined: if u.arbitrary()? { Undefined::Strict } else { Undefined::Empty },
         escape_json: u.arbitrary()?,
