@@ -1,14 +1,19 @@
 //! Every way of attaching a filter: from an image, from a file server, from a guarded registry, to one route of several.
 
 use std::fs;
+use std::time::Duration;
 
 use super::objects;
 use super::stage::Stage;
 use crate::failure::{Failure, cannot};
 use crate::http::Ask;
+use crate::modules::Version;
 use crate::registry::pull_secret;
 use crate::report::Rows;
 use crate::upstream::Upstream;
+
+/// How long a state has to last to be called one.
+const LASTS: Duration = Duration::from_secs(10);
 
 /// The rows about sources and targets.
 pub fn checks(stage: &Stage, rows: &mut Rows) -> Result<(), Failure> {
@@ -76,6 +81,47 @@ pub fn checks(stage: &Stage, rows: &mut Rows) -> Result<(), Failure> {
             stage.until(&Ask::get("missing.test", "/"), "500", |answer| answer.status == 500)?;
             Ok("500".to_owned())
         })
+    })?;
+    for (policy, open) in [("closed", "failOpen: false"), ("open", "failOpen: true")] {
+        rows.check(
+            &format!("a configuration that the module refuses, in a policy that was not there before, {open}"),
+            || refused(stage, first, policy, false),
+        )?;
+        rows.check(&format!("a configuration that the module refuses, in a policy that works, {open}"), || {
+            refused(stage, first, policy, true)
+        })?;
+    }
+    Ok(())
+}
+
+/// What clients get from a route whose filter refuses its configuration, which was changed by hand; with `worked` after it had
+/// another one.
+fn refused(stage: &Stage, version: &Version, policy: &str, worked: bool) -> Result<String, Failure> {
+    let image = stage.image(version)?;
+    let name = format!("refused-{policy}-{worked}");
+    let target = format!("HTTPRoute/{name}");
+    let flags = ["--namespace", "default", "--name", &name, "--target", &target, "--failure-policy", policy];
+    let right = stage.tamis.manifest("envoy-extension-policy", &image, "greeting: right\n", &flags)?;
+    let wrong = right.replace("greeting: right", "greting: right");
+    if wrong == right {
+        return Err(Failure::new("the resource is as it was"));
+    }
+    let file = |policy: &str| format!("{}---\n{policy}", objects::simple(&name));
+    let ask = Ask::get(&format!("{name}.test"), "/");
+    let first = if worked { &right } else { &wrong };
+    stage.with(&name, &file(first), || {
+        if worked {
+            stage.says(&name, version, "right")?;
+            stage.apply(&name, &file(&wrong))?;
+        }
+        stage.until(&ask, "an answer of the route", |answer| answer.status != 404)?;
+        std::thread::sleep(LASTS);
+        let answer = stage.until(&ask, "an answer", |_| true)?;
+        match (answer.status, answer.header(version.header)) {
+            (200, Some("right")) if worked => Ok("200, and the filter goes on with the old configuration".to_owned()),
+            (200, None) if !worked => Ok("**200, without the filter**".to_owned()),
+            (status, header) => Err(Failure::new(format_args!("{status}, {header:?}"))),
+        }
     })
 }
 
