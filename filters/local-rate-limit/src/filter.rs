@@ -1,5 +1,7 @@
 //! The phases.
 
+mod cells;
+
 use tamis::attributes::filter_state;
 use tamis::audit::{Audit, Trail};
 use tamis::matching::{Remembered, Subject};
@@ -9,7 +11,6 @@ use tamis::{
     Response, ResponseHeaders, clock,
 };
 
-use crate::cells::{Last, RuleCells};
 use crate::config::{Config, Refusal, RefusalGrpcStatus};
 use crate::fields::{Fields, problem, seconds};
 use crate::limiter::{self, Answer};
@@ -17,6 +18,7 @@ use crate::note::{Note, Taken};
 use crate::origin::Origin;
 use crate::rule::{Asked, Rule};
 use crate::window::Now;
+use cells::{Last, RuleCells};
 
 const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");

@@ -47,7 +47,7 @@
 //! | `rule.rs` | what a request asks of a rule |
 //! | `fields.rs` | what clients are told |
 //! | `note.rs` | what a request leaves for its response |
-//! | `cells.rs` | a rule's shared values at the proxy |
+//! | `filter/cells.rs` | a rule's shared values at the proxy |
 //! | `filter.rs` | the phases |
 
 pub mod config;
@@ -61,7 +61,6 @@ pub mod rule;
 pub mod set;
 pub mod window;
 
-mod cells;
 mod filter;
 
 pub use filter::LocalRateLimit;
