@@ -5,20 +5,28 @@
 /// The formula of ISO/IEC 7812 (Luhn): payment cards. Of more than 24 digits the last ones count.
 #[must_use]
 pub fn luhn(digits: &[u8]) -> bool {
-    const EVEN: u64 = 0x00ff_00ff_00ff_00ff;
     // Aligned to the right, so that every second byte of the whole is doubled; eight at a time.
     let mut aligned = [0; 24];
     for (place, digit) in aligned.iter_mut().rev().zip(digits.iter().rev()) {
         *place = *digit;
     }
-    let sum = aligned.as_chunks::<8>().0.iter().fold(0, |sum, eight| {
-        let eight = u64::from_le_bytes(*eight);
+    let [a, b, c] = *aligned.as_chunks::<8>().0 else { return false };
+    !digits.is_empty() && luhn_of([a, b, c].map(u64::from_le_bytes))
+}
+
+/// The same of digits that stand in words, eight in each: the first of a word, which is doubled, in its lowest byte.
+#[inline]
+#[must_use]
+pub fn luhn_of<const N: usize>(words: [u64; N]) -> bool {
+    const EVEN: u64 = 0x00ff_00ff_00ff_00ff;
+    let mut sum = 0_u64;
+    for eight in words {
         let (doubled, single) = (eight & EVEN, eight >> 8 & EVEN);
         // Of what has two digits then, their sum: nine less.
         let two = (doubled + 0x007b_007b_007b_007b) >> 7 & 0x0001_0001_0001_0001;
-        sum + single + doubled * 2 - two * 9
-    });
-    !digits.is_empty() && (sum.wrapping_mul(0x0001_0001_0001_0001) >> 48) % 10 == 0
+        sum = sum + single + doubled * 2 - two * 9;
+    }
+    (sum.wrapping_mul(0x0001_0001_0001_0001) >> 48).is_multiple_of(10)
 }
 
 /// ISO 7064 mod 97-10 over letters and digits, the first four moved to the end: IBAN.
@@ -35,25 +43,51 @@ pub fn iban(letters: &[u8]) -> bool {
 /// Verhoeff's scheme: Aadhaar.
 #[must_use]
 pub fn verhoeff(digits: &[u8]) -> bool {
-    /// The place of a digit moves it this way, once more for each place.
-    const PERMUTED: [u8; 10] = [1, 5, 7, 6, 2, 8, 3, 0, 9, 4];
-    let mut check = 0_u8;
-    for (place, digit) in digits.iter().rev().enumerate() {
-        let moved = (0..place % 8).fold(*digit, |digit, _| PERMUTED.get(usize::from(digit)).copied().unwrap_or(0));
-        check = dihedral(check, moved);
+    let mut check = 0;
+    for (digit, moved) in digits.iter().rev().zip(MOVED.iter().cycle()) {
+        let digit = moved.get(usize::from(*digit)).copied().unwrap_or(0);
+        check = PRODUCTS.get(check).and_then(|row| row.get(usize::from(digit))).copied().map_or(0, usize::from);
     }
     check == 0
 }
 
-/// The product in the dihedral group of ten elements.
-fn dihedral(a: u8, b: u8) -> u8 {
-    match (a < 5, b < 5) {
-        (true, true) => (a + b) % 5,
-        (true, false) => (a + b - 5) % 5 + 5,
-        (false, true) => (a - 5 + 5 - b) % 5 + 5,
-        (false, false) => (a + 5 - b) % 5,
+/// Where the place of a digit moves it, once more for each place.
+#[allow(clippy::indexing_slicing, reason = "a table of constants, whose places the compiler checks")]
+const MOVED: [[u8; 10]; 8] = {
+    let once = [1, 5, 7, 6, 2, 8, 3, 0, 9, 4];
+    let mut moved = [[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]; 8];
+    let mut place = 1;
+    while place < 8 {
+        let mut digit = 0;
+        while digit < 10 {
+            moved[place][digit] = once[moved[place - 1][digit] as usize];
+            digit += 1;
+        }
+        place += 1;
     }
-}
+    moved
+};
+
+/// The products in the dihedral group of ten elements.
+#[allow(clippy::indexing_slicing, reason = "a table of constants, whose places the compiler checks")]
+const PRODUCTS: [[u8; 10]; 10] = {
+    let mut products = [[0; 10]; 10];
+    let mut a = 0;
+    while a < 10 {
+        let mut b = 0;
+        while b < 10 {
+            products[a][b] = match (a < 5, b < 5) {
+                (true, true) => (a + b) % 5,
+                (true, false) => (a + b - 5) % 5 + 5,
+                (false, true) => (a - b) % 5 + 5,
+                (false, false) => (a + 5 - b) % 5,
+            } as u8;
+            b += 1;
+        }
+        a += 1;
+    }
+    products
+};
 
 /// Weights 10 to 2, modulo 11: the number of a patient of the UK's NHS.
 #[must_use]

@@ -187,8 +187,13 @@ impl<'t> Context<'t> {
         self.words.read(self.text.get(start.saturating_sub(split)..at.saturating_sub(split)).unwrap_or_default());
         self.read = self.read.max(at);
         let near = |end: usize| at <= end + DISTANCE;
-        let mut words = self.words.clone();
-        words.end_of_word();
+        let ended;
+        let words = if self.words.length == 0 {
+            &self.words
+        } else {
+            ended = self.words.ended();
+            &ended
+        };
         let own = words.ends.get(entity as usize).copied().flatten().is_some_and(near);
         let other = words.latest.is_some_and(|(end, topics)| near(end) && topics & entity.bit() == 0);
         // Of two that speak, the nearer one is right: what is latest is another's, or there is no other.
@@ -242,7 +247,9 @@ impl Words {
                 }
                 self.length += 1;
             } else {
-                self.end_of_word();
+                if self.length > 0 {
+                    self.end_of_word();
+                }
                 if byte.is_ascii_digit() {
                     self.latest = None;
                 }
@@ -250,6 +257,13 @@ impl Words {
             self.last = *byte;
             self.at += 1;
         }
+    }
+
+    /// What they are if a word ends here.
+    fn ended(&self) -> Self {
+        let mut words = self.clone();
+        words.end_of_word();
+        words
     }
 
     fn end_of_word(&mut self) {

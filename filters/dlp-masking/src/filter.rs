@@ -217,13 +217,16 @@ impl DlpMasking {
         let replaced = output.changed;
         let blocks = |rule: &usize| matches!(self.engine.masks.get(*rule), Some(Mask::Block));
         let blocked = !self.shadow && output.finds.iter().any(blocks);
-        for rule in output.finds {
-            let action: &[u8] = match (self.shadow, blocks(&rule)) {
+        // One call for many finds of a rule in a row.
+        for finds in output.finds.chunk_by(|one, next| one == next) {
+            let Some(rule) = finds.first() else { continue };
+            let action: &[u8] = match (self.shadow, blocks(rule)) {
                 (true, _) => b"shadow",
                 (false, true) => b"blocked",
                 (false, false) => b"masked",
             };
-            self.finds.with([self.rules.get(rule).map_or(b"", |name| name.as_bytes()), action]).add(1)?;
+            let name = self.rules.get(*rule).map_or(&b""[..], |name| name.as_bytes());
+            self.finds.with([name, action]).add(finds.len() as u64)?;
         }
         if let (Some(bytes), false) = (replaced, self.shadow) {
             body.replace(bytes)?;

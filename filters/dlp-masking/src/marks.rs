@@ -17,7 +17,7 @@ mod set;
 use fragments::Fragments;
 use lanes::Lanes;
 pub(crate) use lanes::Table;
-pub(crate) use set::add;
+pub(crate) use set::{add, has};
 
 use crate::view::is_word;
 
@@ -484,7 +484,7 @@ mod tests {
 
     /// Texts made of what is found, of parts of it, and of what stands around it.
     fn texts() -> impl Iterator<Item = String> {
-        const PARTS: [&str; 48] = [
+        const PARTS: [&str; 50] = [
             "4111111111111111",
             "4111 1111 1111 1111",
             "3782 822463 10005",
@@ -511,6 +511,8 @@ mod tests {
             "password=x",
             "\"api_key\" : \"x",
             "pwd: y",
+            "p-w-d=y",
+            "Pass.word_: z",
             "Client-Secret=>z",
             "blüte",
             "k42q",
@@ -541,7 +543,7 @@ mod tests {
             random ^= random << 17;
             (random >> 11) % bound
         };
-        (0..3000).map(move |_| (0..below(60)).map(|_| PARTS[below(48) as usize]).collect())
+        (0..3000).map(move |_| (0..below(60)).map(|_| PARTS[below(50) as usize]).collect())
     }
 
     #[test]

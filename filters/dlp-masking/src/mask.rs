@@ -173,6 +173,9 @@ fn is_continuation(byte: u8) -> bool {
 }
 
 fn push(character: char, out: &mut Vec<u8>) {
+    if character.is_ascii() {
+        return out.push(character as u8);
+    }
     out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
 }
 

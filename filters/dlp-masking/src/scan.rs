@@ -137,7 +137,8 @@ impl<'t> Run<'_, 't> {
                 return self.decide(text, text.len());
             };
             // Marks are made of halves of bytes, and may be of another one's.
-            if self.plan.stops().flags(text.get(at).copied().unwrap_or(0)) == 0 {
+            let flags = self.plan.stops().flags(text.get(at).copied().unwrap_or(0));
+            if flags == 0 || flags == stop::DIGIT && self.is_no_number(at) {
                 next = Next::At(at + 1);
                 continue;
             }
@@ -146,6 +147,15 @@ impl<'t> Run<'_, 't> {
                 return self.decide(text, at);
             }
         }
+    }
+
+    /// Whether a glance at a digit is enough: most of what looks like a card is none, and is told without a closer look.
+    #[inline]
+    fn is_no_number(&self, at: usize) -> bool {
+        let before = self.view.before(at, 1).unwrap_or(b' ');
+        // What a letter or a sign is before may be something else.
+        matches!(before, b' ' | b'"' | b'-' | b':' | b',')
+            && card::Glance::at(self.view, at).is_some_and(|glance| glance.is_none())
     }
 
     /// The first byte, whatever its mark.

@@ -8,7 +8,7 @@
 
 use super::Groups;
 use super::groups::{Printed, digits, stands_alone};
-use crate::checks::luhn;
+use crate::checks::{luhn, luhn_of, verhoeff};
 use crate::entity::Candidate;
 use crate::view::View;
 
@@ -26,16 +26,17 @@ const GROUPED: i32 = 85;
 const USUAL: i32 = 65;
 const UNUSUAL: i32 = 40;
 
-/// A network's beginnings, from and to with as many digits, and the lengths that it uses, and how sure these make it.
+/// A network's beginnings, as what six digits are at least and below, and the lengths that it uses.
 struct Network {
-    digits: u32,
     from: u32,
-    to: u32,
+    below: u32,
     lengths: &'static [usize],
 }
 
+/// From and to with so many digits.
 const fn range(digits: u32, from: u32, to: u32, lengths: &'static [usize]) -> Network {
-    Network { digits, from, to, lengths }
+    let more = 10_u32.pow(6 - digits);
+    Network { from: from * more, below: (to + 1) * more, lengths }
 }
 
 const ANY: &[usize] = &[16, 17, 18, 19];
@@ -81,6 +82,89 @@ const NETWORKS: [Network; 36] = [
     range(6, 606_282, 606_282, &[16, 19]),
 ];
 
+/// Twenty-four bytes from a digit on, told at a glance: most numbers that look like cards fail Luhn, and need no closer look.
+pub(crate) struct Glance<'t> {
+    bytes: &'t [u8; 24],
+    /// A bit for each byte that is a digit.
+    digits: u32,
+}
+
+impl<'t> Glance<'t> {
+    /// Nothing where fewer bytes are here.
+    #[inline]
+    pub fn at(view: &View<'t>, at: usize) -> Option<Self> {
+        let bytes = view.slice(at..at + 24).first_chunk::<24>()?;
+        let words = bytes.as_chunks::<8>().0.iter().enumerate();
+        let digits = words.fold(0, |digits, (place, eight)| digits | digit_bits(*eight) << (place * 8));
+        Some(Self { bytes, digits })
+    }
+
+    /// Whether a number begins with four or with sixteen digits, and is neither a card nor an Aadhaar number. What is not told
+    /// here may be one, or something else.
+    #[inline]
+    pub fn is_none(&self) -> bool {
+        if self.digits & 0x1_ffff == 0xffff {
+            return !luhn_of([self.eight(0, 4), self.eight(8, 12)]);
+        }
+        let run = |from: u32| (!(self.digits >> from)).trailing_zeros();
+        if run(0) != 4 {
+            return false;
+        }
+        let separator = self.byte(4);
+        match run(5) {
+            4 if self.byte(9) == separator => {}
+            // American Express, Diners Club.
+            6 => return false,
+            _ => return true,
+        }
+        match run(10) {
+            4 => {}
+            5 => return false,
+            _ => return true,
+        }
+        if run(15) != 4 || self.byte(14) != separator {
+            // Three groups only.
+            return !self.is_aadhaar();
+        }
+        let behind = self.byte(19);
+        // A fifth group makes it another card; behind a dash, four groups may be three and a year.
+        let is_longer = matches!(run(20), 2 | 3) && behind == separator;
+        behind != b'-' && !is_longer && !luhn_of([self.eight(0, 5), self.eight(10, 15)])
+    }
+
+    fn is_aadhaar(&self) -> bool {
+        let mut digits = [0; 12];
+        for (group, at) in digits.as_chunks_mut::<4>().0.iter_mut().zip([0, 5, 10]) {
+            *group = self.four(at).to_le_bytes();
+        }
+        verhoeff(&digits)
+    }
+
+    fn byte(&self, at: usize) -> u8 {
+        self.bytes.get(at).copied().unwrap_or(0)
+    }
+
+    fn four(&self, at: usize) -> u32 {
+        let four = self.bytes.get(at..).and_then(<[u8]>::first_chunk).copied().unwrap_or_default();
+        u32::from_le_bytes(four) & 0x0f0f_0f0f
+    }
+
+    fn eight(&self, at: usize, other: usize) -> u64 {
+        u64::from(self.four(at)) | u64::from(self.four(other)) << 32
+    }
+}
+
+/// A bit for each of eight bytes that is a digit.
+#[inline]
+fn digit_bits(eight: [u8; 8]) -> u32 {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    // A digit becomes 0 to 9, to which 118 can be added without the highest bit.
+    let values = u64::from_le_bytes(eight) ^ (EACH * 0x30);
+    let others = (((values & (EACH * 0x7f)) + EACH * 118) | values) & (EACH * 0x80);
+    // Each byte's bit moves into the highest byte, the first one's lowest.
+    !((others >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56) as u32 & 0xff
+}
+
 /// A card that begins here.
 pub(crate) fn at(view: &View<'_>, groups: &Groups) -> Option<Candidate> {
     let first = groups.length(0);
@@ -108,15 +192,57 @@ fn is_card(view: &View<'_>, start: usize, end: usize) -> bool {
 }
 
 fn has_network(digits: &[u8]) -> bool {
-    // The first six digits, and what six digits the beginnings of a network are at least and at most.
     let six = digits.iter().take(6).fold(0, |number, digit| number * 10 + u32::from(*digit));
-    NETWORKS.iter().any(|network| {
-        let more = 10_u32.pow(6_u32.saturating_sub(network.digits));
-        (network.from * more..(network.to + 1) * more).contains(&six) && network.lengths.contains(&digits.len())
-    })
+    NETWORKS
+        .iter()
+        .any(|Network { from, below, lengths }| (*from..*below).contains(&six) && lengths.contains(&digits.len()))
 }
 
 /// All zeros, and the like, come from forms that somebody filled in.
 fn is_one_digit(digits: &[u8]) -> bool {
     digits.windows(2).all(|pair| matches!(pair, [a, b] if a == b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Texts of digits and of what stands between them, all alike.
+    fn texts() -> impl Iterator<Item = String> {
+        let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut below = move |bound: u64| {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            (random >> 11) % bound
+        };
+        (0..20_000).map(move |_| {
+            let separator = [" ", "-", "", ".", "x"][below(5) as usize];
+            let mut text = String::new();
+            while text.len() < 40 {
+                let length = [4, 4, 4, 4, 4, 4, 2, 3, 5, 16][below(10) as usize];
+                text.extend((0..length).map(|_| char::from(b'0' + below(10) as u8)));
+                text.push_str(if below(9) == 0 { [" ", "-", "."][below(3) as usize] } else { separator });
+            }
+            text
+        })
+    }
+
+    #[test]
+    fn a_glance_tells_what_a_closer_look_does() {
+        let mut wrong = 0;
+        for text in texts() {
+            let view = View::new(text.as_bytes(), b"", true);
+            let glance = Glance::at(&view, 0).unwrap();
+            let length = view.digits(0, 20);
+            if glance.is_none() {
+                assert!(matches!(length, 4 | 16), "{text}");
+                wrong += 1;
+                let groups = Groups::read(&view, 0, length);
+                assert_eq!(at(&view, &groups), None, "{text}");
+                assert_eq!(super::super::person::aadhaar(&view, &groups), None, "{text}");
+            }
+        }
+        assert!(wrong > 2000, "{wrong}");
+    }
 }

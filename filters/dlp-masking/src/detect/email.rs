@@ -25,18 +25,12 @@ pub(crate) fn is_name(byte: u8) -> bool {
 #[inline(never)]
 pub(crate) fn at(view: &View<'_>, at: usize, floor: usize) -> Option<Candidate> {
     // Most of those that are no address are told by their neighbours.
-    if !view.before(at, 1).is_some_and(is_name) || !view.get(at + 1).is_some_and(|byte| byte.is_ascii_alphanumeric()) {
+    if !view.before(at, 1).is_some_and(|byte| is_name(byte) && byte != b'.')
+        || !view.get(at + 1).is_some_and(|byte| byte.is_ascii_alphanumeric())
+    {
         return None;
     }
-    let mut name = (1..=NAME + 1).find(|back| !view.before(at, *back).is_some_and(is_name))? - 1;
-    // What is in front of the first letter or digit is not the name's.
-    while name > 0 && !view.before(at, name).is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
-        name -= 1;
-    }
-    let start = at.checked_sub(name).filter(|start| name > 0 && *start >= floor)?;
-    if view.before(at, 1) == Some(b'.') {
-        return None;
-    }
+    // The domain first: what stands behind an `@` is none more often than what stands before it is no name.
     let mut end = at + 1;
     let mut labels = 0;
     let mut last = 0..0;
@@ -59,5 +53,14 @@ pub(crate) fn at(view: &View<'_>, at: usize, floor: usize) -> Option<Candidate> 
     }
     let letters = last.len() >= 2 && view.slice(last.clone()).iter().all(u8::is_ascii_alphabetic);
     let cut = view.get(last.end).is_some_and(|byte| is_word(byte) || byte == b'@');
-    (labels >= 2 && letters && !cut).then(|| Candidate::new(start, last.end, SCORE))
+    if labels < 2 || !letters || cut {
+        return None;
+    }
+    let mut name = (1..=NAME + 1).find(|back| !view.before(at, *back).is_some_and(is_name))? - 1;
+    // What is in front of the first letter or digit is not the name's.
+    while name > 0 && !view.before(at, name).is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+        name -= 1;
+    }
+    let start = at.checked_sub(name).filter(|start| name > 0 && *start >= floor)?;
+    Some(Candidate::new(start, last.end, SCORE))
 }

@@ -49,6 +49,8 @@ pub struct Names {
     names: Vec<Box<[u8]>>,
     /// The last two letters of each: most names are no secret's, and are known by that.
     ends: Pairs,
+    /// The last three bytes, as marks know them.
+    tails: [Table; 3],
 }
 
 impl Names {
@@ -64,7 +66,7 @@ impl Names {
                 [] => {}
             }
         }
-        Self { names, ends }
+        Self { tails: tails(&names), names, ends }
     }
 
     /// Whether a name is one of them, or ends with one.
@@ -93,23 +95,42 @@ impl Names {
         }
     }
 
-    /// The last three letters, the last one first, with whatever may stand there without counting.
+    /// Whether the name that ends `back` bytes before `at` may be one that is known: by its last three bytes, as marks say it, so
+    /// that it does not matter whether they were asked (`pass_word` is such a name, `p-w-d` is none); and by its last two letters.
+    #[inline]
+    fn may_end_with(&self, view: &View<'_>, at: usize, back: usize) -> bool {
+        let mut last = (0..).map(|place| view.before(at, back + place)).zip(&self.tails);
+        if !last.all(|(byte, table)| byte.is_some_and(|byte| marks::has(table, byte))) {
+            return false;
+        }
+        let name = (back..back + LONGEST).map_while(|back| view.before(at, back).filter(|byte| is_name(*byte)));
+        let mut letters = name.filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase());
+        let Some(last) = letters.next() else { return false };
+        letters.next().is_none_or(|before| self.ends.may_have(before, last))
+    }
+
+    /// What the last three bytes of a name may be, the last one first.
     pub(crate) fn tails(&self) -> [Table; 3] {
-        let mut tails = [Table::default(); 3];
-        for name in &self.names {
-            let mut letters = name.iter().copied();
-            for table in &mut tails {
-                match letters.next() {
-                    Some(letter) => {
-                        [letter, letter.to_ascii_uppercase()].iter().for_each(|byte| marks::add(table, *byte));
-                    }
-                    None => *table = [u8::MAX; 16],
+        self.tails
+    }
+}
+
+/// The last three letters, with whatever may stand in the place of one without counting.
+fn tails(names: &[Box<[u8]>]) -> [Table; 3] {
+    let mut tails = [Table::default(); 3];
+    for name in names {
+        let mut letters = name.iter().copied();
+        for table in &mut tails {
+            match letters.next() {
+                Some(letter) => {
+                    [letter, letter.to_ascii_uppercase()].iter().for_each(|byte| marks::add(table, *byte));
                 }
+                None => *table = [u8::MAX; 16],
             }
         }
-        tails.iter_mut().for_each(|table| b"_-.".iter().for_each(|byte| marks::add(table, *byte)));
-        tails
     }
+    tails.iter_mut().for_each(|table| b"_-.".iter().for_each(|byte| marks::add(table, *byte)));
+    tails
 }
 
 /// Pairs of bytes, as bits of a small table: what is not in it was not put in.
@@ -154,6 +175,9 @@ pub(crate) fn at(view: &View<'_>, names: &Names, at: usize) -> Option<Candidate>
     let mut back = 1;
     while back <= 3 && view.before(at, back).is_some_and(is_quote) {
         back += 1;
+    }
+    if !names.may_end_with(view, at, back) {
+        return None;
     }
     let mut name = [0; LONGEST];
     let mut length = 0;

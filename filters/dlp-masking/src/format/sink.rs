@@ -22,10 +22,14 @@ pub struct Output {
 }
 
 impl Sink {
-    /// Puts something in the place of some bytes of the window.
-    pub(crate) fn replace(&mut self, window: &[u8], span: Range<usize>, with: &[u8]) {
+    /// Puts what is written in the place of some bytes of the window.
+    pub(crate) fn replace(&mut self, window: &[u8], span: Range<usize>, write: impl FnOnce(&mut Vec<u8>)) {
+        if self.out.capacity() == 0 {
+            // What stands for a thing is about as long as the thing.
+            self.out.reserve(window.len() + window.len() / 16);
+        }
         self.keep(window, span.start);
-        self.out.extend_from_slice(with);
+        write(&mut self.out);
         self.copied = span.end;
         self.changed = true;
     }

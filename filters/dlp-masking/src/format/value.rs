@@ -87,19 +87,26 @@ impl Value {
         sink: &mut Sink,
     ) {
         let (mask, name, key) = (engine.mask(find.rule), engine.name(find.rule), engine.key.as_ref());
-        let mut plain = Vec::new();
-        if codec == Codec::Number {
-            mask.number(text, find.whole, key, &mut plain);
-        } else if find.whole {
-            mask.whole(text, name, key, &mut plain);
-        } else {
-            mask.piece(text, find.begins, find.ends, name, key, &mut self.progress, &mut plain);
-        }
+        let progress = &mut self.progress;
+        let mut plain = |out: &mut Vec<u8>| {
+            if codec == Codec::Number {
+                mask.number(text, find.whole, key, out);
+            } else if find.whole {
+                mask.whole(text, name, key, out);
+            } else {
+                mask.piece(text, find.begins, find.ends, name, key, progress, out);
+            }
+        };
         if find.begins {
             sink.found(find.rule);
         }
-        let mut encoded = Vec::with_capacity(plain.len());
-        codec.encode(&plain, &mut encoded);
-        sink.replace(window, span, &encoded);
+        sink.replace(window, span, |out| {
+            if codec == Codec::Plain {
+                return plain(out);
+            }
+            let mut text = Vec::new();
+            plain(&mut text);
+            codec.encode(&text, out);
+        });
     }
 }

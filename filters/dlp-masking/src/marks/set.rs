@@ -23,3 +23,8 @@ pub(super) const fn ascii(bytes: &[u8]) -> Table {
 pub(crate) const fn add(table: &mut Table, byte: u8) {
     table[(byte & 15) as usize] |= 1 << ((byte >> 4) & 7);
 }
+
+/// Whether a byte of ASCII is in a set.
+pub(crate) fn has(table: &Table, byte: u8) -> bool {
+    byte.is_ascii() && table.get(usize::from(byte & 15)).is_some_and(|bits| bits >> (byte >> 4) & 1 == 1)
+}
