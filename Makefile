@@ -56,7 +56,7 @@ PLAIN := -p plain-crate --phases request_headers,response_headers
 PEER := $(TAMIS) build -p plain-peer --out target/bench
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint modules setup fmt figures conformance cost rules bench bench-envoy bench-limit bench-bodies load tamis
+.PHONY: help demo test lint modules setup fmt figures conformance cost rules bench bench-envoy bench-loading bench-limit bench-bodies load tamis
 .SILENT:
 # `make -j lint test` would have two cargos wait for each other.
 .NOTPARALLEL:
@@ -74,6 +74,7 @@ help:
 	echo "make cost [BLESS=1]               what every scenario costs, against what is recorded"
 	echo "make bench [BLESS=1]              filters in a real Envoy beside their peers, and the harness beside a bare loop, as ratios"
 	echo "make bench-envoy [BLESS=1]        the first of these, in five minutes"
+	echo "make bench-loading [BLESS=1]      what it costs to load each image of the filters, in two minutes"
 	echo "make bench-limit [BLESS=1]        the limiter beside Envoy's own, in ten minutes"
 	echo "make bench-bodies [BLESS=1]       masked bodies beside Lua, in five minutes"
 	echo "make quality                      precision and recall of the masking detectors, against their floors"
@@ -196,7 +197,7 @@ cost: modules
 	$(TAMIS) cost $(if $(BLESS),--bless)
 
 # Ratios of one run on one machine: nothing here fails a build. BLESS=1 takes them over into docs/measured, for `make figures`.
-bench: bench-envoy bench-limit bench-bodies
+bench: bench-envoy bench-loading bench-limit bench-bodies
 	$(CARGO) bench -q -p tamis-harness --bench requests -- $(if $(BLESS),--out $(CURDIR)/docs/measured/requests.md)
 
 # Five minutes; refuses to judge when too much else is at work on the machine.
@@ -204,10 +205,15 @@ bench-envoy: modules
 	$(TAMIS) setup envoy load
 	$(TAMIS) bench $(if $(BLESS),--out docs/measured/filters.md)
 
+# Processor time and memory of a start with each image of the filters: two minutes.
+bench-loading: modules
+	$(TAMIS) setup envoy
+	$(TAMIS) bench loading --blocks 9 $(if $(BLESS),--out docs/measured/loading.md)
+
 # The limiter beside Envoy's own, and with a million keys: ten minutes.
 bench-limit: modules
 	$(TAMIS) setup envoy load
-	$(TAMIS) bench limit $(if $(BLESS),--out docs/measured/limiter.md)
+	$(TAMIS) bench limit --cycles 16 $(if $(BLESS),--out docs/measured/limiter.md)
 
 # Bodies of a megabyte that are masked, beside Lua: five minutes.
 bench-bodies: modules

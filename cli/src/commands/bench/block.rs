@@ -17,7 +17,7 @@ use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 
 /// Between an Envoy being ready and the look at what its start has cost: what it still does then belongs to it.
-const SETTLE: Duration = Duration::from_millis(400);
+pub const SETTLE: Duration = Duration::from_millis(400);
 
 /// Requests before anything counts: Envoy itself is at its final speed after some hundreds.
 const WARM: u32 = 2000;

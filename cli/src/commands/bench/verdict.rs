@@ -7,7 +7,7 @@ use super::slice::Slice;
 /// More processors than this busy with something else, and a burst does not count.
 const FOREIGN: f64 = 0.25;
 /// Fewer pairs of quiet bursts than this, and a block does not count.
-const PAIRS: usize = 5;
+pub const PAIRS: usize = 5;
 /// The control may cost this share of the native filter's cost, which is what ratios on it are good to.
 const SHARE: f64 = 0.2;
 /// Fewer good blocks than this, and nothing is judged.
