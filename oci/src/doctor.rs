@@ -10,6 +10,7 @@ mod archive;
 mod consumers;
 mod fetch;
 mod manifest;
+mod realm;
 mod subject;
 
 use serde::Serialize;

@@ -13,9 +13,10 @@ use std::process::{Command, Stdio};
 
 use serde::{Deserialize, Serialize};
 use tamis_oci::doctor::{self, Consumer, Outcome, Report, Subject};
-use tamis_oci::{Digest, LocalRegistry, ModuleRef, Registry, RegistryOptions};
+use tamis_oci::{Credentials, Digest, LocalRegistry, ModuleRef, Password, Registry, RegistryOptions};
 
 use self::cases::{Case, all};
+use crate::registry::{HTPASSWD, PASSWORD, USER};
 use crate::support::started;
 
 /// What a fetcher said.
@@ -84,11 +85,7 @@ fn istio_still_says_what_is_recorded() {
     let cases = all();
     let references: Vec<String> = cases.iter().map(|case| case.push(&host)).collect();
     let input = references.iter().map(|reference| format!("{reference}\n")).collect::<String>();
-    let mut command = Command::new(program);
-    let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
-    process.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-    let output = process.wait_with_output().unwrap();
-    assert!(output.status.success());
+    let lines = ask(program, &input);
 
     #[derive(Deserialize)]
     struct Line {
@@ -97,7 +94,6 @@ fn istio_still_says_what_is_recorded() {
         module: Option<String>,
         error: Option<String>,
     }
-    let lines = String::from_utf8(output.stdout).unwrap();
     let lines: Vec<Line> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines.len(), cases.len());
     let mut verdicts = BTreeMap::new();
@@ -117,6 +113,16 @@ fn istio_still_says_what_is_recorded() {
     } else {
         assert_eq!(verdicts, recorded());
     }
+}
+
+/// What the program prints of references, a line each.
+fn ask(program: std::ffi::OsString, references: &str) -> String {
+    let mut command = Command::new(program);
+    let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
+    process.stdin.take().unwrap().write_all(references.as_bytes()).unwrap();
+    let output = process.wait_with_output().unwrap();
+    assert!(output.status.success());
+    String::from_utf8(output.stdout).unwrap()
 }
 
 fn examined(reference: &str) -> Subject {
@@ -166,6 +172,36 @@ fn each_consumer_has_its_own_rules() {
         for report in reports.iter().filter(|report| report.outcome != Accepted) {
             assert!(!report.findings.is_empty() && report.findings.iter().all(|finding| !finding.source.is_empty()));
         }
+    }
+}
+
+/// A registry on this machine names a realm on this machine, and Istio's agent does not go there.
+#[test]
+fn a_realm_that_istio_stops_at_is_seen() {
+    let Some(registry) = started(LocalRegistry::start_with_password(HTPASSWD)) else { return };
+    let host = registry.host();
+    let credentials = Credentials::Host {
+        host: host.clone(),
+        user: USER.to_owned(),
+        password: Password::new(PASSWORD.to_owned()),
+        others: Box::default(),
+    };
+    let client = Registry::new(RegistryOptions { credentials, ..RegistryOptions::default() });
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let reference = format!("oci://{host}/filters/headers:1");
+    let image = tamis_oci::Image::build(&wat::parse_str(cases::MODULE).unwrap(), &crate::support::metadata());
+    runtime.block_on(client.push(&reference.parse().unwrap(), &image)).unwrap();
+    let subject = runtime.block_on(client.examine(&reference.parse().unwrap())).unwrap();
+    let reports = doctor::examine(&subject);
+    for report in &reports {
+        let refuses = matches!(report.consumer, Consumer::Istio | Consumer::Cncf);
+        assert_eq!(report.outcome == Outcome::Refused, refuses, "{report:#?}");
+    }
+    let reason = reports.iter().find(|report| report.consumer == Consumer::Istio).unwrap();
+    assert!(reason.findings[0].what.contains("realm"), "{reason:#?}");
+    if let Some(program) = std::env::var_os("TAMIS_ISTIO_FETCH").filter(|program| !program.is_empty()) {
+        let said = ask(program, &format!("{reference}\n"));
+        assert!(said.contains("rejected unsafe bearer realm"), "{said}");
     }
 }
 

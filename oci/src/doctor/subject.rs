@@ -34,6 +34,8 @@ pub(super) struct ImageParts {
     pub(super) stopped: Option<String>,
     /// Layers by digest.
     pub(super) blobs: BTreeMap<Digest, Blob>,
+    /// What the registry calls the realm of its passwords or the address of its token service, if it asks for either.
+    pub(super) realms: Vec<String>,
 }
 
 /// Reads an image step by step; whoever holds the bytes asks what is wanted next.
@@ -114,6 +116,11 @@ impl Walk {
     /// Takes a layer, whose digest was checked.
     pub(crate) fn layer(&mut self, descriptor: &Descriptor, bytes: Vec<u8>) {
         self.parts.blobs.insert(descriptor.digest.clone(), Blob::new(&descriptor.media_type, bytes));
+    }
+
+    /// Notes what the registry asks of those who say nothing of themselves.
+    pub(crate) fn challenged<'a>(&mut self, headers: impl Iterator<Item = &'a str>) {
+        self.parts.realms = headers.flat_map(super::realm::realms).collect();
     }
 
     pub(crate) fn finish(self) -> Subject {
