@@ -146,7 +146,9 @@ fn broken(error: io::Error) -> ExtractError {
         return ExtractError::TooLarge { what: "the unpacked layer", limit: *limit };
     }
     let innermost = causes.last().map_or_else(|| error.to_string(), ToString::to_string);
-    ExtractError::Broken { reason: innermost.chars().take(200).collect() }
+    // The reader of archives repeats what stands in them.
+    let plain = innermost.chars().take(200).map(|c| if c.is_control() { '\u{fffd}' } else { c });
+    ExtractError::Broken { reason: plain.collect() }
 }
 
 /// An `io::Error` hides what it wraps from `source`.

@@ -190,7 +190,8 @@ impl Store {
         }
     }
 
-    /// The tags: in a registry in its order, in a layout in that of its index. Lists of referrers are none.
+    /// The tags: in a registry in its order, in a layout in that of its index. Where a registry has no API for
+    /// what is attached to an image, the lists of that are among them, as `sha256-…`.
     ///
     /// # Errors
     /// When the registry refuses, or the folder is no layout.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tamis_oci::{Credentials, Registry, RegistryOptions, RegistryRef, Retry};
 
-type Answer = dyn Fn(&str, &mut TcpStream) + Send + Sync;
+type Answer = dyn Fn(&str, Vec<u8>, &mut TcpStream) + Send + Sync;
 
 /// Answers every request with what `answer` writes for its head, in lower case; each connection serves one.
 pub struct Fake {
@@ -20,6 +20,11 @@ pub struct Fake {
 
 impl Fake {
     pub fn start(answer: impl Fn(&str, &mut TcpStream) + Send + Sync + 'static) -> Self {
+        Self::start_with_bodies(move |head, _, stream| answer(head, stream))
+    }
+
+    /// The same, for those who want to see what was sent.
+    pub fn start_with_bodies(answer: impl Fn(&str, Vec<u8>, &mut TcpStream) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let stopped = Arc::new(AtomicBool::new(false));
@@ -65,8 +70,9 @@ fn serve(mut stream: TcpStream, answer: &Answer) {
     let head = String::from_utf8_lossy(&request).to_ascii_lowercase();
     let length =
         head.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse::<u64>().ok()).unwrap_or(0);
-    std::io::copy(&mut (&stream).take(length), &mut std::io::sink()).unwrap();
-    answer(&head, &mut stream);
+    let mut body = Vec::new();
+    (&stream).take(length).read_to_end(&mut body).unwrap();
+    answer(&head, body, &mut stream);
 }
 
 /// Writes an answer; a client that has hung up is no fault of the test.

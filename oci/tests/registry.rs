@@ -4,6 +4,7 @@ mod guarded;
 mod misbehaving;
 mod patience;
 mod real;
+mod referrers;
 
 pub use guarded::service as token_service;
 pub use real::{HTPASSWD, PASSWORD, USER};

@@ -16,6 +16,7 @@ mod author;
 mod bench;
 mod chains;
 mod coverage;
+mod credentials;
 mod demo;
 mod examples;
 mod fixtures;

@@ -152,10 +152,10 @@ async fn tokens_that_a_real_registry_checks() {
         let credentials = Credentials::DockerConfig(folder.path().to_owned());
         Registry::new(RegistryOptions { credentials, ..options() })
     };
-    entry(r#"{"identitytoken":"1dentity"}"#).push(&to, &sample()).await.unwrap();
+    entry(r#"{"identitytoken":"of-the-browser"}"#).push(&to, &sample()).await.unwrap();
     let registry_token = token("tamis-registry", "filters/headers", &["pull"]);
     assert_eq!(entry(&format!(r#"{{"registrytoken":"{registry_token}"}}"#)).pull(&to).await.unwrap(), sample());
     let lines = std::mem::take(&mut *seen.lock().unwrap());
     assert!(lines.iter().any(|line| line.starts_with("post /token ")), "{lines:?}");
-    assert!(lines.iter().all(|line| !line.contains("1dentity")), "{lines:?}");
+    assert!(lines.iter().all(|line| !line.contains("of-the-browser")), "{lines:?}");
 }

@@ -11,7 +11,7 @@ pub fn bill(metadata: &Value, package: Option<&str>) -> Result<Value, Failure> {
     let packages: BTreeMap<&str, &Value> =
         list(metadata, "packages").filter_map(|package| Some((text(package, "id")?, package))).collect();
     let root = root(metadata, &packages, package)?;
-    let linked = linked(metadata, root);
+    let linked = linked(metadata, root, &packages);
     let component = |id: &str, kind: &str| packages.get(id).map(|package| component(package, kind));
     let dependencies: Vec<Value> = linked
         .iter()
@@ -53,7 +53,12 @@ fn root<'a>(
 }
 
 /// Every package that is linked into the root, with those that it uses itself: no tests, no build scripts, no macros' own.
-fn linked<'a>(metadata: &'a Value, root: &'a str) -> BTreeMap<&'a str, BTreeSet<&'a str>> {
+fn linked<'a>(
+    metadata: &'a Value,
+    root: &'a str,
+    packages: &BTreeMap<&'a str, &'a Value>,
+) -> BTreeMap<&'a str, BTreeSet<&'a str>> {
+    let is_linked = |id: &&str| packages.get(*id).is_none_or(|package| !is_macro(package));
     let nodes: BTreeMap<&str, &Value> = metadata
         .pointer("/resolve/nodes")
         .and_then(Value::as_array)
@@ -69,11 +74,16 @@ fn linked<'a>(metadata: &'a Value, root: &'a str) -> BTreeMap<&'a str, BTreeSet<
         let dependencies = nodes.get(id).into_iter().flat_map(|node| list(node, "deps"));
         let normal = dependencies
             .filter(|dependency| list(dependency, "dep_kinds").any(|kind| kind.get("kind").is_none_or(Value::is_null)));
-        let on: BTreeSet<&str> = normal.filter_map(|dependency| text(dependency, "pkg")).collect();
+        let on: BTreeSet<&str> = normal.filter_map(|dependency| text(dependency, "pkg")).filter(is_linked).collect();
         open.extend(on.iter().copied());
         linked.insert(id, on);
     }
     linked
+}
+
+/// Whether it only runs in the compiler.
+fn is_macro(package: &Value) -> bool {
+    list(package, "targets").any(|target| list(target, "kind").any(|kind| kind == "proc-macro"))
 }
 
 fn component(package: &Value, kind: &str) -> Value {
@@ -115,13 +125,15 @@ mod tests {
     fn what_is_linked_is_listed_and_nothing_else() {
         let package = |name: &str| json!({ "id": name, "name": name, "version": "1.0.0", "license": "MIT/Apache-2.0" });
         let kind = |kind: Value| json!([{ "kind": kind }]);
-        let packages = ["filter", "used", "deep", "tested"].map(package);
+        let mut packages = ["filter", "used", "deep", "tested", "derive"].map(package);
+        packages[4]["targets"] = json!([{ "kind": ["proc-macro"] }]);
         let metadata = json!({
             "packages": packages,
             "workspace_members": ["filter"],
             "resolve": { "root": "filter", "nodes": [
                 { "id": "filter", "deps": [
                     { "pkg": "used", "dep_kinds": kind(Value::Null) },
+                    { "pkg": "derive", "dep_kinds": kind(Value::Null) },
                     { "pkg": "tested", "dep_kinds": kind(json!("dev")) },
                 ] },
                 { "id": "used", "deps": [{ "pkg": "deep", "dep_kinds": kind(Value::Null) }] },
