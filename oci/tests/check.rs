@@ -60,6 +60,13 @@ fn a_role_is_minded_where_it_matters() {
     }
 }
 
+#[test]
+fn a_list_is_not_passed_over_in_silence() {
+    let found = check(&[json!({ "apiVersion": "v1", "kind": "List", "items": [{ "kind": "WasmPlugin" }] })]);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(!found[0].is_error && found[0].message.contains("not looked at"));
+}
+
 /// Fields that are looked at, so that what is made at random gets beyond the first of them.
 const WORDS: [&str; 30] = [
     "spec",

@@ -128,6 +128,11 @@ fn one(document: &Value, faults: &mut Faults) {
         return;
     }
     let Some(kind) = kind_of(document) else {
+        if text("/kind").ends_with("List") && document.get("items").is_some_and(Value::is_array) {
+            faults
+                .warning("items", "what is in a list is not looked at: write each as a document of its own".to_owned());
+            return;
+        }
         strange(text("/apiVersion"), text("/kind"), faults);
         return;
     };
