@@ -1,5 +1,7 @@
 //! Messages that want a template to take memory without an end: the module stays below a stated bound.
 
+mod secrets;
+
 use std::sync::Arc;
 
 use serde_json::{Value, json};
