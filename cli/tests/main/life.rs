@@ -26,7 +26,8 @@ fn a_module_comes_back_from_a_registry_as_it_went() {
 
     for reference in [by_tag.as_str(), by_digest] {
         let told = succeed(here, &["inspect", reference]);
-        assert!(told.starts_with("transformation 0.1.0: ") && told.contains(digest), "{told}");
+        assert!(told.starts_with(&format!("{reference}\n")) && told.contains(digest), "{told}");
+        assert!(told.contains("\ntransformation 0.1.0: "), "{told}");
         assert!(told.contains("rules"), "{told}");
     }
 

@@ -29,6 +29,7 @@
 //! | [`modules`] | where a filter's module is found |
 //! | [`engine`] | what can run a scenario, and what each cannot do |
 //! | [`mod@run`] | the harness as an engine |
+//! | [`Suite`] | all scenarios of a filter, on each engine, for its own tests |
 //! | [`report`], [`difference`], [`paint`] | what came of it, for people |
 //! | [`machine`] | what came of it, for machines |
 
@@ -60,6 +61,7 @@ pub mod snapshot;
 pub mod split;
 mod state;
 pub mod step;
+mod suite;
 mod tree;
 mod value;
 
@@ -73,3 +75,4 @@ pub use paint::Paint;
 pub use read::ScenarioError;
 pub use report::{ExchangeReport, Report, Verdict};
 pub use run::{MemoryUse, memory_use, run};
+pub use suite::Suite;

@@ -7,40 +7,23 @@ mod life;
 use std::path::Path;
 
 use callouts::Asks;
-use tamis_harness::envoy::{disagreements, find_or_skip, run_all};
-use tamis_harness::native::{self, Native};
-use tamis_harness::scenario::{Modules, Scenario, run};
+use tamis_harness::envoy::find_or_skip;
+use tamis_harness::native::Native;
+use tamis_harness::scenario::Suite;
 
-fn scenarios() -> [Scenario; 2] {
-    ["scenario.yaml", "grpc.yaml"]
-        .map(|file| Scenario::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap())
+fn suite() -> Suite {
+    Suite::files(Path::new(env!("CARGO_MANIFEST_DIR")), &["scenario.yaml", "grpc.yaml"]).unwrap()
 }
 
 #[test]
 fn answers_come_natively_as_in_wasm() {
-    let mut natives = Modules::native([Native::linked(tamis::native::of::<Asks>).unwrap()]);
-    let mut modules = Modules::default();
-    for scenario in scenarios() {
-        let native = run(&scenario, &mut natives).unwrap();
-        assert!(native.passed(), "{native}");
-        let wasm = run(&scenario, &mut modules).unwrap();
-        assert!(wasm.passed(), "{wasm}");
-        assert_eq!(native::disagreements(&wasm, &native), "");
-    }
+    let wrong = suite().natively_as_in_harness(Native::linked(tamis::native::of::<Asks>).unwrap());
+    assert!(wrong.is_empty(), "{wrong}");
 }
 
 #[test]
 fn answers_come_in_a_real_envoy() {
     let Some(envoy) = find_or_skip("callouts in a real Envoy") else { return };
-    let mut modules = Modules::default();
-    let scenarios = scenarios();
-    for (scenario, real) in scenarios.iter().zip(run_all(&envoy, &scenarios, &mut modules).unwrap()) {
-        let real = real.unwrap();
-        assert!(real.passed(), "{real}");
-        let ours = run(scenario, &mut modules).unwrap();
-        let run_by_both = ours.exchanges.iter().zip(&real.exchanges).filter(|(_, real)| real.not_run.is_none());
-        for (ours, real) in run_by_both {
-            assert_eq!(disagreements(&ours.observed, &real.observed), Vec::<String>::new(), "{}", ours.name);
-        }
-    }
+    let wrong = suite().in_envoy_as_in_harness(&envoy);
+    assert!(wrong.is_empty(), "{wrong}");
 }
