@@ -18,7 +18,6 @@ use super::engine::Feature;
 use super::fault::Fault;
 use super::metrics::ExpectMetrics;
 use super::model::{Exchange, Expect};
-use super::split::Split;
 use super::tree::{self, Tree};
 use super::value::Body;
 use crate::document::{Document, DocumentError, Node};
@@ -308,7 +307,8 @@ impl Step {
             Self::Reload(_) => vec![Feature::Reload],
         };
         let chosen = [
-            (self.bodies().iter().any(|(_, body)| *body.split() != Split::Whole), Feature::Split),
+            // `split: all` begins with the whole body, which any engine can send.
+            (self.bodies().iter().any(|(_, body)| !body.split().cuts(body.len()).is_empty()), Feature::Split),
             (self.worker() > 0, Feature::Workers),
             (self.fault().is_some(), Feature::Fault),
         ];

@@ -15,7 +15,7 @@ fn every_scenario_passes_in_the_harness() {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
-/// The pieces of a body are the network's there, so the cases that cut them are left out.
+/// The pieces of a body are the network's there, so the cases that ask for certain ones are left out.
 #[test]
 fn every_scenario_passes_in_envoy() {
     let Some(envoy) = find_or_skip("the scenarios of dlp-masking in a real Envoy") else { return };
