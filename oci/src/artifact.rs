@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::digest::Digest;
 use crate::image::{self, Blob, Image, Metadata};
-use crate::manifest::{Descriptor, MANIFEST_TYPE};
+use crate::manifest::{CONFIG_TYPE, Descriptor, MANIFEST_TYPE};
 use crate::time;
 
 /// Media type of the configuration of a CNCF Wasm artifact.
@@ -52,6 +52,30 @@ impl Artifact {
         let more = [("artifactType", json!(layer.media_type())), ("subject", json!(subject))];
         let manifest = manifest(&config, &layer, annotations, &more);
         Self { manifest, blobs: vec![("attachment", layer), ("configuration", config)] }
+    }
+
+    /// An image of layers that are stored already, none of them packed.
+    pub(crate) fn of_layers(layers: &[Descriptor]) -> Self {
+        let diff_ids: Vec<&Digest> = layers.iter().map(|layer| &layer.digest).collect();
+        let config = Blob::new(
+            CONFIG_TYPE,
+            image::json(&json!({
+                "architecture": "",
+                "os": "",
+                "config": {},
+                "rootfs": { "type": "layers", "diff_ids": diff_ids },
+            })),
+        );
+        let manifest = Blob::new(
+            MANIFEST_TYPE,
+            image::json(&json!({
+                "schemaVersion": 2,
+                "mediaType": MANIFEST_TYPE,
+                "config": config.descriptor(),
+                "layers": layers,
+            })),
+        );
+        Self { manifest, blobs: vec![("configuration", config)] }
     }
 
     /// The digest of the manifest.

@@ -4,7 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use tamis_oci::signing::{Attachment, PROVENANCE_TYPE, PublicKey, SigningKey, Statement, VerifyError};
+use tamis_oci::signing::{
+    Attachment, Form, OlderSignature, PROVENANCE_TYPE, PublicKey, SigningKey, Statement, VerifyError,
+};
 use tamis_oci::{Artifact, Digest, LocalRegistry, Place, Store, layout};
 
 use crate::recorded::{at, open, registry};
@@ -49,6 +51,24 @@ async fn what_is_signed_is_verified_with_that_key_only() {
     for key in [public(), other] {
         store.verify(sample().digest(), &key).await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn signatures_of_the_older_form_stand_side_by_side() {
+    let folder = tempfile::tempdir().unwrap();
+    layout::write(folder.path(), &"1".parse().unwrap(), &sample()).unwrap();
+    let store = open(folder.path()).await;
+    let cosign = SigningKey::from_pem(include_str!("signing/cosign.key"), b"pw").unwrap();
+    for key in [&key(), &cosign] {
+        let signature = OlderSignature::new("registry.example/filters/sample", sample().digest(), key).unwrap();
+        store.add_older(sample().digest(), &signature).await.unwrap();
+    }
+    for key in [public(), cosign.public().unwrap()] {
+        let verified = store.verify(sample().digest(), &key).await.unwrap();
+        assert!(matches!(verified.form, Form::Tag), "{verified:?}");
+    }
+    let stranger = PublicKey::from_pem(include_str!("signing/stranger.pub")).unwrap();
+    assert!(store.verify(sample().digest(), &stranger).await.is_err());
 }
 
 #[tokio::test]

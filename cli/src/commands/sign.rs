@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use tamis_oci::signing::{Attachment, SigningKey};
+use tamis_oci::signing::{Attachment, OlderSignature, SigningKey};
 use tamis_oci::{Selector, Store};
 
 use super::common::{self, RegistryFlags};
@@ -32,6 +32,10 @@ pub struct Sign {
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
 
+    /// Sign in the form of cosign 2 too, which Kyverno reads: under the tag sha256-DIGEST.sig
+    #[arg(long)]
+    older: bool,
+
     #[command(flatten)]
     registry: RegistryFlags,
 }
@@ -50,6 +54,11 @@ impl Sign {
             let image = store.manifest(&at).await.map_err(common::of_store)?;
             let attachment = Attachment::signature(image.digest(), &key).map_err(Failure::user)?.created(moment()?);
             let signature = store.add(&image, &attachment).await.map_err(common::of_store)?;
+            if self.older {
+                let repository = store.name().trim_start_matches("oci://");
+                let older = OlderSignature::new(repository, image.digest(), &key).map_err(Failure::user)?;
+                store.add_older(image.digest(), &older).await.map_err(common::of_store)?;
+            }
             Ok::<_, Failure>((format!("{}@{}", store.name(), image.digest()), signature))
         })?;
         let (image, signature) = signed?;

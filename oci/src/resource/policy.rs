@@ -90,7 +90,11 @@ impl SignaturePolicy {
             "metadata": { "name": self.name },
             "spec": { "background": false, "rules": rules, "validationFailureAction": "Enforce", "webhookTimeoutSeconds": 30 },
         }));
-        resource.note("kind", "Only images pass that are named by their digest and signed with this key. A resource that names no image is let pass.");
+        resource.note(
+            "kind",
+            "Only images pass that are named by their digest and signed with this key. A resource that names no image is let pass. \
+             Kyverno reads signatures of the older form: `tamis sign --older`.",
+        );
         resource.note("spec.background", "Signatures are looked at when a resource is applied, not later again.");
         resource.note(
             "spec.rules[0].verifyImages[0].mutateDigest",

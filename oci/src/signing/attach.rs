@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use super::bundle;
 use super::key::{KeyError, SigningKey};
+use super::simple::{self, OlderSignature};
 use super::statement::{self, Statement};
+use super::verify::older_tag;
 use crate::artifact::Artifact;
 use crate::digest::Digest;
 use crate::image::Blob;
@@ -79,6 +81,29 @@ impl Store {
             self.put_blob(what, blob).await?;
         }
         self.attach(&artifact.manifest, subject.digest()).await?;
+        Ok(artifact.manifest.digest().clone())
+    }
+
+    /// Puts a signature beside those that are there under the tag `sha256-DIGEST.sig`, where older tools look; the digest of the
+    /// manifest behind it. Two that sign at the same moment may lose one of the two.
+    ///
+    /// # Errors
+    /// When what is there cannot be read, or the repository cannot be written.
+    pub async fn add_older(&self, subject: &Digest, signature: &OlderSignature) -> Result<Digest, StoreError> {
+        let mut layers = match self.older_manifest(subject).await? {
+            Some(there) => self.anatomy(&there)?.layers,
+            None => Vec::new(),
+        };
+        let payload = Blob::new(simple::MEDIA_TYPE, signature.payload.clone());
+        let mut layer = payload.descriptor();
+        layer.annotations.insert(simple::ANNOTATION.to_owned(), signature.signature.clone());
+        layers.push(layer);
+        let artifact = Artifact::of_layers(&layers);
+        self.put_blob("signature", &payload).await?;
+        for (what, blob) in &artifact.blobs {
+            self.put_blob(what, blob).await?;
+        }
+        self.put_manifest(older_tag(subject).as_ref(), &artifact.manifest).await?;
         Ok(artifact.manifest.digest().clone())
     }
 }

@@ -3,15 +3,18 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
+use serde_json::json;
 
-use super::key::PublicKey;
+use super::key::{KeyError, PublicKey, SigningKey};
 use crate::digest::Digest;
+use crate::image;
 
 /// The media type of such layers.
 pub(super) const MEDIA_TYPE: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
 /// The annotation with the signature.
 pub(super) const ANNOTATION: &str = "dev.cosignproject.cosign/signature";
-const TYPES: [&str; 2] = ["cosign container image signature", "https://sigstore.dev/cosign/sign/v1"];
+const TYPE: &str = "cosign container image signature";
+const TYPES: [&str; 2] = [TYPE, "https://sigstore.dev/cosign/sign/v1"];
 
 #[derive(Deserialize)]
 struct Payload {
@@ -28,6 +31,33 @@ struct Critical {
 #[serde(rename_all = "kebab-case")]
 struct Image {
     docker_manifest_digest: Digest,
+}
+
+/// A signature in the form of cosign 2, which admission controllers such as Kyverno read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OlderSignature {
+    pub(super) payload: Vec<u8>,
+    /// In base64.
+    pub(super) signature: String,
+}
+
+impl OlderSignature {
+    /// Signs that an image has this digest; `repository` is its name without a tag, for people.
+    ///
+    /// # Errors
+    /// When the key does not sign.
+    pub fn new(repository: &str, subject: &Digest, key: &SigningKey) -> Result<Self, KeyError> {
+        let payload = image::json(&json!({
+            "critical": {
+                "identity": { "docker-reference": repository },
+                "image": { "docker-manifest-digest": subject },
+                "type": TYPE,
+            },
+            "optional": null,
+        }));
+        let signature = STANDARD.encode(key.sign(&payload)?);
+        Ok(Self { payload, signature })
+    }
 }
 
 /// Checks that a text is signed with this key and about this manifest. The error says what is wrong.

@@ -6,6 +6,7 @@ use super::key::PublicKey;
 use super::statement::SIGNED_TYPE;
 use super::{bundle, simple};
 use crate::digest::Digest;
+use crate::image::Blob;
 use crate::layout::LayoutError;
 use crate::manifest::Descriptor;
 use crate::reference::{Selector, Tag};
@@ -119,16 +120,7 @@ impl Store {
         key: &PublicKey,
         reasons: &mut Vec<String>,
     ) -> Result<Option<Digest>, StoreError> {
-        let Ok(tag) = Tag::from_str(&format!("{}.sig", fallback_tag(image))) else { return Ok(None) };
-        let manifest = match self.manifest(&Selector::Tag(tag)).await {
-            Ok(manifest) => manifest,
-            Err(
-                StoreError::Registry(RegistryError::NotFound { .. }) | StoreError::Layout(LayoutError::NotFound { .. }),
-            ) => {
-                return Ok(None);
-            }
-            Err(error) => return Err(error),
-        };
+        let Some(manifest) = self.older_manifest(image).await? else { return Ok(None) };
         let anatomy = self.anatomy(&manifest)?;
         for layer in anatomy.layers.iter().filter(|layer| layer.media_type == simple::MEDIA_TYPE).take(MAX_SIGNATURES) {
             let Some(signature) = layer.annotations.get(simple::ANNOTATION) else { continue };
@@ -143,4 +135,21 @@ impl Store {
         }
         Ok(None)
     }
+
+    /// The manifest with signatures of older tools, if there is one.
+    pub(super) async fn older_manifest(&self, image: &Digest) -> Result<Option<Blob>, StoreError> {
+        let Some(tag) = older_tag(image) else { return Ok(None) };
+        match self.manifest(&Selector::Tag(tag)).await {
+            Ok(manifest) => Ok(Some(manifest)),
+            Err(
+                StoreError::Registry(RegistryError::NotFound { .. }) | StoreError::Layout(LayoutError::NotFound { .. }),
+            ) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Where older tools look for the signatures of an image.
+pub(super) fn older_tag(image: &Digest) -> Option<Tag> {
+    Tag::from_str(&format!("{}.sig", fallback_tag(image))).ok()
 }
