@@ -4,6 +4,9 @@ use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
+use crate::failure::Failure;
+use crate::process;
+
 const LIMIT: Duration = Duration::from_secs(5);
 /// No answer of ours is larger.
 const MOST: u64 = 1 << 20;
@@ -52,6 +55,31 @@ impl Ask {
     /// Asks on a connection of its own.
     pub fn send(&self, to: SocketAddr) -> io::Result<Answer> {
         Connection::open(to)?.ask(self)
+    }
+
+    /// Sends it until an answer is as wanted; on failure the last answer is told.
+    pub fn until(
+        &self,
+        to: SocketAddr,
+        what: &str,
+        limit: Duration,
+        is_so: impl Fn(&Answer) -> bool,
+    ) -> Result<Answer, Failure> {
+        let mut last = String::new();
+        let answer = process::until(what, limit, || match self.send(to) {
+            Ok(answer) if is_so(&answer) => Some(answer),
+            Ok(answer) => {
+                last = format!("{} {:?}", answer.status, answer.headers);
+                None
+            }
+            Err(error) => {
+                last = error.to_string();
+                None
+            }
+        });
+        answer.map_err(|failure| {
+            if failure.is_interrupt() { failure } else { Failure::new(format_args!("{failure}; last answer: {last}")) }
+        })
     }
 }
 

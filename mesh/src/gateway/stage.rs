@@ -13,7 +13,7 @@ use super::objects;
 use crate::failure::{Failure, cannot};
 use crate::http::{Answer, Ask};
 use crate::modules::{self, Version};
-use crate::process::{Program, run, until};
+use crate::process::{Program, run};
 use crate::registry::{Guard, Registry};
 use crate::stage::{Folder, Options};
 use crate::tamis::Tamis;
@@ -138,21 +138,7 @@ impl Stage {
 
     /// Asks until an answer is as wanted; on failure the last answer is told.
     pub fn until(&self, ask: &Ask, what: &str, is_so: impl Fn(&Answer) -> bool) -> Result<Answer, Failure> {
-        let mut last = String::new();
-        let answer = until(what, CHANGE, || match ask.send(address()) {
-            Ok(answer) if is_so(&answer) => Some(answer),
-            Ok(answer) => {
-                last = format!("{} {:?}", answer.status, answer.headers);
-                None
-            }
-            Err(error) => {
-                last = error.to_string();
-                None
-            }
-        });
-        answer.map_err(|failure| {
-            if failure.is_interrupt() { failure } else { Failure::new(format_args!("{failure}; last answer: {last}")) }
-        })
+        ask.until(address(), what, CHANGE, is_so)
     }
 
     /// Waits until a version says a greeting on a route.

@@ -14,7 +14,7 @@ use crate::http::{Answer, Ask};
 use crate::kube::Kube;
 use crate::modules::{self, Version};
 use crate::pki::Pair;
-use crate::process::{Program, until};
+use crate::process::Program;
 use crate::registry::{Guard, Registry};
 use crate::stage::{self, Folder, Options};
 use crate::tamis::Tamis;
@@ -132,24 +132,8 @@ impl Stage {
         what: &str,
         is_so: impl Fn(&Answer) -> bool,
     ) -> Result<Answer, Failure> {
-        let mut last = String::new();
-        let answer = until(what, CHANGE, || match ask.send(at) {
-            Ok(answer) if is_so(&answer) => Some(answer),
-            Ok(answer) => {
-                last = format!("{} {:?}", answer.status, answer.headers);
-                None
-            }
-            Err(error) => {
-                last = error.to_string();
-                None
-            }
-        });
-        answer.map_err(|failure| {
-            if failure.is_interrupt() {
-                failure
-            } else {
-                Failure::new(format_args!("{failure}; last answer: {last}; {}", self.complaint()))
-            }
+        ask.until(at, what, CHANGE, is_so).map_err(|failure| {
+            if failure.is_interrupt() { failure } else { Failure::new(format_args!("{failure}; {}", self.complaint())) }
         })
     }
 
