@@ -120,6 +120,12 @@ impl JsonMachine {
         while let Some(byte) = window.get(at) {
             match (self.at, byte) {
                 (At::Key, b'"') => {
+                    if let Some(length) = self.keys.expected(window.get(at + 1..).unwrap_or_default()) {
+                        self.known_name(engine);
+                        self.at = At::Value;
+                        at += length + 3;
+                        continue;
+                    }
                     let Some(end) = marks.quote(at + 1, window.len().min(at + 1 + KEY)) else { return at };
                     if window.get(end) != Some(&b'"') || window.get(end + 1) != Some(&b':') {
                         return at;
@@ -300,24 +306,26 @@ impl JsonMachine {
     /// What a key says of its value.
     fn name(&mut self, engine: &Engine, raw: &[u8]) {
         let says = |key: &[u8]| (Topics::of(key), engine.plan.rule_of_name(key));
-        let slot = Keys::place(raw);
-        if !self.keys.has(slot, raw) {
-            self.keys.learn(slot, raw, says(json::decoded(raw).as_bytes()));
+        if self.keys.find(raw, || says(json::decoded(raw).as_bytes())).is_some() {
+            return self.known_name(engine);
         }
-        let Some(known) = self.keys.0.get_mut(slot).filter(|_| Keys::can_know(raw)) else {
-            let key = json::decoded(raw);
-            (self.here.topics, self.here.secret) = says(key.as_bytes());
-            if let Some(around) = self.around.last() {
-                self.here.place = engine.scope.member(around.here.place, self.around.len() - 1, key.as_bytes());
-            }
-            return;
-        };
+        let key = json::decoded(raw);
+        (self.here.topics, self.here.secret) = says(key.as_bytes());
+        if let Some(around) = self.around.last() {
+            self.here.place = engine.scope.member(around.here.place, self.around.len() - 1, key.as_bytes());
+        }
+    }
+
+    /// What the latest of the known keys says of its value.
+    #[inline]
+    fn known_name(&mut self, engine: &Engine) {
+        let Some(known) = self.keys.known.get_mut(self.keys.latest) else { return };
         (self.here.topics, self.here.secret) = known.says;
         let Some(around) = self.around.last().filter(|_| !engine.scope.is_everything()) else { return };
         let (place, depth) = (around.here.place, self.around.len() - 1);
         self.here.place = if place.is_on_the_way() {
             known.led.on(place, depth).unwrap_or_else(|| {
-                let to = engine.scope.member(place, depth, json::decoded(raw).as_bytes());
+                let to = engine.scope.member(place, depth, json::decoded(&known.key).as_bytes());
                 known.led = place.led(depth, to);
                 to
             })
@@ -415,9 +423,13 @@ impl JsonMachine {
     }
 }
 
-/// What the last keys said of their values: a message has the same ones again and again.
+/// What the last keys said of their values: a message has the same ones again and again, mostly in the same order.
 #[derive(Debug, Clone, Default)]
-struct Keys(Vec<Known>);
+struct Keys {
+    known: Vec<Known>,
+    /// The place of the key that came last.
+    latest: usize,
+}
 
 #[derive(Debug, Clone, Default)]
 struct Known {
@@ -425,37 +437,61 @@ struct Known {
     says: (Topics, Option<usize>),
     /// Where it led the last time.
     led: Led,
+    /// The place of the key that came behind it the last time.
+    next: usize,
 }
 
 impl Keys {
     const COUNT: usize = 64;
+    /// The places that a key may have, one behind the other.
+    const PLACES: usize = 4;
     /// The longest key that is remembered, in bytes.
     const LONGEST: usize = 64;
 
-    fn has(&self, slot: usize, key: &[u8]) -> bool {
-        self.0.get(slot).is_some_and(|known| same(&known.key, key)) && Self::can_know(key)
+    /// The key that a text begins with, if it is the one that came behind the latest one the last time: with the quote that ends
+    /// it, and a colon.
+    #[inline]
+    fn expected(&mut self, text: &[u8]) -> Option<usize> {
+        let place = self.known.get(self.latest)?.next;
+        let known = self.known.get(place)?;
+        let (key, behind) = text.split_at_checked(known.key.len())?;
+        if !behind.starts_with(b"\":") || key.is_empty() || !same(&known.key, key) {
+            return None;
+        }
+        self.latest = place;
+        Some(key.len())
     }
 
-    fn can_know(key: &[u8]) -> bool {
-        (1..=Self::LONGEST).contains(&key.len())
+    /// What is known of a key that may be remembered; `says` tells it of one that is not known yet.
+    fn find(&mut self, key: &[u8], says: impl FnOnce() -> (Topics, Option<usize>)) -> Option<&mut Known> {
+        if !(1..=Self::LONGEST).contains(&key.len()) {
+            return None;
+        }
+        if self.known.is_empty() {
+            self.known.resize(Self::COUNT, Known::default());
+        }
+        let first = Self::place(key);
+        let mut places = (first..first + Self::PLACES).map(|place| place % Self::COUNT);
+        let at = |place: usize| self.known.get(place).map_or(&[][..], |known| &known.key);
+        let has = places.clone().find(|place| same(at(*place), key));
+        let free = || places.find(|place| at(*place).is_empty()).unwrap_or(first);
+        let place = has.unwrap_or_else(free);
+        if let Some(known) = self.known.get_mut(place).filter(|_| has.is_none()) {
+            *known = Known { key: key.into(), says: says(), ..Known::default() };
+        }
+        if let Some(latest) = self.known.get_mut(self.latest) {
+            latest.next = place;
+        }
+        self.latest = place;
+        self.known.get_mut(place)
     }
 
-    fn learn(&mut self, slot: usize, key: &[u8], says: (Topics, Option<usize>)) {
-        if !Self::can_know(key) {
-            return;
-        }
-        if self.0.is_empty() {
-            self.0.resize(Self::COUNT, Known::default());
-        }
-        if let Some(known) = self.0.get_mut(slot) {
-            *known = Known { key: key.into(), says, led: Led::default() };
-        }
-    }
-
-    /// Its length and two of its bytes.
+    /// By its length and four of its bytes.
     fn place(key: &[u8]) -> usize {
-        let byte = |at: usize| key.get(at).copied().map_or(0, usize::from);
-        (byte(key.len() / 2) * 5 + byte(key.len().saturating_sub(1)) * 3 + byte(0) + key.len() * 7) % Self::COUNT
+        let byte = |at: usize| key.get(at).copied().map_or(0, u32::from);
+        let last = key.len().saturating_sub(1);
+        let bytes = byte(0) | byte(key.len() / 2) << 8 | byte(last) << 16 | byte(last.saturating_sub(1)) << 24;
+        ((bytes ^ (key.len() as u32) << 5).wrapping_mul(0x9e37_79b1) >> 26) as usize % Self::COUNT
     }
 }
 
