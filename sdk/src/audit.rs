@@ -41,7 +41,7 @@
 use crate::attributes::filter_state;
 use crate::metrics::{Counter, Label, Labelled, MetricError};
 use crate::sys::{HostError, LogLevel};
-use crate::text::join;
+use tamis_core::text::join;
 
 /// How long the filter state of a request may become, in bytes: what comes then is `...`.
 pub const MAX_TRAIL: usize = 256;

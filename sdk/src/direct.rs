@@ -3,21 +3,21 @@
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, de};
+use tamis_core::config::{Fault, Node, ReadConfig};
 use tamis_core::matching::PreciseHostname;
 use tamis_core::rewrite::PathRewrite;
 use tamis_core::views::{Authority, RequestPath};
-use tamis_core::{HeaderName, NameValue, record};
+use tamis_core::{HeaderName, NameValue};
 
-use crate::text::{decimal, join};
 use crate::{Headers, HostError, Response};
+use tamis_core::text::{decimal, join};
 
 /// A response that the configuration says, word by word.
 ///
 /// ```yaml
 /// direct_response: { status: 200, headers: [{ name: content-type, value: application/json }], body: '{"ok": true}' }
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, ReadConfig, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct DirectResponse {
     /// The status: 200 to 599.
@@ -30,14 +30,12 @@ pub struct DirectResponse {
     pub body: String,
 }
 
-record!(DirectResponse { status } { headers, body });
-
 /// Sends the client elsewhere. What is left out stays as the client asked for it; so does the query.
 ///
 /// ```yaml
 /// redirect: { status: 301, scheme: https, path: { prefix: { from: /old, to: /new } } }
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, ReadConfig, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Redirect {
     /// The status: 301, 302, 303, 307 or 308. 302 when it is left out.
@@ -57,8 +55,6 @@ pub struct Redirect {
     pub path: Option<PathRewrite>,
 }
 
-record!(Redirect {} { status, scheme, host, port, path });
-
 /// The status of a direct response: 200 to 599.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DirectStatus(u16);
@@ -68,7 +64,7 @@ pub struct DirectStatus(u16);
 pub struct RedirectStatus(u16);
 
 /// How a client gets there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ReadConfig, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Scheme {
     /// Without TLS.
@@ -147,23 +143,27 @@ impl Default for RedirectStatus {
     }
 }
 
-impl<'de> Deserialize<'de> for DirectStatus {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match u16::deserialize(deserializer)? {
+impl ReadConfig for DirectStatus {
+    fn read_config(node: &Node) -> Result<Self, Fault> {
+        match u16::read_config(node)? {
             status @ 200..=599 => Ok(Self(status)),
-            _ => Err(de::Error::custom("expected a status from 200 to 599, found another number")),
+            _ => Err(node.refused(&"expected a status from 200 to 599, found another number")),
         }
     }
 }
 
-impl<'de> Deserialize<'de> for RedirectStatus {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match u16::deserialize(deserializer)? {
+tamis_core::deserialize_by_node!(DirectStatus);
+
+impl ReadConfig for RedirectStatus {
+    fn read_config(node: &Node) -> Result<Self, Fault> {
+        match u16::read_config(node)? {
             status @ (301 | 302 | 303 | 307 | 308) => Ok(Self(status)),
-            _ => Err(de::Error::custom("expected 301, 302, 303, 307 or 308, found another number")),
+            _ => Err(node.refused(&"expected 301, 302, 303, 307 or 308, found another number")),
         }
     }
 }
+
+tamis_core::deserialize_by_node!(RedirectStatus);
 
 impl JsonSchema for DirectStatus {
     fn schema_name() -> Cow<'static, str> {

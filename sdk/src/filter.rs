@@ -14,8 +14,8 @@ use crate::{
 /// [`response_body`](Self::response_body), [`response_trailers`](Self::response_trailers), [`log`](Self::log); a response
 /// can begin before the request has ended.
 pub trait Filter: Sized + 'static {
-    /// What the user writes. Put `#[serde(deny_unknown_fields)]` on it, so that a misspelt field is an error; the doc
-    /// comments of its fields become the configuration's reference. [`NoConfig`](crate::NoConfig) (what the attribute puts
+    /// What the user writes: a type with the derive [`Configuration`]. The doc comments of its fields become the
+    /// configuration's reference. [`NoConfig`](crate::NoConfig) (what the attribute puts
     /// here when it is left out) takes none, and no parser into the module.
     type Config: Configuration;
 

@@ -5,11 +5,10 @@
 //!
 //! ```
 //! use schemars::JsonSchema;
-//! use serde::Deserialize;
-//! use tamis::{ConfigError, Filter, HeaderMap, HeaderName, Outcome, PluginContext, ResponseHeaders};
+//! use tamis::{ConfigError, Configuration, Filter, HeaderMap, HeaderName, Outcome, PluginContext, ResponseHeaders};
 //!
 //! /// Says hello in a response header.
-//! #[derive(Deserialize, JsonSchema)]
+//! #[derive(Configuration, JsonSchema)]
 //! #[serde(deny_unknown_fields)]
 //! struct Config {
 //!     /// Whom to greet.
@@ -118,6 +117,9 @@
 
 #![deny(missing_docs)]
 
+// What the derive of `ReadConfig` calls the crate that it is for.
+extern crate self as tamis;
+
 pub mod attributes;
 pub mod audit;
 pub mod callouts;
@@ -149,7 +151,6 @@ mod plugin;
 mod response;
 mod subject;
 mod tcp;
-mod text;
 
 pub use body::{Body, BodyError, BodyMode, OverLimit};
 pub use config::{ConfigError, Configuration, NoConfig};
@@ -165,6 +166,7 @@ pub use plugin::{PluginContext, Shutdown};
 pub use response::{GrpcStatus, Response};
 pub use sys::{HostError, Status};
 pub use tamis_core::*;
+pub use tamis_macros::Configuration;
 /// Turns `impl Filter for …` into a Proxy-Wasm module: see the [crate's first page](crate) for a whole filter.
 ///
 /// It goes on the impl block. For every phase that the block implements it emits the export by which the proxy enters

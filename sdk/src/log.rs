@@ -37,7 +37,7 @@ pub fn critical(message: Arguments<'_>) {
 
 /// Logs a text that is put together, without Rust's formatting.
 pub(crate) fn parts(level: sys::LogLevel, parts: &[&str]) {
-    sys::log(level, &crate::text::join(parts));
+    sys::log(level, &tamis_core::text::join(parts));
 }
 
 fn write(level: sys::LogLevel, message: Arguments<'_>) {

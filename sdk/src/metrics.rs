@@ -29,7 +29,7 @@
 
 use crate::ConfigError;
 use crate::sys::{self, HostError, MetricType};
-use crate::text::join;
+use tamis_core::text::join;
 
 /// The most metrics that one set of labels may make.
 pub const MAX_SERIES: usize = 1000;

@@ -4,8 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, de};
-use tamis_core::record;
+use tamis_core::config::{Fault, Node, ReadConfig};
 
 use crate::sys::LogLevel;
 use crate::{LateOutcome, Outcome, Response, ResponseBody};
@@ -32,7 +31,7 @@ use crate::{LateOutcome, Outcome, Response, ResponseBody};
 /// }
 /// # }
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, ReadConfig, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnError {
     /// Let the message go on as it is by then; the edits that follow are not made.
@@ -44,7 +43,7 @@ pub enum OnError {
 }
 
 /// The answer to give when an edit fails.
-#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, ReadConfig, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct ErrorResponse {
     /// The status: 400 to 599.
@@ -53,8 +52,6 @@ pub struct ErrorResponse {
     #[schemars(default)]
     pub body: String,
 }
-
-record!(ErrorResponse { status } { body });
 
 /// A status that says that something went wrong: 400 to 599.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,14 +132,16 @@ impl ErrorStatus {
     }
 }
 
-impl<'de> Deserialize<'de> for ErrorStatus {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match u16::deserialize(deserializer)? {
+impl ReadConfig for ErrorStatus {
+    fn read_config(node: &Node) -> Result<Self, Fault> {
+        match u16::read_config(node)? {
             status @ 400..=599 => Ok(Self(status)),
-            _ => Err(de::Error::custom("expected a status from 400 to 599, found another number")),
+            _ => Err(node.refused(&"expected a status from 400 to 599, found another number")),
         }
     }
 }
+
+tamis_core::deserialize_by_node!(ErrorStatus);
 
 impl JsonSchema for ErrorStatus {
     fn schema_name() -> Cow<'static, str> {

@@ -16,8 +16,8 @@
 //! store can write to it, so a value is not to be trusted more than the other plugins are.
 
 use crate::sys::{self, HostError, Status};
-use crate::text::{decimal, digits_of, join};
 use crate::{ConfigError, PluginContext};
+use tamis_core::text::{decimal, digits_of, join};
 
 /// How often [`SharedCell::update`] tries before it says [`SharedError::Busy`].
 pub const MAX_TRIES: u32 = 32;

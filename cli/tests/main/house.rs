@@ -11,7 +11,7 @@ use crate::repository::{files, root};
 /// Who may depend on whom of us: the package, its dependencies, what its tests may have beside them. A name that ends in
 /// `/` is every package in that folder.
 const MAY: [(&str, &[&str], &[&str]); 13] = [
-    ("tamis-core", &[], &[]),
+    ("tamis-core", &["tamis-macros"], &[]),
     ("tamis-macros", &[], &[]),
     ("tamis-module", &[], &[]),
     ("tamis", &["tamis-core", "tamis-macros"], &[]),

@@ -1,14 +1,13 @@
 //! Adds headers with a fixed value to requests and responses, beside the values that are there.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
 use tamis::{
-    ConfigError, Filter, HeaderMap, Headers, HostError, NameValue, Outcome, PluginContext, RequestHeaders,
-    ResponseHeaders,
+    ConfigError, Configuration, Filter, HeaderMap, Headers, HostError, NameValue, Outcome, PluginContext,
+    RequestHeaders, ResponseHeaders,
 };
 
 /// What the user writes.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Configuration, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// What requests get before they go on.

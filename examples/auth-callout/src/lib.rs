@@ -4,15 +4,17 @@
 use std::time::Duration;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
 use tamis::callouts::HttpRequest;
-use tamis::{ConfigError, Filter, HeaderMap, HeaderName, OnError, Outcome, PluginContext, RequestHeaders, Response};
+use tamis::{
+    ConfigError, Configuration, Filter, HeaderMap, HeaderName, OnError, Outcome, PluginContext, RequestHeaders,
+    Response,
+};
 
 const AUTHORIZATION: HeaderName = HeaderName::from_static("authorization");
 const X_USER: HeaderName = HeaderName::from_static("x-user");
 
 /// What the user writes.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Configuration, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// The proxy's cluster with the service.

@@ -4,11 +4,10 @@
 //! where an upstream decodes them.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
-use tamis::{ConfigError, Filter, GrpcStatus, Outcome, PluginContext, RequestHeaders, Response};
+use tamis::{ConfigError, Configuration, Filter, GrpcStatus, Outcome, PluginContext, RequestHeaders, Response};
 
 /// What the user writes.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Configuration, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// The paths, each with all that is below it. They begin with `/`.

@@ -4,10 +4,9 @@
 //! can change the cookie, and so the side; nothing that must be safe may depend on it.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
 use tamis::{
-    ConfigError, Filter, HeaderMap, HeaderName, Headers, HostError, Outcome, PluginContext, RequestHeaders,
-    ResponseHeaders, random, split::Split, views,
+    ConfigError, Configuration, Filter, HeaderMap, HeaderName, Headers, HostError, Outcome, PluginContext,
+    RequestHeaders, ResponseHeaders, random, split::Split, views,
 };
 
 const COOKIE: HeaderName = HeaderName::from_static("cookie");
@@ -15,7 +14,7 @@ const SET_COOKIE: HeaderName = HeaderName::from_static("set-cookie");
 const X_VARIANT: HeaderName = HeaderName::from_static("x-variant");
 
 /// What the user writes.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Configuration, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// The experiment's name; another one mixes the visitors anew.

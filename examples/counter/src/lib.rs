@@ -4,12 +4,11 @@
 //! metrics.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
 use tamis::metrics::{Counter, Label, Labelled};
-use tamis::{ConfigError, Filter, HeaderName, Outcome, PluginContext, RequestHeaders};
+use tamis::{ConfigError, Configuration, Filter, HeaderName, Outcome, PluginContext, RequestHeaders};
 
 /// What the user writes.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Configuration, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// The header that names the tier.

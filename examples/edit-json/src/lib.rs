@@ -1,13 +1,12 @@
 //! Changes fields of JSON responses and leaves every other byte as it was: numbers, order, white space.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
 use tamis::json::{Document, Edit, Path, Text};
 use tamis::matching::Match;
 use tamis::views::ContentType;
 use tamis::{
-    BodyMode, ConfigError, Filter, HeaderName, LateOutcome, Outcome, OverLimit, PluginContext, RequestHeaders,
-    ResponseBody, ResponseHeaders,
+    BodyMode, ConfigError, Configuration, Filter, HeaderName, LateOutcome, Outcome, OverLimit, PluginContext,
+    RequestHeaders, ResponseBody, ResponseHeaders,
 };
 
 const CONTENT_TYPE: HeaderName = HeaderName::from_static("content-type");
@@ -15,7 +14,7 @@ const CONTENT_TYPE: HeaderName = HeaderName::from_static("content-type");
 const LIMIT: usize = 1 << 20;
 
 /// What the user writes.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Configuration, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// The requests whose responses are changed.

@@ -1,9 +1,8 @@
 //! Asks a gRPC service whether a tenant has some of its quota left, with messages of the crate `prost`.
 use prost::Message;
 use schemars::JsonSchema;
-use serde::Deserialize;
 use tamis::grpc::GrpcRequest;
-use tamis::{ConfigError, Filter, HeaderName, OnError, Outcome, PluginContext, RequestHeaders, Response};
+use tamis::{ConfigError, Configuration, Filter, HeaderName, OnError, Outcome, PluginContext, RequestHeaders};
 
 /// `quota.v1.TakeRequest`
 #[derive(Message)]
@@ -22,7 +21,7 @@ struct TakeResponse {
 }
 
 /// What the user writes.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Configuration, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// The proxy's cluster with the service `quota.v1.Quota`.
@@ -52,7 +51,7 @@ impl Filter for Quota {
         request.wait(self, async move |quota, _| {
             match GrpcRequest::new(&quota.0.cluster, "quota.v1.Quota", "Take").call_message(&take).await {
                 Ok(TakeResponse { granted: true }) => Outcome::Continue,
-                Ok(_) => Response::new(429).body("no quota left\n").details("quota").into(),
+                Ok(_) => tamis::Response::new(429).body("no quota left\n").details("quota").into(),
                 Err(error) => quota.0.on_error.over([Err(error)]),
             }
         })

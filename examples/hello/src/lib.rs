@@ -1,13 +1,14 @@
 //! The smallest filter: says hello in a response header.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
-use tamis::{ConfigError, Filter, HeaderMap, HeaderName, HeaderValue, Outcome, PluginContext, ResponseHeaders};
+use tamis::{
+    ConfigError, Configuration, Filter, HeaderMap, HeaderName, HeaderValue, Outcome, PluginContext, ResponseHeaders,
+};
 
 const X_HELLO: HeaderName = HeaderName::from_static("x-hello");
 
 /// What the user writes.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Configuration, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// What every response says.

@@ -4,16 +4,16 @@
 //! in its stream state.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
 use tamis::{
-    ConfigError, Filter, HeaderMap, HeaderName, HeaderValue, Outcome, PluginContext, RequestHeaders, ResponseHeaders,
+    ConfigError, Configuration, Filter, HeaderMap, HeaderName, HeaderValue, Outcome, PluginContext, RequestHeaders,
+    ResponseHeaders,
 };
 
 const X_PATH: HeaderName = HeaderName::from_static("x-path");
 const X_SERVED_BY: HeaderName = HeaderName::from_static("x-served-by");
 
 /// What the user writes.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Configuration, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Who answers, for the header `x-served-by`.

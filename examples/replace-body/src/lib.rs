@@ -1,13 +1,13 @@
 //! Replaces a text in responses while they stream through: what may be the beginning of it is held back until more came.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
 use tamis::{
-    Body, BodyError, BodyMode, ConfigError, Filter, LateOutcome, Outcome, PluginContext, ResponseBody, ResponseHeaders,
+    Body, BodyError, BodyMode, ConfigError, Configuration, Filter, LateOutcome, Outcome, PluginContext, ResponseBody,
+    ResponseHeaders,
 };
 
 /// What the user writes.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Configuration, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// The text to look for. Not empty.

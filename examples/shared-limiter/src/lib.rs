@@ -2,12 +2,11 @@
 //! The value is the second and what is left of it, eight bytes each.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
 use tamis::shared::{SharedCell, SharedError, Update};
-use tamis::{ConfigError, Filter, OnError, Outcome, PluginContext, RequestHeaders, Response, clock};
+use tamis::{ConfigError, Configuration, Filter, OnError, Outcome, PluginContext, RequestHeaders, Response, clock};
 
 /// What the user writes.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Configuration, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// How many requests go through in a second.

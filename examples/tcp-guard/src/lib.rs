@@ -2,12 +2,12 @@
 //! theirs gets to the upstream. Bytes wait until they say which protocol it is, at most 14 of them.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use tamis::config::ReadConfig;
 use tamis::metrics::{Counter, Metric};
-use tamis::{ConfigError, DownstreamData, PluginContext, TcpFilter, TcpOutcome};
+use tamis::{ConfigError, Configuration, DownstreamData, PluginContext, TcpFilter, TcpOutcome};
 
 /// What the user writes.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Configuration, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// The protocols that clients may speak.
@@ -15,7 +15,7 @@ pub struct Config {
 }
 
 /// A protocol whose client speaks first.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, ReadConfig, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Protocol {
     /// TLS, since SSL 3.

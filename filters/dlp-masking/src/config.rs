@@ -1,15 +1,15 @@
 //! What the user writes.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use tamis::config::ReadConfig;
 use tamis::json::Path;
 use tamis::matching::Match;
-use tamis::{HeaderName, OnError};
+use tamis::{Configuration, HeaderName, OnError};
 
 use crate::entity::Entity;
 
 /// The whole configuration. Something must be looked for: `entities`, `names`, `words` or `patterns`.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Configuration, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Things that have a form: cards, accounts, addresses, tokens.
@@ -69,7 +69,7 @@ pub struct Config {
 }
 
 /// Things with a form, and what is done with them.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, ReadConfig, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Entities {
     /// Which. At least one; each of them in one place only.
@@ -88,7 +88,7 @@ pub struct Entities {
 }
 
 /// Values behind names.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, ReadConfig, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Named {
     /// The names: of each only letters and digits count, and no case; a longer name that ends with it is one as well.
@@ -101,7 +101,7 @@ pub struct Named {
 }
 
 /// A list of words.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, ReadConfig, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Words {
     /// What labels and metrics call it: letters, digits, `_` and `-`, at most 64.
@@ -115,7 +115,7 @@ pub struct Words {
 }
 
 /// A regular expression.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, ReadConfig, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Expression {
     /// What labels and metrics call it: letters, digits, `_` and `-`, at most 64.
@@ -131,7 +131,7 @@ pub struct Expression {
 }
 
 /// What stands in the place of what is found. In a number of JSON there are always digits.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, ReadConfig, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MaskChoice {
     /// The first part is replaced, letter by letter; punctuation stays.
@@ -152,7 +152,7 @@ pub enum MaskChoice {
 }
 
 /// A share to replace.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, ReadConfig, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Percent {
     /// How much, from 1 to 100.
@@ -163,7 +163,7 @@ pub struct Percent {
 }
 
 /// Letters to keep.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, ReadConfig, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Keep {
     /// How many at the beginning, at most 64.
@@ -177,7 +177,7 @@ pub struct Keep {
 }
 
 /// Where a key is.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, ReadConfig, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum KeySource {
     /// Here: at least 16 bytes.
@@ -187,7 +187,7 @@ pub enum KeySource {
 }
 
 /// How bodies are looked at.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, ReadConfig, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Side {
     /// In which way.
@@ -198,7 +198,7 @@ pub struct Side {
 }
 
 /// How a body is looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ReadConfig, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BodyChoice {
     /// Not at all.
@@ -213,7 +213,7 @@ pub enum BodyChoice {
 
 /// Which values of JSON are looked at, by JSONPath or JSON Pointer, without indices from the end: what is at a path, and
 /// everything in it.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, ReadConfig, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct JsonScope {
     /// These alone; all, when there is none.
@@ -223,7 +223,7 @@ pub struct JsonScope {
 }
 
 /// What becomes of a body that cannot be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ReadConfig, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Unread {
     /// It goes on as it is.
@@ -234,7 +234,7 @@ pub enum Unread {
 }
 
 /// What becomes of a body of another type.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ReadConfig, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OtherTypes {
     /// It goes on as it is.
@@ -247,7 +247,7 @@ pub enum OtherTypes {
 }
 
 /// What access logs can print. Everything is masked as bodies are.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, ReadConfig, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AccessLog {
     /// The path with its query, as `%FILTER_STATE(wasm.dlp.path:PLAIN)%`.

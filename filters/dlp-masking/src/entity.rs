@@ -1,12 +1,12 @@
 //! What is found, and where.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use tamis::config::ReadConfig;
 
 use crate::open::Open;
 
 /// What the built-in detectors find. Source, rule and known misses of each stand in [`crate::detect`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, ReadConfig, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Entity {
     /// Numbers of payment cards.

@@ -3,14 +3,14 @@
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, de};
+use tamis::config::{Fault, Node, ReadConfig};
 use tamis::matching::{Match, PathPattern, Precedence, PreciseHostname};
 use tamis::rewrite::PathRewrite;
 use tamis::views::Prefixes;
-use tamis::{DirectResponse, HeaderName, HeaderValue, NameValue, OnError, Redirect, RuleName};
+use tamis::{Configuration, DirectResponse, HeaderName, HeaderValue, NameValue, OnError, Redirect, RuleName};
 
 /// The whole configuration.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Configuration, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// The rules, of which one is meant. From 1 to 200.
@@ -28,7 +28,7 @@ pub struct Config {
 }
 
 /// One rule: which requests, and where they go. Exactly one of `to` and `split`.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, ReadConfig, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
     /// Its name, in metrics: letters, digits, `_` and `-`, at most 64.
@@ -49,7 +49,7 @@ pub struct Rule {
 
 /// Where a request goes: what the proxy's routes then match, or an answer. At least one; `redirect` and `direct_response`
 /// each alone.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, ReadConfig, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Target {
     /// Routing headers, for routes that match on them or have `cluster_header`. What a client sends under the name of any
@@ -69,7 +69,7 @@ pub struct Target {
 }
 
 /// A value in filter state.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, ReadConfig, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FilterState {
     /// Its name: letters, digits, `_` and `-`, at most 64. Envoy calls it `wasm.NAME`.
@@ -79,7 +79,7 @@ pub struct FilterState {
 }
 
 /// Who goes where, by weight.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, ReadConfig, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Split {
     /// What this split is mixed with: two splits with the same salt have the same people in the same places. Not empty.
@@ -94,7 +94,7 @@ pub struct Split {
 }
 
 /// One of several ways.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, ReadConfig, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Arm {
     /// Its name, in metrics: letters, digits, `_` and `-`, at most 64.
@@ -106,7 +106,7 @@ pub struct Arm {
 }
 
 /// What a request is recognised by.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, ReadConfig, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Sticky {
     /// The value of a header, such as a user's name. Of several, the first.
@@ -118,7 +118,7 @@ pub enum Sticky {
 }
 
 /// The cookie of a split.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, ReadConfig, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StickyCookie {
     /// Its name.
@@ -169,15 +169,17 @@ impl CookieName {
     }
 }
 
-impl<'de> Deserialize<'de> for CookieName {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = String::deserialize(deserializer)?;
+impl ReadConfig for CookieName {
+    fn read_config(node: &Node) -> Result<Self, Fault> {
+        let name = String::read_config(node)?;
         if (1..=64).contains(&name.len()) && name.bytes().all(tamis::name::is_token) {
             return Ok(Self(name));
         }
-        Err(de::Error::custom("expected a cookie's name: 1 to 64 letters, digits and !#$%&'*+-.^_`|~"))
+        Err(node.refused(&"expected a cookie's name: 1 to 64 letters, digits and !#$%&'*+-.^_`|~"))
     }
 }
+
+tamis::deserialize_by_node!(CookieName);
 
 impl JsonSchema for CookieName {
     fn schema_name() -> Cow<'static, str> {

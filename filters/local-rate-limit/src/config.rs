@@ -3,17 +3,17 @@
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, de};
+use tamis::config::{Fault, Node, ReadConfig};
 use tamis::matching::{Match, Statuses};
 use tamis::views::Prefixes;
-use tamis::{ConfigError, ErrorStatus, HeaderName, OnError, RuleName};
+use tamis::{ConfigError, Configuration, ErrorStatus, HeaderName, OnError, RuleName};
 
 use crate::key::{Part, Repeated};
 use crate::set::{MAX_WINDOWS, SLOTS};
 use crate::window::Window;
 
 /// The whole configuration.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Configuration, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// The rules. Each one that is for a request must admit it; what is refused is charged to none. From 1 to 100.
@@ -31,7 +31,7 @@ pub struct Config {
 }
 
 /// One rule.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, ReadConfig, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
     /// Its name, in metrics, in `RateLimit` and in the names of its shared values: letters, digits, `_` and `-`, at most 64.
@@ -74,7 +74,7 @@ pub struct Rule {
 }
 
 /// Limits of their own for some of a rule's requests.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, ReadConfig, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Tier {
     /// Its name: letters, digits, `_` and `-`, at most 64.
@@ -88,7 +88,7 @@ pub struct Tier {
 }
 
 /// So many requests in so long.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ReadConfig, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Limit {
     /// How many, 1 to 16777215.
@@ -105,7 +105,7 @@ pub struct Limit {
 }
 
 /// How a limit is counted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ReadConfig, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Algorithm {
     /// Evenly: one more every `per / requests`, up to `burst` at once. In any time `t` at most `burst + requests · t / per`.
@@ -124,7 +124,7 @@ pub struct Period(u64);
 pub struct KeyPart(pub Part);
 
 /// How much one request counts.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, ReadConfig, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Cost {
     /// A number that stands for each request, and for one whose header has none.
@@ -141,7 +141,7 @@ pub struct Cost {
 pub struct Lease(pub u16);
 
 /// What a refused client gets.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, ReadConfig, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Refusal {
     /// The status: 400 to 599. 429, without it.
@@ -153,7 +153,7 @@ pub struct Refusal {
 }
 
 /// What a refused client of gRPC is told.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ReadConfig, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RefusalGrpcStatus {
     /// 8, for which clients wait.
@@ -227,14 +227,16 @@ impl Rule {
     }
 }
 
-impl<'de> Deserialize<'de> for Period {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<'_, str>::deserialize(deserializer)?;
-        period(&text).map(Self).ok_or_else(|| {
-            de::Error::custom("expected `second`, `minute`, `hour`, `day` or a time such as `30s`, `5m`, `2h`")
+impl ReadConfig for Period {
+    fn read_config(node: &Node) -> Result<Self, Fault> {
+        let text = node.text()?;
+        period(text).map(Self).ok_or_else(|| {
+            node.refused(&"expected `second`, `minute`, `hour`, `day` or a time such as `30s`, `5m`, `2h`")
         })
     }
 }
+
+tamis::deserialize_by_node!(Period);
 
 fn period(text: &str) -> Option<u64> {
     let (digits, unit) = match text {
@@ -268,14 +270,16 @@ impl JsonSchema for Period {
     }
 }
 
-impl<'de> Deserialize<'de> for Lease {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match u16::deserialize(deserializer)? {
-            0 | 1 => Err(de::Error::custom("expected a lease from 2 to 65535: leave it out to ask each time")),
+impl ReadConfig for Lease {
+    fn read_config(node: &Node) -> Result<Self, Fault> {
+        match u16::read_config(node)? {
+            0 | 1 => Err(node.refused(&"expected a lease from 2 to 65535: leave it out to ask each time")),
             lease => Ok(Self(lease)),
         }
     }
 }
+
+tamis::deserialize_by_node!(Lease);
 
 impl JsonSchema for Lease {
     fn schema_name() -> Cow<'static, str> {
@@ -288,7 +292,7 @@ impl JsonSchema for Lease {
 }
 
 /// A part as it is written.
-#[derive(Deserialize, JsonSchema)]
+#[derive(ReadConfig, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "KeyPart")]
 struct WrittenPart {
@@ -315,7 +319,7 @@ struct WrittenPart {
     repeated: Option<WrittenRepeated>,
 }
 
-#[derive(Deserialize, JsonSchema)]
+#[derive(ReadConfig, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum RequestPart {
     /// The method.
@@ -326,7 +330,7 @@ enum RequestPart {
     Path,
 }
 
-#[derive(Deserialize, JsonSchema)]
+#[derive(ReadConfig, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum WrittenRepeated {
     /// All requests that have it more than once are counted together.
@@ -335,9 +339,9 @@ enum WrittenRepeated {
     Joined,
 }
 
-impl<'de> Deserialize<'de> for KeyPart {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let written = WrittenPart::deserialize(deserializer)?;
+impl ReadConfig for KeyPart {
+    fn read_config(node: &Node) -> Result<Self, Fault> {
+        let written = WrittenPart::read_config(node)?;
         let is_repeated = written.repeated.is_some();
         let repeated = match written.repeated {
             Some(WrittenRepeated::Joined) => Repeated::Joined,
@@ -360,15 +364,17 @@ impl<'de> Deserialize<'de> for KeyPart {
             (Some(Part::SourceAddress(..) | Part::Method | Part::Host | Part::Path | Part::Constant(_)), None)
                 if is_repeated =>
             {
-                Err(de::Error::custom("`repeated` is for `header`, `cookie` and `query`: the others come once"))
+                Err(node.refused(&"`repeated` is for `header`, `cookie` and `query`: the others come once"))
             }
             (Some(part), None) => Ok(Self(part)),
-            _ => Err(de::Error::custom(
-                "expected exactly one of `header`, `cookie`, `query`, `source_address`, `request`, `constant`",
+            _ => Err(node.refused(
+                &"expected exactly one of `header`, `cookie`, `query`, `source_address`, `request`, `constant`",
             )),
         }
     }
 }
+
+tamis::deserialize_by_node!(KeyPart);
 
 impl JsonSchema for KeyPart {
     fn schema_name() -> Cow<'static, str> {

@@ -1,10 +1,10 @@
 //! What the user writes.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use tamis::config::ReadConfig;
 use tamis::matching::{Match, Method, PreciseHostname, Statuses, ValueMatch};
 use tamis::rewrite::PathRewrite;
-use tamis::{DirectResponse, HeaderName, OnError, Redirect, record};
+use tamis::{Configuration, DirectResponse, HeaderName, OnError, Redirect};
 
 use crate::cookies::CookieEdits;
 use crate::edits::HeaderEdits;
@@ -16,7 +16,7 @@ use crate::status::FinalStatus;
 use crate::templates::{Template, Undefined};
 
 /// The whole configuration.
-#[derive(Debug, Clone, PartialEq, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Configuration, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Config {
     /// The rules. Each one that is for a message applies, in this order. From 1 to 128.
@@ -41,10 +41,8 @@ pub struct Config {
     pub held_headers: bool,
 }
 
-record!(Config { rules } { bodies, on_error, extractors, undefined, held_headers });
-
 /// Edits that belong together, and which messages they are for.
-#[derive(Debug, Clone, Default, PartialEq, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, ReadConfig, JsonSchema)]
 #[schemars(deny_unknown_fields, default)]
 pub struct Rule {
     /// What the rule is for; shown to people, no effect.
@@ -68,10 +66,8 @@ pub struct Rule {
     pub stop: bool,
 }
 
-record!(Rule default { name, matches as "match", match_response, request, response, redirect, direct_response, direct_body, stop });
-
 /// Which responses a rule is for. All that is given must hold.
-#[derive(Debug, Clone, Default, PartialEq, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, ReadConfig, JsonSchema)]
 #[schemars(deny_unknown_fields, default)]
 pub struct ResponseMatch {
     /// The status is one of these: a number, or `5xx`.
@@ -82,10 +78,8 @@ pub struct ResponseMatch {
     pub local_reply: Option<bool>,
 }
 
-record!(ResponseMatch default { statuses, headers, local_reply });
-
 /// A condition on a header of a response.
-#[derive(Debug, Clone, PartialEq, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, ReadConfig, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct ResponseHeader {
     /// The header.
@@ -94,10 +88,8 @@ pub struct ResponseHeader {
     pub value: ValueMatch,
 }
 
-record!(ResponseHeader { name, value });
-
 /// What to change in a request.
-#[derive(Debug, Clone, Default, PartialEq, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, ReadConfig, JsonSchema)]
 #[schemars(deny_unknown_fields, default)]
 pub struct RequestEdits {
     /// Another method.
@@ -118,10 +110,8 @@ pub struct RequestEdits {
     pub templates: Vec<Made>,
 }
 
-record!(RequestEdits default { method, authority, path, query, cookies, headers, json, templates });
-
 /// What to change in a response.
-#[derive(Debug, Clone, Default, PartialEq, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, ReadConfig, JsonSchema)]
 #[schemars(deny_unknown_fields, default)]
 pub struct ResponseEdits {
     /// Another status. One that never has a body (204, 304) cannot be given, and cannot be taken away.
@@ -134,10 +124,8 @@ pub struct ResponseEdits {
     pub templates: Vec<Made>,
 }
 
-record!(ResponseEdits default { status, headers, json, templates });
-
 /// What happens to bodies that are edited.
-#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, ReadConfig, JsonSchema)]
 #[schemars(deny_unknown_fields, default)]
 pub struct Bodies {
     /// The longest that is edited, in bytes, and the most that comes out: 1 to 67108864. 1 MiB without it.
@@ -149,10 +137,8 @@ pub struct Bodies {
     pub compressed: Unedited,
 }
 
-record!(Bodies default { max_bytes, over_limit, compressed });
-
 /// What happens to a body that cannot be edited.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ReadConfig, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Unedited {
     /// It goes on as it is.

@@ -1,11 +1,12 @@
 //! What an edit does to a request's cookies.
 
 use schemars::JsonSchema;
+use tamis::config::ReadConfig;
 use tamis::views::Cookies;
-use tamis::{HeaderMap, HeaderName, record};
+use tamis::{HeaderMap, HeaderName};
 
 /// Edits of a request's cookies: remove, then set. Cookies that no edit names stay as they are, in their order.
-#[derive(Debug, Clone, Default, PartialEq, Eq, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, ReadConfig, JsonSchema)]
 #[schemars(deny_unknown_fields, default)]
 pub struct CookieEdits {
     /// Cookies to take away, however often they come.
@@ -14,10 +15,8 @@ pub struct CookieEdits {
     pub set: Vec<Cookie>,
 }
 
-record!(CookieEdits default { remove, set });
-
 /// A cookie with a value.
-#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, ReadConfig, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Cookie {
     /// Its name.
@@ -25,8 +24,6 @@ pub struct Cookie {
     /// Its value, as it is sent: no white space, `"`, `,`, `;` and `\`.
     pub value: String,
 }
-
-record!(Cookie { name, value });
 
 const COOKIE: HeaderName = HeaderName::from_static("cookie");
 

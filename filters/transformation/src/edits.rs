@@ -1,10 +1,11 @@
 //! What an edit does to a header map.
 
 use schemars::JsonSchema;
-use tamis::{EditableName, HeaderMap, HeaderName, NameValue, record};
+use tamis::config::ReadConfig;
+use tamis::{EditableName, HeaderMap, HeaderName, NameValue};
 
 /// Edits of headers. Whatever order they are written in, they apply as: copy, rename, remove, remove by prefix, set, add.
-#[derive(Debug, Clone, Default, PartialEq, Eq, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, ReadConfig, JsonSchema)]
 #[schemars(deny_unknown_fields, default)]
 pub struct HeaderEdits {
     /// Headers to have under another name too, with all their values. What the new name had before is dropped.
@@ -21,11 +22,9 @@ pub struct HeaderEdits {
     pub add: Vec<NameValue>,
 }
 
-record!(HeaderEdits default { copy, rename, remove, remove_prefix, set, add });
-
 /// A header and another name for it: all its values, in order. What `to` had before is dropped, so that nobody can add to it
 /// from outside; when `from` is absent, nothing changes.
-#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, ReadConfig, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Rename {
     /// The name to look for.
@@ -33,8 +32,6 @@ pub struct Rename {
     /// The name to give.
     pub to: EditableName,
 }
-
-record!(Rename { from, to });
 
 impl HeaderEdits {
     /// Whether there is nothing to do.

@@ -1,10 +1,8 @@
 //! Extractors: parts of a message by regular expression, in linear time.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use tamis::config::{Fault, Node, ReadConfig};
 use tamis::json::{Document, Path, decoded};
-#[cfg(feature = "full")]
-use tamis::record;
 use tamis::{HeaderName, RuleName};
 
 use crate::templates::facts::Facts;
@@ -14,6 +12,7 @@ pub const MAX_SUBJECT_BYTES: usize = 64 * 1024;
 
 /// Takes a part of a message by a regular expression. `extraction("name")` in a template is what it has found.
 #[derive(Debug, Clone, PartialEq, JsonSchema)]
+#[cfg_attr(feature = "full", derive(ReadConfig))]
 #[schemars(deny_unknown_fields)]
 pub struct Extractor {
     /// What templates call it.
@@ -32,18 +31,18 @@ pub struct Extractor {
     pub default: Option<String>,
 }
 
-#[cfg(feature = "full")]
-record!(Extractor { name, from, regex, mode } { group, default });
-
 #[cfg(not(feature = "full"))]
-impl<'de> Deserialize<'de> for Extractor {
-    fn deserialize<D: serde::Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
-        Err(serde::de::Error::custom(crate::templates::LEAN))
+impl ReadConfig for Extractor {
+    fn read_config(node: &Node) -> Result<Self, Fault> {
+        Err(node.refused(&crate::templates::LEAN))
     }
 }
 
+#[cfg(not(feature = "full"))]
+tamis::deserialize_by_node!(Extractor);
+
 /// Where an extractor looks. Of several values it is the first.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, ReadConfig, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum From {
     /// A header of the request.
@@ -64,7 +63,7 @@ pub enum From {
 }
 
 /// How a regular expression is to match.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ReadConfig, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// The whole value.
@@ -86,27 +85,18 @@ pub enum Group {
 /// A regular expression that has groups.
 pub type Regex = tamis::matching::Search;
 
-impl<'de> Deserialize<'de> for Group {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl serde::de::Visitor<'_> for Visitor {
-            type Value = Group;
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a group's number or name")
-            }
-            fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<Group, E> {
-                u16::try_from(number).map(Group::Number).map_err(|_| E::custom("expected a group's number or name"))
-            }
-            fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Group, E> {
-                self.visit_i64(i64::try_from(number).unwrap_or(-1))
-            }
-            fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Group, E> {
-                Ok(Group::Name(name.to_owned()))
-            }
+impl ReadConfig for Group {
+    fn read_config(node: &Node) -> Result<Self, Fault> {
+        match node {
+            Node::Text(name) => Ok(Self::Name(name.clone())),
+            Node::Whole(number @ 0..=0xffff) => Ok(Self::Number(*number as u16)),
+            Node::Whole(_) => Err(node.refused(&"expected a group's number or name")),
+            other => Err(other.instead_of("a group's number or name")),
         }
-        deserializer.deserialize_any(Visitor)
     }
 }
+
+tamis::deserialize_by_node!(Group);
 
 impl Extractor {
     /// What is wrong with it, if something is.

@@ -1,14 +1,13 @@
 //! What an edit does to a body of JSON: every other byte stays.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use tamis::config::ReadConfig;
 use tamis::json::{Document, Edit, EditError, InvalidEdit, InvalidJson, MergePatch, Path, Text};
-use tamis::record;
 
 use crate::templates::RenderError;
 
 /// An edit of a body of JSON. Places are JSONPath (names, indices, wildcards) or, where one place is meant, a JSON Pointer.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, ReadConfig, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum JsonEdit {
     /// Gives a place a value; a member that is not there is added.
@@ -26,7 +25,7 @@ pub enum JsonEdit {
 }
 
 /// A place and a value.
-#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, ReadConfig, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct PathValue {
     /// The place.
@@ -35,10 +34,8 @@ pub struct PathValue {
     pub value: Text,
 }
 
-record!(PathValue { path, value });
-
 /// A place and a name.
-#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, ReadConfig, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct PathName {
     /// The place, which ends with a name.
@@ -47,10 +44,8 @@ pub struct PathName {
     pub name: String,
 }
 
-record!(PathName { path, name });
-
 /// A place and what to merge into it.
-#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, ReadConfig, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct PathPatch {
     /// The place; `$` is the whole document.
@@ -58,8 +53,6 @@ pub struct PathPatch {
     /// The patch.
     pub patch: MergePatch,
 }
-
-record!(PathPatch { path, patch });
 
 /// Why a body cannot be edited.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,10 +1,10 @@
 //! What templates make: headers, parameters of the query, the path, fields of a body, a body.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use tamis::config::ReadConfig;
+#[cfg(not(feature = "full"))]
+use tamis::config::{Fault, Node};
 use tamis::json::{Edit, Path, Text};
-#[cfg(feature = "full")]
-use tamis::record;
 use tamis::rewrite::{Unfit, fit};
 use tamis::views::{ContentType, RequestPath};
 use tamis::{ConfigError, EditableName, HeaderMap, HeaderValue};
@@ -19,7 +19,7 @@ const MAX_VALUE_BYTES: usize = 16 * 1024;
 
 /// What a template makes. Templates see the message as it came, whatever the edits before them have done.
 #[derive(Debug, Clone, PartialEq, JsonSchema)]
-#[cfg_attr(feature = "full", derive(Deserialize))]
+#[cfg_attr(feature = "full", derive(ReadConfig))]
 #[cfg_attr(feature = "full", serde(rename_all = "snake_case"))]
 #[schemars(rename_all = "snake_case")]
 pub enum Made {
@@ -41,14 +41,18 @@ pub enum Made {
 }
 
 #[cfg(not(feature = "full"))]
-impl<'de> Deserialize<'de> for Made {
-    fn deserialize<D: serde::Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
-        Err(serde::de::Error::custom(crate::templates::LEAN))
+impl ReadConfig for Made {
+    fn read_config(node: &Node) -> Result<Self, Fault> {
+        Err(node.refused(&crate::templates::LEAN))
     }
 }
 
+#[cfg(not(feature = "full"))]
+tamis::deserialize_by_node!(Made);
+
 /// A header that a template makes.
 #[derive(Debug, Clone, PartialEq, JsonSchema)]
+#[cfg_attr(feature = "full", derive(ReadConfig))]
 #[schemars(deny_unknown_fields)]
 pub struct MadeHeader {
     /// Its name.
@@ -57,11 +61,9 @@ pub struct MadeHeader {
     pub template: Template,
 }
 
-#[cfg(feature = "full")]
-record!(MadeHeader { name, template });
-
 /// A parameter that a template makes.
 #[derive(Debug, Clone, PartialEq, JsonSchema)]
+#[cfg_attr(feature = "full", derive(ReadConfig))]
 #[schemars(deny_unknown_fields)]
 pub struct MadeParameter {
     /// Its name, not encoded.
@@ -70,11 +72,9 @@ pub struct MadeParameter {
     pub template: Template,
 }
 
-#[cfg(feature = "full")]
-record!(MadeParameter { name, template });
-
 /// A value in a body of JSON that a template makes.
 #[derive(Debug, Clone, PartialEq, JsonSchema)]
+#[cfg_attr(feature = "full", derive(ReadConfig))]
 #[schemars(deny_unknown_fields)]
 pub struct MadeJson {
     /// The place; a member that is not there is added.
@@ -86,11 +86,8 @@ pub struct MadeJson {
     pub kind: Kind,
 }
 
-#[cfg(feature = "full")]
-record!(MadeJson { path, template } { kind as "as" });
-
 /// What a text is in a body of JSON.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ReadConfig, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// A string that says it.
@@ -102,6 +99,7 @@ pub enum Kind {
 
 /// A body that a template makes.
 #[derive(Debug, Clone, PartialEq, JsonSchema)]
+#[cfg_attr(feature = "full", derive(ReadConfig))]
 #[schemars(deny_unknown_fields)]
 pub struct MadeBody {
     /// The body.
@@ -114,11 +112,8 @@ pub struct MadeBody {
     pub escape: Escape,
 }
 
-#[cfg(feature = "full")]
-record!(MadeBody { template } { content_type, escape });
-
 /// How a template writes texts.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ReadConfig, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Escape {
     /// As they are.

@@ -1,12 +1,12 @@
 //! What an edit does to a query.
 
 use schemars::JsonSchema;
-use tamis::record;
+use tamis::config::ReadConfig;
 use tamis::views::{Query, RequestPath};
 
 /// Edits of a query. Whatever order they are written in, they apply as: rename, remove, set, add. Every parameter that no
 /// edit names stays as it is, to the byte. Names are compared decoded: `%76=1` is `v=1`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, ReadConfig, JsonSchema)]
 #[schemars(deny_unknown_fields, default)]
 pub struct QueryEdits {
     /// Parameters to give another name, with all their values. What the new name had before is dropped.
@@ -19,10 +19,8 @@ pub struct QueryEdits {
     pub add: Vec<Parameter>,
 }
 
-record!(QueryEdits default { rename, remove, set, add });
-
 /// A parameter with a value, neither of them encoded.
-#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, ReadConfig, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Parameter {
     /// Its name.
@@ -31,10 +29,8 @@ pub struct Parameter {
     pub value: String,
 }
 
-record!(Parameter { name, value });
-
 /// Gives a parameter another name.
-#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, ReadConfig, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct RenameParameter {
     /// The name to look for.
@@ -42,8 +38,6 @@ pub struct RenameParameter {
     /// The name to give.
     pub to: String,
 }
-
-record!(RenameParameter { from, to });
 
 impl QueryEdits {
     /// Whether there is nothing to do.

@@ -270,7 +270,7 @@ mod tests {
 
     fn checked(json: &str) -> Vec<Rule> {
         let around = Around { extractors: &[], held_headers: false };
-        rules(tamis::config::parse::<config::Config>(json.as_bytes()).unwrap().rules, &around).unwrap()
+        rules(<config::Config as tamis::Configuration>::read(json.as_bytes()).unwrap().rules, &around).unwrap()
     }
 
     fn places(set: Set) -> Vec<usize> {

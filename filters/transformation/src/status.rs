@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, de};
+use tamis::config::{Fault, Node, ReadConfig};
 
 /// A status that a response can be given: 200 to 599, but 204 and 304, after which clients read no body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,14 +23,16 @@ pub fn is_bodiless(status: u16) -> bool {
     matches!(status, 100..200 | 204 | 304)
 }
 
-impl<'de> Deserialize<'de> for FinalStatus {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match u16::deserialize(deserializer)? {
+impl ReadConfig for FinalStatus {
+    fn read_config(node: &Node) -> Result<Self, Fault> {
+        match u16::read_config(node)? {
             status @ 200..=599 if !is_bodiless(status) => Ok(Self(status)),
-            _ => Err(de::Error::custom("expected a status from 200 to 599 that can have a body: not 204, not 304")),
+            _ => Err(node.refused(&"expected a status from 200 to 599 that can have a body: not 204, not 304")),
         }
     }
 }
+
+tamis::deserialize_by_node!(FinalStatus);
 
 impl JsonSchema for FinalStatus {
     fn schema_name() -> Cow<'static, str> {

@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
+use crate::config::{Fault, Node, ReadConfig};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::{Deserialize, Deserializer};
 
-use crate::{HeaderName, HeaderValue, record};
+use crate::{HeaderName, HeaderValue};
 
 /// The name of a header that may be edited: any but those that say where a message ends or whom it is for
 /// (`content-length`, `transfer-encoding`, `host`). Changing one of these under a proxy lets requests be smuggled.
@@ -20,7 +20,7 @@ use crate::{HeaderName, HeaderValue, record};
 pub struct EditableName(HeaderName);
 
 /// A header with a value.
-#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, ReadConfig, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct NameValue {
     /// The header's name.
@@ -28,8 +28,6 @@ pub struct NameValue {
     /// The header's value.
     pub value: HeaderValue,
 }
-
-record!(NameValue { name, value });
 
 /// Where a message ends, and whom it is for.
 const FRAMING: [&str; 3] = ["content-length", "transfer-encoding", "host"];
@@ -48,17 +46,19 @@ impl EditableName {
     }
 }
 
-impl<'de> Deserialize<'de> for EditableName {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = HeaderName::deserialize(deserializer)?;
+impl ReadConfig for EditableName {
+    fn read_config(node: &Node) -> Result<Self, Fault> {
+        let name = HeaderName::read_config(node)?;
         if FRAMING.contains(&name.as_str()) {
-            return Err(crate::refused(&format_args!(
+            return Err(node.refused(&format_args!(
                 "`{name}` cannot be edited: it says where a message ends or whom it is for, and the proxy owns it"
             )));
         }
         Ok(Self(name))
     }
 }
+
+crate::deserialize_by_node!(EditableName);
 
 impl JsonSchema for EditableName {
     fn schema_name() -> Cow<'static, str> {

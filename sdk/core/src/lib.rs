@@ -21,13 +21,17 @@
 //! | [`views`] | paths, queries, cookies, content types, authorities, addresses: typed, borrowed, not decoded |
 //! | [`json`] | JSON as bytes: looked at in place, edited without losing any |
 //! | [`number`] | decimals and doubles, exactly, in few bytes |
-//! | [`record!`] | the types of a configuration, read in few bytes |
+//! | [`config`] | from a configuration's text to checked types, in few bytes |
 //! | [`rewrite`] | another path for a request |
 //! | [`split`], [`hash`] | who gets which version, by weight and for good; a keyed hash for what clients send |
 //! | [`matching`] | which requests a rule is for: one language for all filters |
 
 #![deny(missing_docs)]
 
+// What the derive of `ReadConfig` calls the crate that it is for.
+extern crate self as tamis;
+
+pub mod config;
 mod editable;
 pub mod hash;
 pub mod json;
@@ -36,10 +40,11 @@ pub mod matching;
 pub mod name;
 pub mod number;
 pub mod pairs;
-pub mod record;
 pub mod rewrite;
 mod rule_name;
 pub mod split;
+#[doc(hidden)]
+pub mod text;
 pub mod value;
 pub mod views;
 
@@ -49,9 +54,3 @@ pub use name::{HeaderName, InvalidHeaderName};
 pub use pairs::{InvalidPairs, Pairs};
 pub use rule_name::RuleName;
 pub use value::{HeaderValue, InvalidHeaderValue};
-
-/// An error of serde's from one of ours. By way of `dyn`, because serde's `custom` would be compiled once for each type.
-#[cold]
-fn refused<E: serde::de::Error>(error: &dyn std::fmt::Display) -> E {
-    E::custom(format_args!("{error}"))
-}

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
+use crate::config::{Fault, Node, ReadConfig};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 
 /// The longest name that is taken: Envoy refuses a longer one only by its limit on all headers together (60 KiB), which
 /// is no help to whoever mistyped a configuration.
@@ -148,12 +149,13 @@ impl fmt::Display for HeaderName {
     }
 }
 
-impl<'de> Deserialize<'de> for HeaderName {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<'de, str>::deserialize(deserializer)?;
-        Self::parse(&text).map_err(|error| crate::refused(&error))
+impl ReadConfig for HeaderName {
+    fn read_config(node: &Node) -> Result<Self, Fault> {
+        node.parsed(Self::parse)
     }
 }
+
+crate::deserialize_by_node!(HeaderName);
 
 impl Serialize for HeaderName {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -2,11 +2,10 @@
 
 mod regex;
 
+use crate::config::ReadConfig;
 use schemars::JsonSchema;
-use serde::Deserialize;
 
 use crate::matching::PathPattern;
-use crate::record;
 use crate::views::RequestPath;
 
 pub use self::regex::{InvalidSubstitution, MAX_PATH_BYTES, MAX_SUBSTITUTION_BYTES, RegexRewrite, Substitution};
@@ -22,7 +21,7 @@ pub use self::regex::{InvalidSubstitution, MAX_PATH_BYTES, MAX_SUBSTITUTION_BYTE
 /// assert_eq!(rewrite.apply(&RequestPath::new(b"/v10"))?, None);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, ReadConfig, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PathRewrite {
     /// The whole path becomes this one.
@@ -34,7 +33,7 @@ pub enum PathRewrite {
 }
 
 /// First segments, and what they become. A path that does not begin with them stays as it is.
-#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, ReadConfig, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct PrefixRewrite {
     /// The first segments, whole ones: `/v1` are those of `/v1/a` and not those of `/v10`.
@@ -42,8 +41,6 @@ pub struct PrefixRewrite {
     /// What they become. `/` takes them away.
     pub to: PathPattern,
 }
-
-record!(PrefixRewrite { from, to });
 
 /// Why a request cannot have a path that was made for it. Nothing of the path is repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::config::{Fault, Node, ReadConfig};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer};
 
 /// A name that can be part of a metric's name: 1 to 64 letters, digits, `_` and `-`, and not `other`, which metrics use for
 /// all that has no name.
@@ -26,16 +26,18 @@ impl RuleName {
     }
 }
 
-impl<'de> Deserialize<'de> for RuleName {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = String::deserialize(deserializer)?;
+impl ReadConfig for RuleName {
+    fn read_config(node: &Node) -> Result<Self, Fault> {
+        let name = String::read_config(node)?;
         let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
         if (1..=64).contains(&name.len()) && name.bytes().all(is_allowed) && name != "other" {
             return Ok(Self(name));
         }
-        Err(crate::refused(&"expected a name of 1 to 64 letters, digits, `_` and `-`, and not `other`"))
+        Err(node.refused(&"expected a name of 1 to 64 letters, digits, `_` and `-`, and not `other`"))
     }
 }
+
+crate::deserialize_by_node!(RuleName);
 
 impl JsonSchema for RuleName {
     fn schema_name() -> Cow<'static, str> {

@@ -1,14 +1,15 @@
-//! The attribute `#[tamis::filter]`.
+//! The attribute `#[tamis::filter]`, and the derives `Configuration` and `ReadConfig`.
 //!
-//! It reads an `impl Filter for …` block, keeps it as it is (but for a missing `type Stream`), and adds the exports of the
-//! phases that the block implements, on wasm32 only; elsewhere the filter can be entered natively instead. Use it through
-//! the crate `tamis`, which documents it.
+//! The attribute reads an `impl Filter for …` block, keeps it as it is (but for a missing `type Stream`), and adds the exports of the
+//! phases that the block implements, on wasm32 only; elsewhere the filter can be entered natively instead. Use both through
+//! the crate `tamis`, which documents them.
 
 #![deny(missing_docs)]
 
 mod exports;
 mod kind;
 mod native;
+mod read_config;
 
 use exports::Found;
 use kind::Kind;
@@ -23,6 +24,20 @@ use syn::{Ident, ImplItem, ItemImpl, Token, Type, parse_quote};
 pub fn filter(arguments: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
     let block = syn::parse_macro_input!(item as ItemImpl);
     expand(&arguments.into(), block).unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
+/// See `tamis::config::ReadConfig`.
+#[proc_macro_derive(ReadConfig, attributes(serde, schemars))]
+pub fn read_config(item: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    let input = syn::parse_macro_input!(item as syn::DeriveInput);
+    read_config::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
+/// See `tamis::Configuration`.
+#[proc_macro_derive(Configuration, attributes(serde, schemars))]
+pub fn configuration(item: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    let input = syn::parse_macro_input!(item as syn::DeriveInput);
+    read_config::expand_whole(&input).unwrap_or_else(syn::Error::into_compile_error).into()
 }
 
 fn expand(arguments: &TokenStream, mut block: ItemImpl) -> syn::Result<TokenStream> {

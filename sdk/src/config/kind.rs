@@ -4,9 +4,42 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{ConfigError, parse};
+use super::{ConfigError, Fault, Node, ReadConfig, by_serde};
 
-/// A configuration: any type with `Deserialize` and `JsonSchema`, or [`NoConfig`].
+/// A configuration: a type with the derive of this name and `JsonSchema`, any type with serde's `Deserialize` and `JsonSchema`,
+/// or [`NoConfig`].
+///
+/// The derive writes [`ReadConfig`], which says what attributes it obeys. It costs a module half of what serde's `Deserialize`
+/// does, and tells the place of every fault. The types in it have `ReadConfig` too, by derive. serde's way is for what `ReadConfig`
+/// does not know, such as `flatten`.
+///
+/// ```
+/// use schemars::JsonSchema;
+/// use tamis::config::ReadConfig;
+/// use tamis::{Configuration, HeaderName};
+///
+/// #[derive(Configuration, JsonSchema)]
+/// #[serde(deny_unknown_fields)]
+/// struct Config {
+///     /// The header that says who it is.
+///     tenant: HeaderName,
+///     #[serde(default)]
+///     limits: Limits,
+/// }
+///
+/// #[derive(Default, ReadConfig, JsonSchema)]
+/// #[serde(deny_unknown_fields, default)]
+/// struct Limits {
+///     requests: u32,
+/// }
+///
+/// assert_eq!(Config::read(br#"{"tenant": "X-Tenant"}"#).unwrap().tenant.as_str(), "x-tenant");
+/// let error = Config::read(br#"{"tenant": "x", "limits": {"requests": -1}}"#).err().unwrap();
+/// assert_eq!(
+///     error.to_string(),
+///     "invalid configuration at `limits.requests`: expected a whole number from 0 to 4294967295, found the number -1"
+/// );
+/// ```
 pub trait Configuration: Sized {
     /// Reads it from the bytes that the proxy hands over.
     ///
@@ -21,12 +54,35 @@ pub trait Configuration: Sized {
 
 impl<C: DeserializeOwned + JsonSchema> Configuration for C {
     fn read(json: &[u8]) -> Result<Self, ConfigError> {
-        parse(json)
+        whole(json, by_serde)
     }
 
     fn schema() -> Value {
-        schemars::schema_for!(C).into()
+        schema::<C>()
     }
+}
+
+/// Reads a type that reads itself: for the derive.
+#[doc(hidden)]
+pub fn read<C: ReadConfig>(json: &[u8]) -> Result<C, ConfigError> {
+    whole(json, C::read_config)
+}
+
+/// The schema of a type: for the derive.
+#[doc(hidden)]
+#[must_use]
+pub fn schema<C: JsonSchema>() -> Value {
+    schemars::schema_for!(C).into()
+}
+
+/// Reads a text by way of its nodes, and says of a fault where it stands.
+pub(super) fn whole<C>(json: &[u8], read: impl FnOnce(&Node) -> Result<C, Fault>) -> Result<C, ConfigError> {
+    let error = |fault: Fault, root: &Node| {
+        let (path, message) = fault.into_parts(root);
+        ConfigError::new(path, message)
+    };
+    let root = Node::parse(json).map_err(|fault| error(fault, &Node::Null))?;
+    read(&root).map_err(|fault| error(fault, &root))
 }
 
 /// A filter without a configuration. A module with it has no parser and is smaller by some 100 kB.

@@ -6,25 +6,27 @@
 //!
 //! Reading is strict, in whatever type: a list is not taken for an object, no key may come twice, and an integer whose
 //! size is beyond 2^53 - 1 is refused where an integer is wanted, because a protobuf Struct on the way makes doubles of
-//! all numbers. For the same reason `1` and `1.0` are the same, and the order of keys means nothing: fields are read in
-//! the order of their names.
+//! all numbers. For the same reason `1` and `1.0` are the same, and the order of keys means nothing.
+//!
+//! Types are read by the derives [`Configuration`] and [`ReadConfig`], or by serde; the first is smaller in a module, and is
+//! strict all the way down.
 
-mod fault;
-mod json;
-mod key;
 mod kind;
-mod reader;
-mod tree;
 
 use std::fmt;
 
 use serde::de::DeserializeOwned;
 
-pub use self::kind::{Configuration, NoConfig};
-use self::tree::Node;
-use crate::text::join;
+pub use serde_json::Value as Schema;
+pub use tamis_core::config::{Fault, Node, ReadConfig, Variant, by_node, by_serde, serde};
+use tamis_core::text::join;
 
-/// Reads a configuration, as the proxy calls a plugin into being; a filter's own tests may call it too.
+pub use self::kind::{Configuration, NoConfig};
+#[doc(hidden)]
+pub use self::kind::{read, schema};
+
+/// Reads a configuration of a type with serde's `Deserialize`, as the proxy calls a plugin into being; a filter's own tests may
+/// call it too. A type with the derive [`Configuration`] is read by [`Configuration::read`].
 ///
 /// Strictness ends where serde keeps values aside before it knows their type: in `flatten` and `untagged`, and in what an
 /// internally tagged enum contains, a list of a struct's values passes for the struct. Untagged and internally tagged
@@ -48,10 +50,7 @@ use crate::text::join;
 /// );
 /// ```
 pub fn parse<C: DeserializeOwned>(json: &[u8]) -> Result<C, ConfigError> {
-    Node::read(json).and_then(C::deserialize).map_err(|fault| {
-        let (path, message) = fault.into_parts();
-        ConfigError { path, message }
-    })
+    kind::whole(json, by_serde)
 }
 
 /// Why a configuration was refused, and where.

@@ -228,7 +228,7 @@ fn install_panic_hook() {
     #[cfg(target_arch = "wasm32")]
     std::panic::set_hook(Box::new(|panic| match panic.location() {
         Some(place) => {
-            let line = crate::text::decimal(u64::from(place.line()));
+            let line = tamis_core::text::decimal(u64::from(place.line()));
             crate::log::parts(sys::LogLevel::CRITICAL, &["panic at ", place.file(), ":", &line]);
         }
         None => sys::log(sys::LogLevel::CRITICAL, "panic"),

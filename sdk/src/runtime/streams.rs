@@ -7,7 +7,7 @@ use super::plugins::RootId;
 use crate::Direction;
 use crate::body::BodyState;
 use crate::sys::{self, HostError, LogLevel};
-use crate::text::{decimal, hex, join};
+use tamis_core::text::{decimal, hex, join};
 
 /// The streams of a filter that remembers something of each: freed in `proxy_on_delete`.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::text::{decimal, join};
+use tamis_core::text::{decimal, join};
 
 /// A host function's status word. A host may answer with words that no list has, so it is a number with names.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

@@ -6,3 +6,4 @@ mod configuration;
 mod doubles;
 mod fuzz;
 mod matching;
+mod self_reading;

@@ -68,7 +68,7 @@ const CASES: &[&str] = &[
 
 /// What the module says in the proxy's log.
 fn message(case: &str) -> Result<(), ConfigError> {
-    let config = tamis::config::parse::<Config>(case.as_bytes())?;
+    let config = <Config as tamis::Configuration>::read(case.as_bytes())?;
     compile(&config, |_| None).map(|_| ()).map_err(|refused| ConfigError::new(refused.path, refused.message))
 }
 

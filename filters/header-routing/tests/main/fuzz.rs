@@ -85,7 +85,7 @@ fn configuration(u: &mut Unstructured<'_>) -> Result<String> {
 fn configurations() {
     fuzz(400, |u| {
         let text = configuration(u)?;
-        let Ok(config) = tamis::config::parse::<Config>(text.as_bytes()) else { return Ok(()) };
+        let Ok(config) = <Config as tamis::Configuration>::read(text.as_bytes()) else { return Ok(()) };
         let Ok(routes) = Routes::new(config, |_, _| Ok(())) else { return Ok(()) };
         let headers = [("x-user", u.arbitrary::<Vec<u8>>()?), ("cookie", u.arbitrary()?)];
         let headers = headers.iter().map(|(name, value)| (*name, value.as_slice())).collect();
@@ -119,7 +119,7 @@ fn cookies() {
                 "sticky": [{{"cookie": {{"name": {name}, "path": {path}, "max_age": {}}}}}]}}}}]}}"#,
             u.arbitrary::<u32>()?
         );
-        let Ok(config) = tamis::config::parse::<Config>(text.as_bytes()) else { return Ok(()) };
+        let Ok(config) = <Config as tamis::Configuration>::read(text.as_bytes()) else { return Ok(()) };
         let Ok(routes) = Routes::new(config, |_, _| Ok(())) else { return Ok(()) };
         let route = routes.choose(&Request::new("GET", "a", "/")).unwrap().route.unwrap();
         let Ways::Split { sticky, .. } = &route.ways else { panic!("no split") };

@@ -105,7 +105,7 @@ fn configuration(u: &mut Unstructured<'_>) -> Result<String> {
 fn configurations() {
     fuzz(400, |u| {
         let text = configuration(u)?;
-        let Ok(config) = tamis::config::parse::<Config>(text.as_bytes()) else { return Ok(()) };
+        let Ok(config) = <Config as tamis::Configuration>::read(text.as_bytes()) else { return Ok(()) };
         for rule in config.rules {
             let windows = rule.limits.iter().filter_map(|limit| limit.window().ok()).collect::<Vec<_>>();
             let Ok(rule) = Rule::new(rule, "rule", |_, sets, windows| {

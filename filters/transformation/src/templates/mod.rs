@@ -29,7 +29,7 @@ mod touched;
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, de};
+use tamis::config::{Fault, Node, ReadConfig};
 
 use self::facts::Facts;
 
@@ -58,7 +58,7 @@ pub(crate) const LEAN: &str =
     "this module was built without templates and extractors: use the full image of the filter, transformation-full";
 
 /// What becomes of a name that has no value.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ReadConfig, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Undefined {
     /// The edit fails, and `on_error` says what then.
@@ -168,13 +168,13 @@ impl PartialEq for Template {
     }
 }
 
-impl<'de> Deserialize<'de> for Template {
-    #[cold]
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let source = Cow::<'de, str>::deserialize(deserializer)?;
-        Self::parse(&source).map_err(de::Error::custom)
+impl ReadConfig for Template {
+    fn read_config(node: &Node) -> Result<Self, Fault> {
+        node.parsed(Self::parse)
     }
 }
+
+tamis::deserialize_by_node!(Template);
 
 impl JsonSchema for Template {
     fn schema_name() -> Cow<'static, str> {

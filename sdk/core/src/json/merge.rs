@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::config::{Fault, Node, ReadConfig};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::{Deserialize, Deserializer};
 
 use super::cursor::Cursor;
 use super::{Text, decoded, quoted};
@@ -96,11 +96,13 @@ fn read(cursor: &mut Cursor<'_>) -> Patch {
     }
 }
 
-impl<'de> Deserialize<'de> for MergePatch {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Self::from(&Text::deserialize(deserializer)?))
+impl ReadConfig for MergePatch {
+    fn read_config(node: &Node) -> Result<Self, Fault> {
+        Ok(Self::from(&Text::read_config(node)?))
     }
 }
+
+crate::deserialize_by_node!(MergePatch);
 
 impl JsonSchema for MergePatch {
     fn schema_name() -> Cow<'static, str> {

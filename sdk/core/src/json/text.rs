@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::config::{Fault, Node, ReadConfig};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use super::{Document, InvalidJson, MAX_DEPTH, quoted};
+use super::{Document, InvalidJson, quoted};
 use crate::number;
+use crate::text::decimal;
 
 /// A JSON value as it is written into a document: to the byte what it was made from.
 ///
@@ -54,13 +55,15 @@ impl fmt::Debug for Text {
     }
 }
 
-impl<'de> Deserialize<'de> for Text {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+impl ReadConfig for Text {
+    fn read_config(node: &Node) -> Result<Self, Fault> {
         let mut out = String::new();
-        Writer { out: &mut out, depth: 0 }.deserialize(deserializer)?;
+        write(node, &mut out);
         Ok(Self(out.into_bytes()))
     }
 }
+
+crate::deserialize_by_node!(Text);
 
 impl JsonSchema for Text {
     fn schema_name() -> Cow<'static, str> {
@@ -72,113 +75,45 @@ impl JsonSchema for Text {
     }
 }
 
-/// Writes down what it reads.
-struct Writer<'o> {
-    out: &'o mut String,
-    depth: u32,
-}
-
-impl Writer<'_> {
-    fn inner<E: de::Error>(&mut self) -> Result<Writer<'_>, E> {
-        if self.depth == MAX_DEPTH {
-            return Err(E::custom("arrays and objects stand more than 128 deep in one another"));
-        }
-        Ok(Writer { out: self.out, depth: self.depth + 1 })
-    }
-
-    fn write(self, text: &str) {
-        self.out.push_str(text);
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for Writer<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Writer<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<(), E> {
-        self.write(if value { "true" } else { "false" });
-        Ok(())
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<(), E> {
-        self.write(&value.to_string());
-        Ok(())
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<(), E> {
-        self.write(&value.to_string());
-        Ok(())
-    }
-
-    fn visit_f64<E: de::Error>(self, value: f64) -> Result<(), E> {
-        if !value.is_finite() {
-            return Err(E::custom("JSON has no such number"));
+/// Writes a value down; as deep as a node is at most.
+fn write(node: &Node, out: &mut String) {
+    match node {
+        Node::Null => out.push_str("null"),
+        Node::Truth(value) => out.push_str(if *value { "true" } else { "false" }),
+        Node::Whole(value) => {
+            if *value < 0 {
+                out.push('-');
+            }
+            out.push_str(&decimal(value.unsigned_abs()));
         }
         // With an exponent where the digits would be many; JSON reads it.
-        self.write(&number::decimal(value));
-        Ok(())
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<(), E> {
-        self.write(&quoted(value));
-        Ok(())
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        self.write("null");
-        Ok(())
-    }
-
-    fn visit_none<E>(self) -> Result<(), E> {
-        self.write("null");
-        Ok(())
-    }
-
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        self.deserialize(deserializer)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<(), A::Error> {
-        let mut separator = '[';
-        loop {
-            // Behind the last one the separator goes again.
-            self.out.push(separator);
-            if items.next_element_seed(self.inner()?)?.is_none() {
-                break;
+        Node::Fraction(value) => out.push_str(&number::decimal(*value)),
+        Node::Text(text) => out.push_str(&quoted(text)),
+        Node::List(items) => {
+            let mut separator = '[';
+            for item in items {
+                out.push(separator);
+                write(item, out);
+                separator = ',';
             }
-            separator = ',';
+            if separator == '[' {
+                out.push('[');
+            }
+            out.push(']');
         }
-        if separator == ',' {
-            self.out.pop();
+        Node::Object(fields) => {
+            let mut separator = '{';
+            for (name, value) in fields {
+                out.push(separator);
+                out.push_str(&quoted(name));
+                out.push(':');
+                write(value, out);
+                separator = ',';
+            }
+            if separator == '{' {
+                out.push('{');
+            }
+            out.push('}');
         }
-        self.out.push(']');
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(mut self, mut members: A) -> Result<(), A::Error> {
-        let mut separator = '{';
-        while let Some(key) = members.next_key::<Cow<'de, str>>()? {
-            self.out.push(separator);
-            self.out.push_str(&quoted(&key));
-            self.out.push(':');
-            members.next_value_seed(self.inner()?)?;
-            separator = ',';
-        }
-        if separator == '{' {
-            self.out.push('{');
-        }
-        self.out.push('}');
-        Ok(())
     }
 }

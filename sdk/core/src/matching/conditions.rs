@@ -2,13 +2,13 @@
 
 use std::borrow::Cow;
 
+use crate::config::{Fault, Node, ReadConfig};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::{Deserialize, Deserializer};
 
 use super::fields::{List, Table};
 use super::{Hostname, Method, PathMatch, Subject, ValueMatch};
+use crate::HeaderName;
 use crate::views::{Cidr, Query};
-use crate::{HeaderName, record};
 
 /// How deep `all`, `any` and `not` may stand in one another.
 pub const MAX_DEPTH: usize = 8;
@@ -20,7 +20,7 @@ pub const MAX_DEPTH: usize = 8;
 pub struct Match(Conditions);
 
 /// Conditions on a request. All that are given must hold; without any, they hold for every request.
-#[derive(Debug, Clone, Default, PartialEq, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, ReadConfig, JsonSchema)]
 #[schemars(deny_unknown_fields, default, rename = "Match")]
 pub(super) struct Conditions {
     /// The method is one of these.
@@ -179,17 +179,17 @@ impl Conditions {
     }
 }
 
-impl<'de> Deserialize<'de> for Match {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let conditions = Conditions::deserialize(deserializer)?;
+impl ReadConfig for Match {
+    fn read_config(node: &Node) -> Result<Self, Fault> {
+        let conditions = Conditions::read_config(node)?;
         if conditions.depth() > MAX_DEPTH {
-            return Err(crate::refused(&"`all`, `any` and `not` stand more than 8 deep in one another"));
+            return Err(node.refused(&"`all`, `any` and `not` stand more than 8 deep in one another"));
         }
         Ok(Self(conditions))
     }
 }
 
-record!(Conditions default { methods, hosts, paths, headers, query, cookies, sources, attributes, all, any, not });
+crate::deserialize_by_node!(Match);
 
 impl JsonSchema for Match {
     fn schema_name() -> Cow<'static, str> {

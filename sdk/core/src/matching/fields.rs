@@ -1,13 +1,13 @@
 //! Lists and tables of conditions, as a configuration has them.
 
 use std::borrow::Cow;
-use std::fmt;
-use std::marker::PhantomData;
+use std::fmt::Display;
 
+use crate::config::{Fault, Node, ReadConfig};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
 use super::ValueMatch;
+use crate::{HeaderName, InvalidHeaderName};
 
 /// A list that is left out, or has something in it: an empty one would hold for all or for none, and nobody could tell.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,11 +30,11 @@ impl<T> Default for List<T> {
     }
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let items = Vec::deserialize(deserializer)?;
+impl<T: ReadConfig> ReadConfig for List<T> {
+    fn read_config(node: &Node) -> Result<Self, Fault> {
+        let items = Vec::read_config(node)?;
         if items.is_empty() {
-            return Err(crate::refused(&"an empty list is no condition: leave it out, or write what holds"));
+            return Err(node.refused(&"an empty list is no condition: leave it out, or write what holds"));
         }
         Ok(Self(items))
     }
@@ -76,35 +76,48 @@ impl<N> Default for Table<N> {
     }
 }
 
-impl<'de, N: Deserialize<'de> + PartialEq> Deserialize<'de> for Table<N> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Names<N>(PhantomData<N>);
-
-        impl<'de, N: Deserialize<'de> + PartialEq> Visitor<'de> for Names<N> {
-            type Value = Table<N>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object with a condition for each name")
+impl<N: Name> ReadConfig for Table<N> {
+    fn read_config(node: &Node) -> Result<Self, Fault> {
+        let Node::Object(fields) = node else {
+            return Err(node.instead_of("an object with a condition for each name"));
+        };
+        let mut table: Vec<(N, ValueMatch)> = Vec::with_capacity(fields.len());
+        for (text, value) in fields {
+            let name = N::read(text).map_err(|why| value.refused(&why))?;
+            let condition = ValueMatch::read_config(value)?;
+            if table.iter().any(|(other, _)| *other == name) {
+                return Err(node.refused(&"two of these names are the same: write the second one under `all`"));
             }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Table<N>, A::Error> {
-                let mut table: Vec<(N, ValueMatch)> = Vec::new();
-                while let Some((name, value)) = map.next_entry::<N, ValueMatch>()? {
-                    if table.iter().any(|(other, _)| *other == name) {
-                        return Err(crate::refused(
-                            &"two of these names are the same: write the second one under `all`",
-                        ));
-                    }
-                    table.push((name, value));
-                }
-                if table.is_empty() {
-                    return Err(crate::refused(&"an object without names is no condition: leave it out"));
-                }
-                Ok(Table(table))
-            }
+            table.push((name, condition));
         }
+        if table.is_empty() {
+            return Err(node.refused(&"an object without names is no condition: leave it out"));
+        }
+        Ok(Self(table))
+    }
+}
 
-        deserializer.deserialize_map(Names(PhantomData))
+/// What conditions are on, read from the key of a table.
+pub(super) trait Name: PartialEq + Sized {
+    /// Why a text is none.
+    type Error: Display;
+
+    fn read(text: &str) -> Result<Self, Self::Error>;
+}
+
+impl Name for String {
+    type Error = std::convert::Infallible;
+
+    fn read(text: &str) -> Result<Self, Self::Error> {
+        Ok(text.to_owned())
+    }
+}
+
+impl Name for HeaderName {
+    type Error = InvalidHeaderName;
+
+    fn read(text: &str) -> Result<Self, InvalidHeaderName> {
+        Self::parse(text)
     }
 }
 

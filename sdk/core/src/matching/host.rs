@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::config::{Fault, Node, ReadConfig};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer};
 
 use crate::views::Authority;
 
@@ -112,12 +112,13 @@ pub enum InvalidHostname {
     Wildcard,
 }
 
-impl<'de> Deserialize<'de> for Hostname {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<'de, str>::deserialize(deserializer)?;
-        Self::parse(&text).map_err(|error| crate::refused(&error))
+impl ReadConfig for Hostname {
+    fn read_config(node: &Node) -> Result<Self, Fault> {
+        node.parsed(Self::parse)
     }
 }
+
+crate::deserialize_by_node!(Hostname);
 
 impl JsonSchema for Hostname {
     fn schema_name() -> Cow<'static, str> {
@@ -141,15 +142,17 @@ impl PreciseHostname {
     }
 }
 
-impl<'de> Deserialize<'de> for PreciseHostname {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let host = Hostname::deserialize(deserializer)?;
+impl ReadConfig for PreciseHostname {
+    fn read_config(node: &Node) -> Result<Self, Fault> {
+        let host = Hostname::read_config(node)?;
         if host.wildcard {
-            return Err(crate::refused(&"expected one host: a wildcard stands for several"));
+            return Err(node.refused(&"expected one host: a wildcard stands for several"));
         }
         Ok(Self(host))
     }
 }
+
+crate::deserialize_by_node!(PreciseHostname);
 
 impl JsonSchema for PreciseHostname {
     fn schema_name() -> Cow<'static, str> {

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::config::{Fault, Node, ReadConfig};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer};
 
 /// A request's method: a token, with its case, because methods are told apart by it.
 ///
@@ -58,12 +58,13 @@ pub enum InvalidMethod {
     },
 }
 
-impl<'de> Deserialize<'de> for Method {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<'de, str>::deserialize(deserializer)?;
-        Self::parse(&text).map_err(|error| crate::refused(&error))
+impl ReadConfig for Method {
+    fn read_config(node: &Node) -> Result<Self, Fault> {
+        node.parsed(Self::parse)
     }
 }
+
+crate::deserialize_by_node!(Method);
 
 impl JsonSchema for Method {
     fn schema_name() -> Cow<'static, str> {

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::config::{Fault, Node, ReadConfig};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer};
 
 use super::Pattern;
 use crate::views::RequestPath;
@@ -18,7 +18,7 @@ use crate::views::RequestPath;
 /// assert!(!v1.holds(&RequestPath::new(b"/v10")));
 /// # Ok::<(), serde_json::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, ReadConfig, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PathMatch {
     /// The path is this one, to the byte: `/v1` is not `/v1/`.
@@ -115,12 +115,13 @@ pub enum InvalidPath {
     Ambiguous,
 }
 
-impl<'de> Deserialize<'de> for PathPattern {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<'de, str>::deserialize(deserializer)?;
-        Self::parse(&text).map_err(|error| crate::refused(&error))
+impl ReadConfig for PathPattern {
+    fn read_config(node: &Node) -> Result<Self, Fault> {
+        node.parsed(Self::parse)
     }
 }
+
+crate::deserialize_by_node!(PathPattern);
 
 impl JsonSchema for PathPattern {
     fn schema_name() -> Cow<'static, str> {

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 #[cfg(feature = "regex")]
 use std::ops::Range;
 
+use crate::config::{Fault, Node, ReadConfig};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer};
 
 /// The longest regular expression, in bytes.
 pub const MAX_PATTERN_BYTES: usize = 1024;
@@ -230,12 +230,13 @@ impl PartialEq for Search {
 
 impl Eq for Search {}
 
-impl<'de> Deserialize<'de> for Search {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<'de, str>::deserialize(deserializer)?;
-        Self::parse(&text).map_err(|error| crate::refused(&error))
+impl ReadConfig for Search {
+    fn read_config(node: &Node) -> Result<Self, Fault> {
+        node.parsed(Self::parse)
     }
 }
+
+crate::deserialize_by_node!(Search);
 
 impl JsonSchema for Search {
     fn schema_name() -> Cow<'static, str> {
@@ -327,12 +328,13 @@ impl PartialEq for Pattern {
 
 impl Eq for Pattern {}
 
-impl<'de> Deserialize<'de> for Pattern {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<'de, str>::deserialize(deserializer)?;
-        Self::parse(&text).map_err(|error| crate::refused(&error))
+impl ReadConfig for Pattern {
+    fn read_config(node: &Node) -> Result<Self, Fault> {
+        node.parsed(Self::parse)
     }
 }
+
+crate::deserialize_by_node!(Pattern);
 
 impl JsonSchema for Pattern {
     fn schema_name() -> Cow<'static, str> {

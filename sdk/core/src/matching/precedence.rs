@@ -2,8 +2,8 @@
 
 use std::cmp::Reverse;
 
+use crate::config::ReadConfig;
 use schemars::JsonSchema;
-use serde::Deserialize;
 
 use super::conditions::Conditions;
 use super::{Match, Subject};
@@ -19,7 +19,7 @@ use super::{Match, Subject};
 /// assert_eq!(Precedence::GatewayApi.choose(&rules, &request), Ok(Some(1)));
 /// # Ok::<(), serde_json::Error>(())
 /// ```
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ReadConfig, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Precedence {
     /// The first one in the list.

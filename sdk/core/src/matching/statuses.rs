@@ -1,10 +1,9 @@
 //! Statuses of responses, as conditions.
 
 use std::borrow::Cow;
-use std::fmt;
 
+use crate::config::{Fault, Node, ReadConfig};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, de};
 
 /// A status, or all of a hundred: `404` or `5xx`.
 ///
@@ -32,46 +31,25 @@ impl Statuses {
 
 const EXPECTED: &str = "expected a status from 200 to 599, or a hundred such as `5xx`";
 
-impl<'de> Deserialize<'de> for Statuses {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-
-        impl de::Visitor<'_> for Visitor {
-            type Value = Statuses;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a status from 200 to 599, or a hundred such as `5xx`")
-            }
-
-            fn visit_u64<E: de::Error>(self, status: u64) -> Result<Statuses, E> {
-                let status = u16::try_from(status).ok().filter(|status| (200..600).contains(status));
-                status.map(|status| Statuses { first: status, last: status }).ok_or_else(|| E::custom(EXPECTED))
-            }
-
-            fn visit_i64<E: de::Error>(self, status: i64) -> Result<Statuses, E> {
-                self.visit_u64(u64::try_from(status).unwrap_or_default())
-            }
-
-            /// A protobuf Struct on the way makes `401.0` of `401`.
-            fn visit_f64<E: de::Error>(self, status: f64) -> Result<Statuses, E> {
-                if status.fract() == 0.0 { self.visit_i64(status as i64) } else { Err(E::custom(EXPECTED)) }
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Statuses, E> {
-                let first = match text {
-                    "2xx" => 200,
-                    "3xx" => 300,
-                    "4xx" => 400,
-                    "5xx" => 500,
-                    _ => return Err(E::custom(EXPECTED)),
-                };
-                Ok(Statuses { first, last: first + 99 })
-            }
-        }
-
-        deserializer.deserialize_any(Visitor)
+impl ReadConfig for Statuses {
+    fn read_config(node: &Node) -> Result<Self, Fault> {
+        let (first, last) = match node {
+            Node::Whole(status @ 200..=599) => (*status as u16, *status as u16),
+            Node::Text(text) => match text.as_str() {
+                "2xx" => (200, 299),
+                "3xx" => (300, 399),
+                "4xx" => (400, 499),
+                "5xx" => (500, 599),
+                _ => return Err(node.refused(&EXPECTED)),
+            },
+            Node::Whole(_) | Node::Fraction(_) => return Err(node.refused(&EXPECTED)),
+            other => return Err(other.instead_of("a status from 200 to 599, or a hundred such as `5xx`")),
+        };
+        Ok(Self { first, last })
     }
 }
+
+crate::deserialize_by_node!(Statuses);
 
 impl JsonSchema for Statuses {
     fn schema_name() -> Cow<'static, str> {

@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
+use crate::config::{Fault, Node, ReadConfig};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::{Deserialize, Deserializer};
 
 use super::Pattern;
 use super::needle::Needle;
-use crate::{record, views};
+use crate::views;
 
 /// What must be true of a value. Exactly one condition is given, and how to compare.
 ///
@@ -43,7 +43,7 @@ pub struct ValueMatch {
 /// assert!(of("any").holds(values));
 /// assert!(!of("all").holds(values) && !of("first").holds(values));
 /// ```
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ReadConfig, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Of {
     /// One value that meets the condition is enough.
@@ -66,7 +66,7 @@ enum Test {
 }
 
 /// A condition on a value. Exactly one of `exact`, `prefix`, `suffix`, `contains`, `regex` and `present` is given.
-#[derive(Default, JsonSchema)]
+#[derive(Default, ReadConfig, JsonSchema)]
 #[schemars(deny_unknown_fields, rename = "ValueMatch", default)]
 struct Written {
     /// The value is this one.
@@ -93,13 +93,13 @@ struct Written {
     comma_separated: bool,
 }
 
-record!(Written default { exact, prefix, suffix, contains, regex, present, ignore_case, of, comma_separated });
-
-impl<'de> Deserialize<'de> for ValueMatch {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::try_from(Written::deserialize(deserializer)?).map_err(|error| crate::refused(&error))
+impl ReadConfig for ValueMatch {
+    fn read_config(node: &Node) -> Result<Self, Fault> {
+        Self::try_from(Written::read_config(node)?).map_err(|error| node.refused(&error))
     }
 }
+
+crate::deserialize_by_node!(ValueMatch);
 
 impl TryFrom<Written> for ValueMatch {
     type Error = &'static str;

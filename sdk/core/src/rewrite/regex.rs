@@ -2,15 +2,13 @@
 
 use std::borrow::Cow;
 
+use crate::config::{Fault, Node, ReadConfig};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer};
 
 use super::Unfit;
 #[cfg(not(feature = "regex"))]
 use crate::matching::InvalidPattern;
 use crate::matching::Search;
-#[cfg(feature = "regex")]
-use crate::record;
 
 /// The longest substitution, in bytes.
 pub const MAX_SUBSTITUTION_BYTES: usize = 1024;
@@ -159,34 +157,37 @@ impl RegexRewrite {
 }
 
 #[cfg(feature = "regex")]
-impl<'de> Deserialize<'de> for RegexRewrite {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+impl ReadConfig for RegexRewrite {
+    fn read_config(node: &Node) -> Result<Self, Fault> {
+        #[derive(ReadConfig)]
         struct Read {
             pattern: Search,
             substitution: Substitution,
         }
-        record!(Read { pattern, substitution });
-        let Read { pattern, substitution } = Read::deserialize(deserializer)?;
+        let Read { pattern, substitution } = Read::read_config(node)?;
         if !pattern.has_group(substitution.highest()) {
-            return Err(crate::refused(&InvalidSubstitution::Group));
+            return Err(node.refused(&InvalidSubstitution::Group));
         }
         Ok(Self { pattern, substitution })
     }
 }
 
 #[cfg(not(feature = "regex"))]
-impl<'de> Deserialize<'de> for RegexRewrite {
-    fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
-        Err(crate::refused(&InvalidPattern::NoEngine))
+impl ReadConfig for RegexRewrite {
+    fn read_config(node: &Node) -> Result<Self, Fault> {
+        Err(node.refused(&InvalidPattern::NoEngine))
     }
 }
 
-impl<'de> Deserialize<'de> for Substitution {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<'de, str>::deserialize(deserializer)?;
-        Self::parse(&text).map_err(|error| crate::refused(&error))
+crate::deserialize_by_node!(RegexRewrite);
+
+impl ReadConfig for Substitution {
+    fn read_config(node: &Node) -> Result<Self, Fault> {
+        node.parsed(Self::parse)
     }
 }
+
+crate::deserialize_by_node!(Substitution);
 
 impl JsonSchema for Substitution {
     fn schema_name() -> Cow<'static, str> {

@@ -7,6 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 
 use super::Cidr;
+use crate::config::{Fault, Node, ReadConfig, by_node};
 
 /// So many leading bits of an IPv4 and of an IPv6 address: `{ ipv4: 24, ipv6: 48 }`. What is left out is `V4` and `V6`.
 ///
@@ -38,22 +39,22 @@ impl<const V4: u8, const V6: u8> Default for Prefixes<V4, V6> {
     }
 }
 
-impl<'de, const V4: u8, const V6: u8> Deserialize<'de> for Prefixes<V4, V6> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Written {
-            #[serde(default)]
-            ipv4: Option<u8>,
-            #[serde(default)]
-            ipv6: Option<u8>,
-        }
-        let Written { ipv4, ipv6 } = Written::deserialize(deserializer)?;
-        let (ipv4, ipv6) = (ipv4.unwrap_or(V4), ipv6.unwrap_or(V6));
+impl<const V4: u8, const V6: u8> ReadConfig for Prefixes<V4, V6> {
+    fn read_config(node: &Node) -> Result<Self, Fault> {
+        node.record(&["ipv4", "ipv6"])?;
+        let (mut ipv4, mut ipv6) = (V4, V6);
+        node.optional("ipv4", &mut ipv4)?;
+        node.optional("ipv6", &mut ipv6)?;
         if (1..=32).contains(&ipv4) && (1..=128).contains(&ipv6) {
             return Ok(Self { ipv4, ipv6 });
         }
-        Err(crate::refused(&"expected 1 to 32 bits of IPv4 and 1 to 128 of IPv6"))
+        Err(node.refused(&"expected 1 to 32 bits of IPv4 and 1 to 128 of IPv6"))
+    }
+}
+
+impl<'de, const V4: u8, const V6: u8> Deserialize<'de> for Prefixes<V4, V6> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        by_node(deserializer)
     }
 }
 

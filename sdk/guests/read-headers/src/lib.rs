@@ -1,11 +1,10 @@
 //! A filter that reads headers of a request, as many as it is told.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
-use tamis::{ConfigError, Filter, HeaderName, Outcome, PluginContext, RequestHeaders, Response};
+use tamis::{ConfigError, Configuration, Filter, HeaderName, Outcome, PluginContext, RequestHeaders, Response};
 
 /// What is read.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Configuration, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// The headers that a request must have.

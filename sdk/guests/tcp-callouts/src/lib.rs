@@ -13,12 +13,11 @@
 use std::time::Duration;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
 use tamis::callouts::{HttpError, HttpRequest, HttpResponse, WaitingConnection, sleep, timeout};
-use tamis::{ConfigError, DownstreamData, NewConnection, PluginContext, TcpFilter, TcpOutcome};
+use tamis::{ConfigError, Configuration, DownstreamData, NewConnection, PluginContext, TcpFilter, TcpOutcome};
 
 /// What the user writes.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Configuration, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Who is asked about every new connection.

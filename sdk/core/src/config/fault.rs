@@ -7,22 +7,25 @@ use std::fmt;
 
 use serde::de::{Error, Expected, Unexpected};
 
+use super::node::Node;
 use crate::text::{decimal, fraction, join as text};
 
-/// An error, and the way to it. Boxed, because every reading function returns one in its result.
+/// What is wrong, and with which node. Boxed, because every reading function returns one in its result.
 #[derive(Debug)]
-pub(super) struct Fault(Box<Parts>);
+pub struct Fault(Box<Parts>);
 
 #[derive(Debug)]
 struct Parts {
-    /// The innermost step is the first.
+    /// The address of the node, where one is known; 0 is none.
+    node: usize,
+    /// The way from there, as serde has gone it. The innermost step is the first.
     outward: Vec<Step>,
     message: String,
 }
 
 /// A step from a value to one in it.
 #[derive(Debug, Clone)]
-pub(super) enum Step {
+pub(crate) enum Step {
     Field(String),
     Item(usize),
 }
@@ -31,7 +34,24 @@ impl Fault {
     /// At the end of a way that begins at the whole.
     pub(super) fn new(mut inward: Vec<Step>, message: String) -> Self {
         inward.reverse();
-        Self(Box::new(Parts { outward: inward, message }))
+        Self(Box::new(Parts { node: 0, outward: inward, message }))
+    }
+
+    /// Of a node.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn at(node: &Node, message: String) -> Self {
+        Self::here(message).on(node)
+    }
+
+    /// Seen from this node, unless it is known of one in it.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn on(mut self, node: &Node) -> Self {
+        if self.0.node == 0 {
+            self.0.node = std::ptr::from_ref(node).addr();
+        }
+        self
     }
 
     /// The same, seen from the value around it.
@@ -40,14 +60,18 @@ impl Fault {
         self
     }
 
-    /// The path, in the form `rules[2].name`, and what is wrong there.
-    pub(super) fn into_parts(self) -> (String, String) {
-        let Parts { outward, message } = *self.0;
+    /// The path in the tree `root`, in the form `rules[2].name`, and what is wrong there.
+    #[must_use]
+    pub fn into_parts(self, root: &Node) -> (String, String) {
+        let Parts { node, mut outward, message } = *self.0;
+        outward.extend(root.way(node).unwrap_or_default());
         let mut path = String::new();
         for step in outward.iter().rev() {
             path = match step {
                 Step::Item(index) => text(&[&path, "[", &decimal(*index as u64), "]"]),
                 Step::Field(name) if path.is_empty() => name.clone(),
+                // What stands in a type of serde's brings its own way along.
+                Step::Field(name) if name.starts_with('[') => text(&[&path, name]),
                 Step::Field(name) => text(&[&path, ".", name]),
             };
         }
@@ -56,8 +80,28 @@ impl Fault {
 
     /// Something was expected, and something else found.
     #[cold]
-    pub(super) fn instead(expected: &str, found: &str) -> Self {
-        Self::here(text(&["expected ", expected, ", found ", found]))
+    #[inline(never)]
+    pub(super) fn instead(expected: &str, found: Unexpected<'_>) -> Self {
+        Self::here(text(&["expected ", expected, ", found ", &met(found, "a string")]))
+    }
+
+    /// A word that is none of these.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn unknown_word(expected: &'static [&'static str]) -> Self {
+        Self::here(text(&["expected ", &one_of(expected), ", found another word"]))
+    }
+
+    /// A field that is none of these.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn unknown_field(name: &str, expected: &'static [&'static str]) -> Self {
+        let known = match expected {
+            [] => "there are no fields".to_owned(),
+            [_] | [_, _] => text(&["expected ", &one_of(expected)]),
+            _ => text(&["expected one of ", &listed(expected, "`, `")]),
+        };
+        Self::here(text(&["unknown field `", name, "`, ", &known]))
     }
 
     #[cold]
@@ -72,34 +116,70 @@ impl Error for Fault {
         if message.starts_with("data did not match any variant of untagged enum") {
             return Self::here("this has none of the forms that are possible here".to_owned());
         }
+        // What reads itself from a node was in the midst of types of serde, and says its own way; see `placed`.
+        if let Some((way, message)) = message.strip_prefix("at `").and_then(way_and_message) {
+            return Self::here(message.to_owned()).within(Step::Field(way.to_owned()));
+        }
         Self::here(message)
     }
 
     fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::instead(&wanted(expected), &met(found, "a string"))
+        Self::instead(&wanted(expected), found)
     }
 
     fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::instead(&wanted(expected), &met(found, "another string"))
+        let found = met(found, "another string");
+        Self::here(text(&["expected ", &wanted(expected), ", found ", &found]))
     }
 
     fn invalid_length(found: usize, expected: &dyn Expected) -> Self {
-        Self::instead(&wanted(expected), &decimal(found as u64))
+        Self::here(text(&["expected ", &wanted(expected), ", found ", &decimal(found as u64)]))
     }
 
     fn unknown_variant(_: &str, expected: &'static [&'static str]) -> Self {
-        let mut message = "expected ".to_owned();
-        for (i, name) in expected.iter().enumerate() {
-            let before = match i {
-                0 => "`",
-                i if i + 1 == expected.len() => " or `",
-                _ => ", `",
-            };
-            message = text(&[&message, before, name, "`"]);
-        }
-        message.push_str(", found another word");
-        Self::here(message)
+        Self::unknown_word(expected)
     }
+
+    fn unknown_field(name: &str, expected: &'static [&'static str]) -> Self {
+        Self::unknown_field(name, expected)
+    }
+
+    fn missing_field(name: &'static str) -> Self {
+        Self::here(text(&["missing field `", name, "`"]))
+    }
+}
+
+/// The words for a fault in a tree of its own, with the way in it: what serde's errors can carry.
+pub(super) fn placed(fault: Fault, root: &Node) -> String {
+    let (path, message) = fault.into_parts(root);
+    if path.is_empty() { message } else { text(&["at `", &path, WAY_END, &message]) }
+}
+
+/// By bytes: Rust's search for a text in a text is seven kilobytes.
+fn way_and_message(text: &str) -> Option<(&str, &str)> {
+    let end = text.as_bytes().windows(WAY_END.len()).position(|bytes| bytes == WAY_END.as_bytes())?;
+    Some((text.get(..end)?, text.get(end + WAY_END.len()..)?))
+}
+
+const WAY_END: &str = "`: ";
+
+/// Names in quotes: "`a`, `b` or `c`".
+fn one_of(names: &[&str]) -> String {
+    listed(names, "` or `")
+}
+
+fn listed(names: &[&str], last: &str) -> String {
+    let mut list = String::new();
+    for (i, name) in names.iter().enumerate() {
+        let before = match i {
+            0 => "`",
+            i if i + 1 == names.len() => last,
+            _ => "`, `",
+        };
+        list = text(&[&list, before, name]);
+    }
+    list.push('`');
+    list
 }
 
 impl fmt::Display for Fault {
@@ -237,6 +317,22 @@ mod tests {
     fn paths_are_told_from_the_outside() {
         let fault =
             Fault::custom("wrong").within(Step::Item(3)).within(Step::Item(0)).within(Step::Field("rules".to_owned()));
-        assert_eq!(fault.into_parts(), ("rules[0][3]".to_owned(), "wrong".to_owned()));
+        assert_eq!(fault.into_parts(&Node::Null), ("rules[0][3]".to_owned(), "wrong".to_owned()));
+    }
+
+    #[test]
+    fn a_node_says_where_it_stands() {
+        let root = Node::parse(br#"{"rules": [{"a": 1}, {"a": [true, false]}]}"#).unwrap();
+        let item = &root.get("rules").unwrap().items().unwrap()[1].get("a").unwrap().items().unwrap()[1];
+        let path = |fault: Fault| fault.into_parts(&root).0;
+        assert_eq!(path(item.refused(&"wrong")), "rules[1].a[1]");
+        assert_eq!(path(Fault::custom("wrong").within(Step::Field("b".to_owned())).on(item)), "rules[1].a[1].b");
+        assert_eq!(path(root.refused(&"wrong")), "");
+        let inner = placed(item.refused(&"wrong"), &root);
+        assert_eq!(inner, "at `rules[1].a[1]`: wrong");
+        assert_eq!(
+            path(Fault::custom(inner).within(Step::Item(2)).within(Step::Field("x".to_owned()))),
+            "x[2].rules[1].a[1]"
+        );
     }
 }

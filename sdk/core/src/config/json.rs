@@ -2,13 +2,12 @@
 //!
 //! `serde_json` reads the same, and says the same of what it refuses; with it a module is 40 kilobytes larger.
 
-use tamis_core::number;
-
 use super::fault::{Fault, Step};
-use super::tree::Node;
+use super::node::Node;
+use crate::number;
 
 /// How deep arrays and objects stand in one another at most.
-const MAX_DEPTH: u32 = 127;
+pub(super) const MAX_DEPTH: u32 = 127;
 
 /// Reads a whole text.
 pub(super) fn read(json: &[u8]) -> Result<Node, Fault> {

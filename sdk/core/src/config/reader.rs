@@ -1,37 +1,47 @@
-//! From a tree to a type, strictly.
+//! From a tree to a type of serde's, strictly.
 //!
 //! Where a type has fields only an object will do: serde's derived code would take a list of their values too, in the
 //! order of the source. What serde keeps aside before it knows the type (`flatten`, `untagged`, and what is in an
 //! internally tagged enum) is out of reach for that rule, and so is the path inside of it.
 
-use std::vec;
+use std::slice;
 
 use serde::de::{
-    DeserializeSeed, Deserializer, EnumAccess, Error, Expected, MapAccess, SeqAccess, Unexpected, VariantAccess,
-    Visitor,
+    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error, Expected, MapAccess, SeqAccess, Unexpected,
+    VariantAccess, Visitor,
 };
 use serde::forward_to_deserialize_any;
 
 use super::fault::{Fault, Step};
 use super::key::Key;
-use super::tree::Node;
+use super::node::Node;
 use crate::text::{decimal, join};
 
-impl Node {
-    #[cold]
-    #[inline(never)]
-    fn instead_of(&self, expected: &dyn Expected) -> Fault {
-        let found = match self {
-            Self::Null => Unexpected::Unit,
-            Self::Truth(value) => Unexpected::Bool(*value),
-            Self::Whole(value) => Unexpected::Signed(*value),
-            Self::Fraction(value) => Unexpected::Float(*value),
-            Self::Text(text) => Unexpected::Str(text),
-            Self::List(_) => Unexpected::Seq,
-            Self::Object(_) => Unexpected::Map,
-        };
-        Fault::invalid_type(found, expected)
-    }
+/// Reads a type that only serde knows.
+///
+/// # Errors
+///
+/// What is wrong, and where.
+///
+/// ```
+/// use std::net::IpAddr;
+/// use tamis_core::config::{Fault, Node, ReadConfig, by_serde};
+///
+/// struct Upstream(IpAddr);
+///
+/// impl ReadConfig for Upstream {
+///     fn read_config(node: &Node) -> Result<Self, Fault> {
+///         by_serde(node).map(Self)
+///     }
+/// }
+/// # assert!(Upstream::read_config(&Node::Text("::1".to_owned())).is_ok_and(|up| up.0.is_loopback()));
+/// ```
+pub fn by_serde<T: DeserializeOwned>(node: &Node) -> Result<T, Fault> {
+    T::deserialize(node).map_err(|fault| fault.on(node))
+}
+
+fn mismatch(node: &Node, expected: &dyn Expected) -> Fault {
+    Fault::invalid_type(node.seen(), expected)
 }
 
 /// A type that asks for one kind is given that kind or refused here: a visitor's other methods, of which there are dozens for
@@ -41,8 +51,8 @@ macro_rules! kinds {
         #[cold]
         fn $method<V: Visitor<'de>>(self, $(_: $extra,)* visitor: V) -> Result<V::Value, Fault> {
             match self {
-                $(Self::$kind(value) => kinds!($visit visitor value),)+
-                other => Err(other.instead_of(&visitor)),
+                $(Node::$kind(value) => kinds!($visit visitor value),)+
+                other => Err(mismatch(other, &visitor)),
             }
         }
     )* };
@@ -56,21 +66,22 @@ macro_rules! kinds {
         let read = $visitor.visit_map(&mut *fields)?;
         fields.end().map(|()| read)
     }};
-    ($visit:ident $visitor:ident $value:ident) => { $visitor.$visit($value) };
+    (visit_str $visitor:ident $value:ident) => { $visitor.visit_str($value) };
+    ($visit:ident $visitor:ident $value:ident) => { $visitor.$visit(*$value) };
 }
 
-impl<'de> Deserializer<'de> for Node {
+impl<'de> Deserializer<'de> for &Node {
     type Error = Fault;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         match self {
-            Self::Null => visitor.visit_unit(),
-            Self::Truth(value) => visitor.visit_bool(value),
-            Self::Whole(value) => visitor.visit_i64(value),
-            Self::Fraction(value) => visitor.visit_f64(value),
-            Self::Text(text) => visitor.visit_string(text),
-            Self::List(list) => kinds!(list visitor list),
-            Self::Object(object) => kinds!(object visitor object),
+            Node::Null => visitor.visit_unit(),
+            Node::Truth(value) => visitor.visit_bool(*value),
+            Node::Whole(value) => visitor.visit_i64(*value),
+            Node::Fraction(value) => visitor.visit_f64(*value),
+            Node::Text(text) => visitor.visit_str(text),
+            Node::List(list) => kinds!(list visitor list),
+            Node::Object(object) => kinds!(object visitor object),
         }
     }
 
@@ -89,9 +100,9 @@ impl<'de> Deserializer<'de> for Node {
         deserialize_u128(): Whole => visit_i64;
         deserialize_f32(): Whole => visit_i64, Fraction => visit_f64;
         deserialize_f64(): Whole => visit_i64, Fraction => visit_f64;
-        deserialize_char(): Text => visit_string;
-        deserialize_str(): Text => visit_string;
-        deserialize_string(): Text => visit_string;
+        deserialize_char(): Text => visit_str;
+        deserialize_str(): Text => visit_str;
+        deserialize_string(): Text => visit_str;
         deserialize_seq(): List => list;
         deserialize_tuple(usize): List => list;
         deserialize_tuple_struct(&'static str, usize): List => list;
@@ -101,8 +112,8 @@ impl<'de> Deserializer<'de> for Node {
 
     fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         match self {
-            Self::Null => visitor.visit_unit(),
-            other => Err(other.instead_of(&visitor)),
+            Node::Null => visitor.visit_unit(),
+            other => Err(mismatch(other, &visitor)),
         }
     }
 
@@ -112,7 +123,7 @@ impl<'de> Deserializer<'de> for Node {
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         match self {
-            Self::Null => visitor.visit_none(),
+            Node::Null => visitor.visit_none(),
             some => visitor.visit_some(some),
         }
     }
@@ -127,7 +138,7 @@ impl<'de> Deserializer<'de> for Node {
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Fault> {
-        let variant = self.variant(&visitor)?;
+        let variant = variant(self, &visitor)?;
         visitor.visit_enum(variant)
     }
 
@@ -139,20 +150,20 @@ impl<'de> Deserializer<'de> for Node {
 }
 
 /// The items of a list.
-struct Items {
-    items: vec::IntoIter<Node>,
+struct Items<'n> {
+    items: slice::Iter<'n, Node>,
     next: usize,
 }
 
-impl Items {
+impl<'n> Items<'n> {
     /// In a box, so that the code that frees it exists once.
     #[inline(never)]
-    fn new(items: Vec<Node>) -> Box<Self> {
-        Box::new(Self { items: items.into_iter(), next: 0 })
+    fn new(items: &'n [Node]) -> Box<Self> {
+        Box::new(Self { items: items.iter(), next: 0 })
     }
 
     #[inline(never)]
-    fn advance(&mut self) -> Option<Node> {
+    fn advance(&mut self) -> Option<&'n Node> {
         let item = self.items.next();
         self.next += usize::from(item.is_some());
         item
@@ -176,7 +187,7 @@ impl Items {
     }
 }
 
-impl<'de> SeqAccess<'de> for &mut Items {
+impl<'de> SeqAccess<'de> for &mut Items<'_> {
     type Error = Fault;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Fault> {
@@ -186,16 +197,16 @@ impl<'de> SeqAccess<'de> for &mut Items {
 }
 
 /// The fields of an object; `key` and `value` are the one that is read.
-struct Fields {
-    fields: vec::IntoIter<(String, Node)>,
-    key: String,
-    value: Option<Node>,
+struct Fields<'n> {
+    fields: slice::Iter<'n, (String, Node)>,
+    key: &'n str,
+    value: Option<&'n Node>,
 }
 
-impl Fields {
+impl<'n> Fields<'n> {
     #[inline(never)]
-    fn new(fields: Vec<(String, Node)>) -> Box<Self> {
-        Box::new(Self { fields: fields.into_iter(), key: String::new(), value: None })
+    fn new(fields: &'n [(String, Node)]) -> Box<Self> {
+        Box::new(Self { fields: fields.iter(), key: "", value: None })
     }
 
     /// Comes to the next field, if there is one.
@@ -207,33 +218,33 @@ impl Fields {
     }
 
     #[inline(never)]
-    fn value(&mut self) -> Result<Node, Fault> {
+    fn value(&mut self) -> Result<&'n Node, Fault> {
         self.value.take().ok_or_else(|| Fault::custom("expected a field"))
     }
 
     #[cold]
     #[inline(never)]
     fn within(&mut self, fault: Fault) -> Fault {
-        fault.within(Step::Field(std::mem::take(&mut self.key)))
+        fault.within(Step::Field(self.key.to_owned()))
     }
 
     #[inline(never)]
     fn end(&mut self) -> Result<(), Fault> {
         match self.fields.next() {
             None => Ok(()),
-            Some((key, _)) => Err(Fault::custom("there is no place for this field").within(Step::Field(key))),
+            Some((key, _)) => Err(Fault::custom("there is no place for this field").within(Step::Field(key.clone()))),
         }
     }
 }
 
-impl<'de> MapAccess<'de> for &mut Fields {
+impl<'de> MapAccess<'de> for &mut Fields<'_> {
     type Error = Fault;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Fault> {
         if !self.advance() {
             return Ok(None);
         }
-        seed.deserialize(Key(&self.key)).map(Some).map_err(|fault| self.within(fault))
+        seed.deserialize(Key(self.key)).map(Some).map_err(|fault| self.within(fault))
     }
 
     fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, Fault> {
@@ -243,57 +254,55 @@ impl<'de> MapAccess<'de> for &mut Fields {
 }
 
 /// `{"variant": content}`, or the variant's name alone.
-struct Variant {
-    name: String,
-    content: Option<Node>,
+struct Variant<'n> {
+    name: &'n str,
+    content: Option<&'n Node>,
 }
 
-impl Node {
-    #[inline(never)]
-    fn variant(self, expected: &dyn Expected) -> Result<Variant, Fault> {
-        match self {
-            Self::Text(name) => Ok(Variant { name, content: None }),
-            Self::Object(object) => match <[_; 1]>::try_from(object) {
-                Ok([(name, content)]) => Ok(Variant { name, content: Some(content) }),
-                Err(_) => Err(Fault::invalid_value(Unexpected::Other("an object with none or several"), expected)),
-            },
-            other => Err(other.instead_of(expected)),
-        }
+#[inline(never)]
+fn variant<'n>(node: &'n Node, expected: &dyn Expected) -> Result<Variant<'n>, Fault> {
+    match node {
+        Node::Text(name) => Ok(Variant { name, content: None }),
+        Node::Object(object) => match object.as_slice() {
+            [(name, content)] => Ok(Variant { name, content: Some(content) }),
+            _ => Err(Fault::invalid_value(Unexpected::Other("an object with none or several"), expected)),
+        },
+        other => Err(mismatch(other, expected)),
     }
 }
 
-impl Variant {
+impl<'n> Variant<'n> {
     /// What stands behind the name, which must be there.
     #[inline(never)]
-    fn content(self, expected: &dyn Expected) -> Result<(String, Node), Fault> {
+    fn content(self, expected: &dyn Expected) -> Result<(String, &'n Node), Fault> {
         match self.content {
-            Some(content) => Ok((self.name, content)),
+            Some(content) => Ok((self.name.to_owned(), content)),
             None => Err(Fault::invalid_type(Unexpected::UnitVariant, expected)),
         }
     }
 }
 
-impl<'de> EnumAccess<'de> for Variant {
+impl<'de> EnumAccess<'de> for Variant<'_> {
     type Error = Fault;
     type Variant = Self;
 
     fn variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<(T::Value, Self), Fault> {
-        match seed.deserialize(Key(&self.name)) {
+        match seed.deserialize(Key(self.name)) {
             Ok(value) => Ok((value, self)),
             // The name alone is the value itself; there is no field to go into.
             Err(fault) if self.content.is_none() => Err(fault),
-            Err(fault) => Err(fault.within(Step::Field(self.name))),
+            Err(fault) => Err(fault.within(Step::Field(self.name.to_owned()))),
         }
     }
 }
 
-impl<'de> VariantAccess<'de> for Variant {
+impl<'de> VariantAccess<'de> for Variant<'_> {
     type Error = Fault;
 
     fn unit_variant(self) -> Result<(), Fault> {
         match self.content {
             None | Some(Node::Null) => Ok(()),
-            Some(_) => Err(Fault::custom("expected nothing here").within(Step::Field(self.name))),
+            Some(_) => Err(Fault::custom("expected nothing here").within(Step::Field(self.name.to_owned()))),
         }
     }
 

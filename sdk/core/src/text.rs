@@ -2,7 +2,7 @@
 
 /// The parts as one text.
 #[inline(never)]
-pub(crate) fn join(parts: &[&str]) -> String {
+pub fn join(parts: &[&str]) -> String {
     let mut text = String::with_capacity(parts.iter().map(|part| part.len()).sum());
     parts.iter().for_each(|part| text.push_str(part));
     text
@@ -10,7 +10,7 @@ pub(crate) fn join(parts: &[&str]) -> String {
 
 /// A number in decimal.
 #[inline(never)]
-pub(crate) fn decimal(number: u64) -> String {
+pub fn decimal(number: u64) -> String {
     let mut text = String::with_capacity(20);
     let mut digits = [b'0'; 20];
     digits_of(number, &mut digits).iter().for_each(|digit| text.push(char::from(*digit)));
@@ -18,7 +18,7 @@ pub(crate) fn decimal(number: u64) -> String {
 }
 
 /// The decimal digits of a number, in a place that has room for all.
-pub(crate) fn digits_of(number: u64, digits: &mut [u8; 20]) -> &[u8] {
+pub fn digits_of(number: u64, digits: &mut [u8; 20]) -> &[u8] {
     let (mut rest, mut unused) = (number, digits.len());
     for digit in digits.iter_mut().rev() {
         *digit = b'0' + (rest % 10) as u8;
@@ -31,13 +31,13 @@ pub(crate) fn digits_of(number: u64, digits: &mut [u8; 20]) -> &[u8] {
 }
 
 /// A number in hexadecimal, 16 digits.
-pub(crate) fn hex(number: u64) -> String {
+pub fn hex(number: u64) -> String {
     (0..16).rev().map(|place| char::from_digit((number >> (4 * place)) as u32 & 15, 16).unwrap_or('0')).collect()
 }
 
 /// A number with a fraction, to six places, and one that is too large for that to one digit: for people.
 #[inline(never)]
-pub(crate) fn fraction(number: f64) -> String {
+pub fn fraction(number: f64) -> String {
     let sign = if number < 0.0 { "-" } else { "" };
     let mut size = number.abs();
     if !size.is_finite() {

@@ -4,7 +4,7 @@ use serde::de::{Deserializer, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
 use super::fault::Fault;
-use super::tree::LARGEST;
+use super::node::LARGEST;
 
 /// A key.
 pub(super) struct Key<'k>(pub(super) &'k str);
