@@ -1,7 +1,8 @@
 //! Where in a text something may be: a bit for each byte, made sixteen bytes at a time.
 //!
 //! Most bytes that a detector would have to stop at are nothing, and the few bytes around them say so. What can be told from
-//! these alone is told here, for all detectors at once and without a branch for a byte. A mark says that a detector has to look;
+//! these alone is told here, for all detectors at once: first of what kind each byte is ([`planes`], [`fragments`]), then where
+//! the kinds of neighbours leave something possible ([`rules`]). A mark says that a detector has to look;
 //! where there is none, no detector would find anything that it is asked for at this byte. So marks change what a scan costs,
 //! and never what it finds.
 //!
@@ -12,12 +13,17 @@
 
 mod fragments;
 mod lanes;
+mod planes;
+mod rules;
 mod set;
+mod tails;
 
 use fragments::Fragments;
-use lanes::Lanes;
 pub(crate) use lanes::Table;
+use planes::{Parts, Planes};
+use rules::Block;
 pub(crate) use set::{add, has};
+pub(crate) use tails::Tails;
 
 use crate::view::is_word;
 
@@ -45,7 +51,7 @@ pub(crate) struct Finder {
     pub mail: bool,
     pub colons: bool,
     /// The last three letters of names, where values behind names are looked for: the last one first.
-    pub names: Option<[Table; 3]>,
+    pub names: Option<Tails>,
     /// Bytes of words and expressions, which are looked at wherever they are.
     pub bytes: Option<[Table; 2]>,
 }
@@ -68,6 +74,13 @@ impl Default for Finder {
     }
 }
 
+impl Finder {
+    /// Whether it takes more than the digits of cards.
+    fn is_more(&self) -> bool {
+        self.dotted || self.phone || self.iban || self.mail || self.colons || self.names.is_some()
+    }
+}
+
 /// The marks of a window, made as far as they are asked for.
 pub(crate) struct Marks<'w> {
     finder: &'w Finder,
@@ -84,6 +97,7 @@ pub(crate) struct Marks<'w> {
     everywhere: bool,
     stops: [u64; WORDS],
     quotes: [u64; WORDS],
+    planes: Planes,
 }
 
 impl<'w> Marks<'w> {
@@ -101,12 +115,15 @@ impl<'w> Marks<'w> {
             everywhere: false,
             stops,
             quotes,
+            planes: Planes::NONE,
         }
     }
 
     /// The same, for a window of JSON.
     pub fn quoted(finder: &'w Finder, text: &'w [u8], complete: bool) -> Self {
-        Self { quoted: true, ..Self::new(finder, text, complete) }
+        let mut marks = Self::new(finder, text, complete);
+        marks.quoted = true;
+        marks
     }
 
     /// What is marked.
@@ -155,7 +172,6 @@ impl<'w> Marks<'w> {
     /// Marks as many bytes as there is room for, from a multiple of 64 on. What is before them is kept for a while: who has
     /// looked for the end of something comes back.
     #[inline(never)]
-    #[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
     fn mark(&mut self, from: usize) {
         let mut done = 0;
         if from == self.to && self.to - self.from == SPAN {
@@ -164,20 +180,27 @@ impl<'w> Marks<'w> {
             self.quotes.copy_within(WORDS - KEPT.., 0);
         }
         self.from = from - done * 64;
-        let tables = Tables::of(self.finder);
-        let text = self.text;
-        let mut here = Block::read(&tables, text, from, self.quoted);
-        let mut at = from;
-        for (stops, quotes) in self.stops.iter_mut().zip(&mut self.quotes).skip(done) {
-            if at >= text.len() {
-                break;
-            }
-            let next = Block::read(&tables, text, at + 64, self.quoted);
-            (*stops, *quotes) = (here.stops(&next, &tables, text, at), here.quotes);
-            here = next;
-            at += 64;
+        let (finder, text) = (self.finder, self.text);
+        let blocks = (text.len() - from).div_ceil(64).min(WORDS - done);
+        // What a block is depends on the next one.
+        let parts = Parts::new(text, from, (blocks + 1) * 64);
+        self.planes.read(&parts, finder.is_more(), self.quoted);
+        if !finder.fragments.is_empty() {
+            finder.fragments.read(&parts, &mut self.planes.nothing);
         }
-        self.to = at.min(text.len());
+        if let Some(bytes) = &finder.bytes {
+            self.planes.read_own(&parts, bytes);
+        }
+        let words = self.stops.iter_mut().zip(&mut self.quotes).skip(done).take(blocks);
+        for (number, (stops, quotes)) in words.enumerate() {
+            let block = Block { finder, planes: &self.planes, text, at: from + number * 64, number };
+            *stops = block.stops();
+            *quotes = self.planes.quotes.block(number);
+            if finder.bytes.is_some() {
+                *stops |= self.planes.own.block(number);
+            }
+        }
+        self.to = (from + blocks * 64).min(text.len());
         self.coarse();
     }
 
@@ -202,267 +225,6 @@ impl<'w> Marks<'w> {
             }
         }
     }
-}
-
-/// Letters, digits and `_`.
-const WORD: Table = set::ascii(b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_");
-const HEX: Table = set::ascii(b"0123456789abcdefABCDEF");
-/// What may stand between a name and its `=` or `:`.
-const QUOTE: Table = set::ascii(b" \"'\\");
-
-/// What a finder needs, at hand.
-struct Tables {
-    fragments: Option<fragments::Loaded>,
-    /// The last three letters of names.
-    names: Option<[Lanes; 3]>,
-    bytes: Option<[Lanes; 2]>,
-    ascii: Lanes,
-    other: Lanes,
-    word: Lanes,
-    hex: Lanes,
-    quote: Lanes,
-    numbers: bool,
-    groups: bool,
-    persons: bool,
-    dotted: bool,
-    phone: bool,
-    iban: bool,
-    mail: bool,
-    colons: bool,
-}
-
-impl Tables {
-    #[inline]
-    #[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
-    fn of(finder: &Finder) -> Self {
-        let load = |table: &Table| Lanes::load(table);
-        let Finder { groups, persons, dotted, phone, iban, mail, colons, .. } = *finder;
-        Self {
-            fragments: (!finder.fragments.is_empty()).then(|| finder.fragments.loaded()),
-            names: finder.names.as_ref().map(|[a, b, c]| [load(a), load(b), load(c)]),
-            bytes: finder.bytes.as_ref().map(|[a, b]| [load(a), load(b)]),
-            ascii: load(&set::ASCII_BITS),
-            other: load(&set::OTHER_BITS),
-            word: load(&WORD),
-            hex: load(&HEX),
-            quote: load(&QUOTE),
-            numbers: groups || dotted || phone || iban,
-            groups,
-            persons,
-            dotted,
-            phone,
-            iban,
-            mail,
-            colons,
-        }
-    }
-}
-
-/// What is known of 64 bytes, a bit for each; nothing of numbers where there is no digit.
-#[derive(Clone, Copy, Default)]
-struct Block {
-    digits: u64,
-    words: u64,
-    uppers: u64,
-    between: u64,
-    dots: u64,
-    pluses: u64,
-    /// Marks that need nothing of the next block.
-    marks: u64,
-    quotes: u64,
-}
-
-/// A bit further on: the block's and the first ones of the next.
-#[inline]
-fn ahead(here: u64, next: u64, by: u32) -> u64 {
-    here >> by | next << (64 - by)
-}
-
-/// 64 bytes in four parts.
-type Four = [Lanes; 4];
-/// Their halves.
-type Halves = [(Lanes, Lanes); 4];
-
-#[inline]
-#[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
-fn load(bytes: &[u8], at: usize) -> Lanes {
-    Lanes::load(bytes.get(at..).and_then(<[u8]>::first_chunk).unwrap_or(&[0; 16]))
-}
-
-/// A bit for each byte of four parts.
-macro_rules! bits {
-    ($part:pat => $from:expr, $bits:expr) => {{
-        let [a, b, c, d] = $from;
-        bits!($part, a, $bits)
-            | bits!($part, b, $bits) << 16
-            | bits!($part, c, $bits) << 32
-            | bits!($part, d, $bits) << 48
-    }};
-    ($part:pat, $one:ident, $bits:expr) => {{
-        let $part = $one;
-        $bits
-    }};
-}
-
-impl Block {
-    #[inline]
-    #[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
-    fn read(tables: &Tables, text: &[u8], at: usize, quoted: bool) -> Self {
-        // More bytes than 64, because fragments reach into the next block.
-        if let Some(bytes) = text.get(at..).and_then(|rest| rest.first_chunk::<80>()) {
-            return Self::of(tables, bytes, text, at, quoted);
-        }
-        let rest = text.get(at..).unwrap_or_default();
-        if rest.is_empty() {
-            return Self::default();
-        }
-        let mut bytes = [0; 80];
-        bytes.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
-        let mut block = Self::of(tables, &bytes, text, at, quoted);
-        if let Some(past) = 1_u64.checked_shl(u32::try_from(rest.len()).unwrap_or(64)) {
-            block.marks &= past - 1;
-        }
-        block
-    }
-
-    #[inline]
-    #[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
-    fn of(tables: &Tables, bytes: &[u8; 80], text: &[u8], at: usize, quoted: bool) -> Self {
-        let mut block = Self::default();
-        let parts: Four = [load(bytes, 0), load(bytes, 16), load(bytes, 32), load(bytes, 48)];
-        let [a, b, c, d] = parts;
-        let halves: Halves = [(a.low(), a.high()), (b.low(), b.high()), (c.low(), c.high()), (d.low(), d.high())];
-        if quoted {
-            block.quotes = bits!(part => parts, part.are_either(b'"', b'\\'));
-        }
-        if tables.numbers {
-            block.digits = bits!(part => parts, part.are_from(b'0', 10));
-            if block.digits != 0 {
-                block.words = set(&halves, tables.word, tables.ascii);
-                block.between = bits!(part => parts, part.are_either(b' ', b'-'));
-                if tables.dotted {
-                    block.dots = bits!(part => parts, part.are(b'.'));
-                }
-                if tables.phone {
-                    block.pluses = bits!(part => parts, part.are(b'+'));
-                }
-                if tables.iban {
-                    block.uppers = bits!(part => parts, part.are_from(b'A', 26));
-                }
-            }
-        }
-        if let Some(fragments) = &tables.fragments {
-            let last = load(bytes, 64);
-            let [a, b, c, d] = halves.map(|halves| fragments.buckets(halves));
-            let e = fragments.buckets((last.low(), last.high()));
-            block.marks |= !(a.none(b) | b.none(c) << 16 | c.none(d) << 32 | d.none(e) << 48);
-        }
-        if tables.mail {
-            let ats = bits!(part => parts, part.are(b'@'));
-            if ats != 0 {
-                // A letter or digit is next. What the next block begins with is not asked.
-                block.marks |= ats & (set(&halves, tables.word, tables.ascii) >> 1 | 1 << 63);
-            }
-        }
-        if tables.colons || tables.names.is_some() {
-            let colons = bits!(part => parts, part.are(b':'));
-            let equals = bits!(part => parts, part.are(b'='));
-            if colons | equals != 0 {
-                block.marks |= Self::behind_names(tables, &halves, colons, equals, text, at);
-            }
-        }
-        if let Some([ascii, other]) = tables.bytes {
-            block.marks |= set(&halves, ascii, tables.ascii) | set(&halves, other, tables.other);
-        }
-        block
-    }
-
-    /// Colons and equals signs that may stand behind a name, or in an address.
-    #[inline]
-    #[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
-    fn behind_names(tables: &Tables, halves: &Halves, colons: u64, equals: u64, text: &[u8], at: usize) -> u64 {
-        let mut marks = 0;
-        if tables.colons && colons != 0 {
-            let hex = set(halves, tables.hex, tables.ascii);
-            let before = at.checked_sub(1).and_then(|before| text.get(before));
-            // What the next block begins with is not asked: it may be anything.
-            let (next, group) = (colons >> 1 | 1 << 63, hex >> 1 | 1 << 63);
-            let other = colons >> 2 | colons >> 3 | colons >> 4 | colons >> 5 | 0b1_1111 << 59;
-            let behind = hex << 1 | u64::from(before.is_some_and(u8::is_ascii_hexdigit));
-            marks |= colons & (next | (behind & group & other));
-        }
-        if let Some(tails) = tables.names {
-            let [last, second, third] = tails.map(|table| set(halves, table, tables.ascii));
-            let quotes = set(halves, tables.quote, tables.ascii);
-            // What is in the block before is not asked.
-            let back = |bits: u64, by: u32| bits << by | ((1 << by) - 1);
-            let ends = last & back(second, 1) & back(third, 2);
-            let three = back(quotes, 3) & back(ends, 4);
-            let two = back(quotes, 2) & (back(ends, 3) | three);
-            let one = back(quotes, 1) & (back(ends, 2) | two);
-            marks |= (colons | equals) & (back(ends, 1) | one);
-        }
-        marks
-    }
-
-    /// All marks of the block.
-    #[inline]
-    fn stops(&self, next: &Self, tables: &Tables, text: &[u8], at: usize) -> u64 {
-        if self.digits == 0 {
-            return self.marks;
-        }
-        let before = at.checked_sub(1).and_then(|before| text.get(before)).copied().unwrap_or(b' ');
-        let d0 = self.digits;
-        let starts = d0 & !(d0 << 1 | u64::from(before.is_ascii_digit()));
-        let d = |by| ahead(d0, next.digits, by);
-        let mut marks = 0;
-        let alone = starts & !(self.words << 1 | u64::from(is_word(before)));
-        let (d1, d2, d3, d4) = (d(1), d(2), d(3), d(4));
-        // What is in groups, or long, begins with three digits at least.
-        if tables.groups && alone & d1 & d2 != 0 {
-            let s = |by| ahead(self.between, next.between, by);
-            let (d5, d6, d7, d8) = (d(5), d(6), d(7), d(8));
-            let four = alone & d1 & d2 & d3;
-            // 4-4- and 4-6-.
-            marks |= four & s(4) & d5 & d6 & d7 & d8 & (s(9) | d(9) & d(10) & s(11));
-            let nine = four & d4 & d5 & d6 & d7 & d8;
-            if !tables.persons {
-                marks |= nine & d(9) & d(10) & d(11);
-            } else {
-                marks |= nine;
-                // 3-2-4 and 3-3-4, 6-7.
-                marks |= alone & d1 & d2 & s(3) & d4 & d5 & (s(6) & d7 | d6 & s(7) & d8);
-                marks |= four & d4 & d5 & s(6) & d7 & d8;
-            }
-        }
-        if tables.dotted && self.dots | next.dots != 0 {
-            let p = |by| ahead(self.dots, next.dots, by);
-            let (p1, p2, p3, p4, p5, p6, p7) = (p(1), p(2), p(3), p(4), p(5), p(6), p(7));
-            let one = p1 & d2 & (p3 | p4 | p5);
-            let two = d1 & p2 & d3 & (p4 | p5 | p6);
-            let three = d1 & d2 & p3 & d4 & (p5 | p6 | p7);
-            marks |= alone & (one | two | three);
-        }
-        if tables.phone && (self.pluses != 0 || before == b'+') {
-            marks |= starts & (self.pluses << 1 | u64::from(before == b'+'));
-        }
-        if tables.iban {
-            let one = u64::from(before.is_ascii_uppercase());
-            let behind = starts & d1 & (self.uppers << 1 | one);
-            if behind != 0 {
-                let two = at.checked_sub(2).and_then(|before| text.get(before)).is_some_and(u8::is_ascii_uppercase);
-                marks |= behind & (self.uppers << 2 | one << 1 | u64::from(two));
-            }
-        }
-        marks | self.marks
-    }
-}
-
-/// A bit for each byte of a set.
-#[inline]
-#[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
-fn set(halves: &Halves, table: Lanes, upper: Lanes) -> u64 {
-    !bits!((low, high) => *halves, low.of(table).and(high.of(upper)).are_none())
 }
 
 #[cfg(test)]

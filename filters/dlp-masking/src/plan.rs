@@ -5,7 +5,7 @@ use crate::detect::pattern::{Automaton, InvalidPattern, Pattern};
 use crate::detect::token::PREFIXES;
 use crate::detect::words::{InvalidWord, Words};
 use crate::entity::Entity;
-use crate::marks::{self, Finder, Marks};
+use crate::marks::{self, Finder, Marks, Tails};
 
 /// The score that has to be reached unless a rule says another.
 pub const THRESHOLD: i32 = 50;
@@ -209,7 +209,7 @@ impl Plan {
 
     /// Looks for values behind names.
     pub fn find_named(&mut self, names: Names, rule: usize) {
-        self.stops.finder.names = Some(names.tails());
+        self.stops.finder.names = Some(Tails::new(names.tails()));
         self.names = Some((names, rule));
         self.stops.add(*b"=:", stop::NAME);
     }

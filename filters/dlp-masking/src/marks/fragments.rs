@@ -5,6 +5,7 @@
 //! and is looked at.
 
 use super::lanes::{Lanes, Table};
+use super::planes::{Parts, Plane};
 use crate::detect::token::commonness;
 
 /// What is looked for.
@@ -60,9 +61,24 @@ impl Fragments {
         !self.any
     }
 
+    /// Tells where none begins.
+    #[inline(never)]
+    #[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
+    pub(super) fn read(&self, parts: &Parts<'_>, nothing: &mut Plane) {
+        let tables = self.loaded();
+        let mut before = Buckets([Lanes::load(&[0; 16]); 3]);
+        for (lane, bytes) in parts.whole.iter().chain(&parts.end).enumerate() {
+            let bytes = Lanes::load(bytes);
+            let here = tables.buckets((bytes.low(), bytes.high()));
+            // The first of three may be the last byte of the lane before.
+            nothing.put(lane.wrapping_sub(1), before.none(here));
+            before = here;
+        }
+    }
+
     #[inline]
     #[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
-    pub(super) fn loaded(&self) -> Loaded {
+    fn loaded(&self) -> Loaded {
         let ([a, b, c], [d, e, f]) = (&self.low, &self.high);
         let load = |table| Lanes::load(table);
         Loaded { low: [load(a), load(b), load(c)], high: [load(d), load(e), load(f)] }
@@ -71,19 +87,19 @@ impl Fragments {
 
 /// The tables at hand.
 #[derive(Clone, Copy)]
-pub(super) struct Loaded {
+struct Loaded {
     low: [Lanes; 3],
     high: [Lanes; 3],
 }
 
 /// In which buckets sixteen bytes can be, for each place.
 #[derive(Clone, Copy)]
-pub(super) struct Buckets([Lanes; 3]);
+struct Buckets([Lanes; 3]);
 
 impl Loaded {
     #[inline]
     #[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
-    pub fn buckets(&self, (low, high): (Lanes, Lanes)) -> Buckets {
+    fn buckets(&self, (low, high): (Lanes, Lanes)) -> Buckets {
         let ([a, b, c], [d, e, f]) = (self.low, self.high);
         Buckets([low.of(a).and(high.of(d)), low.of(b).and(high.of(e)), low.of(c).and(high.of(f))])
     }
@@ -93,7 +109,7 @@ impl Buckets {
     /// A bit for each of the sixteen places at which none can begin.
     #[inline]
     #[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
-    pub fn none(self, next: Self) -> u64 {
+    fn none(self, next: Self) -> u64 {
         let ([first, second, third], [_, second_next, third_next]) = (self.0, next.0);
         first.and(second.ahead(second_next)).and(third.two_ahead(third_next)).are_none()
     }

@@ -2,8 +2,8 @@
 
 #[cfg(target_arch = "wasm32")]
 use core::arch::wasm32::{
-    i8x16_eq, i8x16_shuffle, u8x16_bitmask, u8x16_lt, u8x16_splat, u8x16_sub, u8x16_swizzle, u64x2, u64x2_shr, v128,
-    v128_and, v128_or,
+    i8x16_eq, i8x16_shuffle, u8x16_bitmask, u8x16_ge, u8x16_min, u8x16_splat, u8x16_swizzle, u64x2, u64x2_shl,
+    u64x2_shr, v128, v128_and, v128_or,
 };
 
 /// A table of sixteen entries, for half of a byte.
@@ -37,11 +37,18 @@ impl Lanes {
         u8x16_bitmask(v128_or(i8x16_eq(self.0, u8x16_splat(byte)), i8x16_eq(self.0, u8x16_splat(other)))).into()
     }
 
-    /// A bit for each byte that is one of so many from the first one on.
+    /// A bit for each byte that is this one or greater.
     #[inline]
     #[target_feature(enable = "simd128")]
-    pub fn are_from(self, first: u8, count: u8) -> u64 {
-        u8x16_bitmask(u8x16_lt(u8x16_sub(self.0, u8x16_splat(first)), u8x16_splat(count))).into()
+    pub fn are_at_least(self, byte: u8) -> u64 {
+        u8x16_bitmask(u8x16_ge(self.0, u8x16_splat(byte))).into()
+    }
+
+    /// One of the eight bits of each byte.
+    #[inline]
+    #[target_feature(enable = "simd128")]
+    pub fn bit(self, number: u32) -> u64 {
+        u8x16_bitmask(u64x2_shl(self.0, 7 - number)).into()
     }
 
     /// The lower halves.
@@ -85,6 +92,27 @@ impl Lanes {
         Self(v128_and(self.0, other.0))
     }
 
+    /// The last one of these bytes, and the next ones before their last.
+    #[inline]
+    #[target_feature(enable = "simd128")]
+    pub fn last_and(self, next: Self) -> Self {
+        Self(i8x16_shuffle::<15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30>(self.0, next.0))
+    }
+
+    /// The last two, and the next ones before their last two.
+    #[inline]
+    #[target_feature(enable = "simd128")]
+    pub fn last_two_and(self, next: Self) -> Self {
+        Self(i8x16_shuffle::<14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29>(self.0, next.0))
+    }
+
+    /// The lesser byte of each pair: 0 where one of them is.
+    #[inline]
+    #[target_feature(enable = "simd128")]
+    pub fn least(self, other: Self) -> Self {
+        Self(u8x16_min(self.0, other.0))
+    }
+
     /// A bit for each byte that is 0.
     #[inline]
     #[target_feature(enable = "simd128")]
@@ -116,8 +144,13 @@ impl Lanes {
     }
 
     #[inline]
-    pub fn are_from(self, first: u8, count: u8) -> u64 {
-        bits(self.0.map(|byte| byte.wrapping_sub(first) < count))
+    pub fn are_at_least(self, byte: u8) -> u64 {
+        bits(self.0.map(|other| other >= byte))
+    }
+
+    #[inline]
+    pub fn bit(self, number: u32) -> u64 {
+        bits(self.0.map(|byte| byte >> number & 1 == 1))
     }
 
     #[inline]
@@ -158,6 +191,23 @@ impl Lanes {
         let mut both = self.0;
         both.iter_mut().zip(other.0).for_each(|(byte, other)| *byte &= other);
         Self(both)
+    }
+
+    #[inline]
+    pub fn last_and(self, next: Self) -> Self {
+        self.further(next, 15)
+    }
+
+    #[inline]
+    pub fn last_two_and(self, next: Self) -> Self {
+        self.further(next, 14)
+    }
+
+    #[inline]
+    pub fn least(self, other: Self) -> Self {
+        let mut least = self.0;
+        least.iter_mut().zip(other.0).for_each(|(byte, other)| *byte = (*byte).min(other));
+        Self(least)
     }
 
     #[inline]

@@ -1,0 +1,133 @@
+//! Which bytes of a block have to be looked at, by what is near them: for all of its 64 bytes at once.
+
+use super::Finder;
+use super::planes::Planes;
+use crate::view::is_word;
+
+/// A bit further on: the block's and the first ones of the next.
+#[inline]
+fn ahead(here: u64, next: u64, by: u32) -> u64 {
+    here >> by | next << (64 - by)
+}
+
+/// A block of a text, and what is known of its bytes and the next ones.
+pub(super) struct Block<'b> {
+    pub finder: &'b Finder,
+    pub planes: &'b Planes,
+    pub text: &'b [u8],
+    /// Its first byte in the text, and its number in the planes.
+    pub at: usize,
+    pub number: usize,
+}
+
+impl Block<'_> {
+    /// All of its marks, but those of words and expressions.
+    #[inline]
+    pub fn stops(&self) -> u64 {
+        let Self { finder, planes, number, .. } = *self;
+        let mut marks = 0;
+        let digits = planes.digits.block(number);
+        if digits != 0 {
+            marks |= self.numbers(digits);
+        }
+        if !finder.fragments.is_empty() {
+            marks |= !planes.nothing.block(number);
+        }
+        if finder.mail {
+            let ats = planes.ats.block(number);
+            if ats != 0 {
+                marks |= ats & ahead(planes.words.block(number), planes.words.block(number + 1), 1);
+            }
+        }
+        let colons = planes.colons.block(number);
+        if finder.colons && colons != 0 {
+            marks |= self.addresses(colons);
+        }
+        if let Some(tails) = &finder.names {
+            let signs = colons | planes.equals.block(number);
+            if signs != 0 {
+                marks |= tails.behind(self.text, self.at, signs);
+            }
+        }
+        marks
+    }
+
+    /// The byte before the block, `back` bytes.
+    #[inline]
+    fn before(&self, back: usize) -> u8 {
+        self.at.checked_sub(back).and_then(|before| self.text.get(before)).copied().unwrap_or(b' ')
+    }
+
+    /// First digits of numbers.
+    #[inline]
+    fn numbers(&self, d0: u64) -> u64 {
+        let Self { finder, planes, number, .. } = *self;
+        let before = self.before(1);
+        let starts = d0 & !(d0 << 1 | u64::from(before.is_ascii_digit()));
+        let next = planes.digits.block(number + 1);
+        let d = |by| ahead(d0, next, by);
+        let words = planes.words.block(number);
+        let alone = starts & !(words << 1 | u64::from(is_word(before)));
+        let (d1, d2, d3, d4) = (d(1), d(2), d(3), d(4));
+        let mut marks = 0;
+        // What is in groups, or long, begins with three digits at least.
+        if finder.groups && alone & d1 & d2 != 0 {
+            let (between, next) = (planes.between.block(number), planes.between.block(number + 1));
+            let s = |by| ahead(between, next, by);
+            let (d5, d6, d7, d8) = (d(5), d(6), d(7), d(8));
+            let four = alone & d1 & d2 & d3;
+            // 4-4- and 4-6-.
+            marks |= four & s(4) & d5 & d6 & d7 & d8 & (s(9) | d(9) & d(10) & s(11));
+            let nine = four & d4 & d5 & d6 & d7 & d8;
+            if finder.persons {
+                marks |= nine;
+                // 3-2-4 and 3-3-4, 6-7.
+                marks |= alone & d1 & d2 & s(3) & d4 & d5 & (s(6) & d7 | d6 & s(7) & d8);
+                marks |= four & d4 & d5 & s(6) & d7 & d8;
+            } else {
+                marks |= nine & d(9) & d(10) & d(11);
+            }
+        }
+        let (dots, next) = (planes.dots.block(number), planes.dots.block(number + 1));
+        if finder.dotted && dots | next != 0 {
+            let p = |by| ahead(dots, next, by);
+            let (p1, p2, p3, p4, p5, p6, p7) = (p(1), p(2), p(3), p(4), p(5), p(6), p(7));
+            let one = p1 & d2 & (p3 | p4 | p5);
+            let two = d1 & p2 & d3 & (p4 | p5 | p6);
+            let three = d1 & d2 & p3 & d4 & (p5 | p6 | p7);
+            marks |= alone & (one | two | three);
+        }
+        if finder.phone {
+            marks |= starts & (planes.pluses.block(number) << 1 | u64::from(before == b'+'));
+        }
+        if finder.iban {
+            // What is no capital letter may pass: `_`.
+            let uppers = words & !d0 & !planes.small.block(number);
+            let behind = starts & d1 & (uppers << 1 | u64::from(before.is_ascii_uppercase()));
+            if behind != 0 {
+                let (one, two) = (before.is_ascii_uppercase(), self.before(2).is_ascii_uppercase());
+                marks |= behind & (uppers << 2 | u64::from(one) << 1 | u64::from(two));
+            }
+        }
+        marks
+    }
+
+    /// Colons that may be the first one of an address.
+    #[inline]
+    fn addresses(&self, colons: u64) -> u64 {
+        let next = ahead(colons, self.planes.colons.block(self.number + 1), 1);
+        let mut marks = colons & next;
+        // Behind a group stands another one, of four digits at most, with a colon; what the next block begins with is not asked.
+        let mut rest = colons & (colons >> 2 | colons >> 3 | colons >> 4 | colons >> 5 | 0b1_1111 << 59);
+        while rest != 0 {
+            let place = rest.trailing_zeros();
+            rest &= rest - 1;
+            let at = self.at + place as usize;
+            // What is not here may be anything.
+            let is_hex = |byte: Option<&u8>| byte.is_none_or(u8::is_ascii_hexdigit);
+            let between = is_hex(at.checked_sub(1).and_then(|at| self.text.get(at))) && is_hex(self.text.get(at + 1));
+            marks |= u64::from(between) << place;
+        }
+        marks
+    }
+}
