@@ -236,6 +236,31 @@ impl Words {
     }
 
     fn read(&mut self, bytes: &[u8]) {
+        // Between numbers there are few letters.
+        let (eights, rest) = bytes.as_chunks::<8>();
+        for eight in eights {
+            match without_letters(*eight) {
+                Some(digits) => self.skip_over(*eight, digits),
+                None => self.read_each(eight),
+            }
+        }
+        self.read_each(rest);
+    }
+
+    /// Reads eight bytes without letters.
+    fn skip_over(&mut self, eight: [u8; 8], digits: bool) {
+        if self.length > 0 {
+            self.end_of_word();
+        }
+        if digits {
+            self.latest = None;
+        }
+        let [.., last] = eight;
+        self.last = last;
+        self.at += eight.len();
+    }
+
+    fn read_each(&mut self, bytes: &[u8]) {
         for byte in bytes {
             if is_letter(*byte) {
                 // cardNumber is two words; and so is IPAddress, more or less.
@@ -282,6 +307,18 @@ impl Words {
             }
         }
     }
+}
+
+/// Whether some of eight bytes are digits, where none can be a letter: all are less than `@`.
+fn without_letters(eight: [u8; 8]) -> Option<bool> {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let bytes = u64::from_le_bytes(eight);
+    if bytes & (EACH * 0xc0) != 0 {
+        return None;
+    }
+    // A digit becomes 0 to 9, anything else up to 63: only with a digit the highest bit stays away when 118 is added.
+    let digits = !((bytes ^ (EACH * 0x30)) + EACH * 118) & (EACH * 0x80);
+    Some(digits != 0)
 }
 
 fn is_letter(byte: u8) -> bool {
@@ -334,6 +371,21 @@ mod tests {
             (&format!("{far}{far}order {far}"), Entity::Card, 0),
         ] {
             assert_eq!(weigh(before, entity), sum, "{before}");
+        }
+    }
+
+    #[test]
+    fn eight_bytes_are_told_as_each_by_itself() {
+        for other in 0..=u8::MAX {
+            for byte in 0..=u8::MAX {
+                for place in 0..8 {
+                    let mut eight = [other; 8];
+                    eight[place] = byte;
+                    let digits = eight.iter().any(u8::is_ascii_digit);
+                    let expected = eight.iter().all(|byte| *byte < b'@').then_some(digits);
+                    assert_eq!(without_letters(eight), expected, "{eight:?}");
+                }
+            }
         }
     }
 

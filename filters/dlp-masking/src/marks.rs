@@ -33,7 +33,7 @@ const WORDS: usize = SPAN / 64;
 /// How many of these words are kept when the next bytes are marked.
 const KEPT: usize = 8;
 /// How many bytes at the end of a window are marked by what they are alone, while more may come: more than any mark depends on.
-const COARSE: usize = 20;
+const COARSE: usize = 40;
 
 /// What marks are made for.
 #[derive(Debug, Clone)]

@@ -150,6 +150,16 @@ impl Mask {
 /// Replaces letters and digits, by their place among all characters and among letters and digits.
 fn replace(text: &[u8], with: char, out: &mut Vec<u8>, is_masked: impl Fn(usize, usize) -> bool) {
     let (mut character, mut letter) = (0, 0);
+    if with.is_ascii() && text.is_ascii() {
+        // Most of what is found: as long as before.
+        out.extend(text.iter().enumerate().map(|(character, byte)| {
+            let is_letter = is_letter(*byte);
+            let masked = is_letter && is_masked(character, letter);
+            letter += usize::from(is_letter);
+            if masked { with as u8 } else { *byte }
+        }));
+        return;
+    }
     let mut masked = false;
     for byte in text {
         if is_letter(*byte) {

@@ -1,7 +1,7 @@
 //! Which bytes of a block have to be looked at, by what is near them: for all of its 64 bytes at once.
 
 use super::Finder;
-use super::planes::Planes;
+use super::planes::{Plane, Planes};
 use crate::view::is_word;
 
 /// A bit further on: the block's and the first ones of the next.
@@ -36,7 +36,7 @@ impl Block<'_> {
         if finder.mail {
             let ats = planes.ats.block(number);
             if ats != 0 {
-                marks |= ats & ahead(planes.words.block(number), planes.words.block(number + 1), 1);
+                marks |= self.mails(ats);
             }
         }
         let colons = planes.colons.block(number);
@@ -98,7 +98,14 @@ impl Block<'_> {
             marks |= alone & (one | two | three);
         }
         if finder.phone {
-            marks |= starts & (planes.pluses.block(number) << 1 | u64::from(before == b'+'));
+            let mut rest = starts & (planes.pluses.block(number) << 1 | u64::from(before == b'+'));
+            while rest != 0 {
+                let place = rest.trailing_zeros();
+                rest &= rest - 1;
+                // Seven digits at least, with two bytes between them at most.
+                let digits = if place == 0 { d0 } else { d(place) };
+                marks |= u64::from((digits & 0x7_ffff).count_ones() >= 7) << place;
+            }
         }
         if finder.iban {
             // What is no capital letter may pass: `_`.
@@ -112,21 +119,39 @@ impl Block<'_> {
         marks
     }
 
+    /// Signs of mail addresses: behind what a name can end with, and before a letter or digit.
+    #[inline]
+    fn mails(&self, ats: u64) -> u64 {
+        let Self { planes, number, .. } = *self;
+        let block = |plane: &Plane| plane.block(number);
+        let none = ats | block(&planes.colons) | block(&planes.equals) | block(&planes.dots);
+        let words = ahead(block(&planes.words), planes.words.block(number + 1), 1);
+        ats & words & !(none << 1)
+    }
+
     /// Colons that may be the first one of an address.
     #[inline]
     fn addresses(&self, colons: u64) -> u64 {
-        let next = ahead(colons, self.planes.colons.block(self.number + 1), 1);
-        let mut marks = colons & next;
-        // Behind a group stands another one, of four digits at most, with a colon; what the next block begins with is not asked.
-        let mut rest = colons & (colons >> 2 | colons >> 3 | colons >> 4 | colons >> 5 | 0b1_1111 << 59);
+        let next = self.planes.colons.block(self.number + 1);
+        let is_hex = |byte: Option<&u8>| byte.is_none_or(u8::is_ascii_hexdigit);
+        let mut marks = 0;
+        // Two in a row, or a group of four digits at most between them; what the next block begins with is not asked.
+        let near = colons >> 1 | colons >> 2 | colons >> 3 | colons >> 4 | colons >> 5 | 0b1_1111 << 59;
+        let mut rest = colons & near;
         while rest != 0 {
             let place = rest.trailing_zeros();
             rest &= rest - 1;
             let at = self.at + place as usize;
-            // What is not here may be anything.
-            let is_hex = |byte: Option<&u8>| byte.is_none_or(u8::is_ascii_hexdigit);
-            let between = is_hex(at.checked_sub(1).and_then(|at| self.text.get(at))) && is_hex(self.text.get(at + 1));
-            marks |= u64::from(between) << place;
+            let before = is_hex(at.checked_sub(1).and_then(|before| self.text.get(before)));
+            let behind = self.text.get(at + 1);
+            // Of a whole address there are so many more, or two in a row: within the groups that may still come.
+            let more = if place == 0 { colons } else { ahead(colons, next, place) } >> 1 & 0x7_ffff_ffff;
+            let may_be = if behind == Some(&b':') {
+                before || is_hex(self.text.get(at + 2))
+            } else {
+                before && is_hex(behind) && (more.count_ones() >= 5 || more & more >> 1 != 0)
+            };
+            marks |= u64::from(may_be) << place;
         }
         marks
     }
