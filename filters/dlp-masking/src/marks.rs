@@ -180,7 +180,7 @@ impl<'w> Marks<'w> {
             self.quotes.copy_within(WORDS - KEPT.., 0);
         }
         self.from = from - done * 64;
-        let (finder, text) = (self.finder, self.text);
+        let (finder, text, complete) = (self.finder, self.text, self.complete);
         let blocks = (text.len() - from).div_ceil(64).min(WORDS - done);
         // What a block is depends on the next one.
         let parts = Parts::new(text, from, (blocks + 1) * 64);
@@ -193,7 +193,7 @@ impl<'w> Marks<'w> {
         }
         let words = self.stops.iter_mut().zip(&mut self.quotes).skip(done).take(blocks);
         for (number, (stops, quotes)) in words.enumerate() {
-            let block = Block { finder, planes: &self.planes, text, at: from + number * 64, number };
+            let block = Block { finder, planes: &self.planes, text, complete, at: from + number * 64, number };
             *stops = block.stops();
             *quotes = self.planes.quotes.block(number);
             if finder.bytes.is_some() {

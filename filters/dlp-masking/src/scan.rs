@@ -138,7 +138,7 @@ impl<'t> Run<'_, 't> {
             };
             // Marks are made of halves of bytes, and may be of another one's.
             let flags = self.plan.stops().flags(text.get(at).copied().unwrap_or(0));
-            if flags == 0 || flags == stop::DIGIT && self.is_no_number(at) {
+            if flags == 0 {
                 next = Next::At(at + 1);
                 continue;
             }
@@ -147,15 +147,6 @@ impl<'t> Run<'_, 't> {
                 return self.decide(text, at);
             }
         }
-    }
-
-    /// Whether a glance at a digit is enough: most of what looks like a card is none, and is told without a closer look.
-    #[inline]
-    fn is_no_number(&self, at: usize) -> bool {
-        let before = self.view.before(at, 1).unwrap_or(b' ');
-        // What a letter or a sign is before may be something else.
-        matches!(before, b' ' | b'"' | b'-' | b':' | b',')
-            && card::Glance::at(self.view, at).is_some_and(|glance| glance.is_none())
     }
 
     /// The first byte, whatever its mark.

@@ -35,6 +35,7 @@ pub mod words;
 
 mod groups;
 
+pub(crate) use card::is_none_at_a_glance;
 pub(crate) use groups::Groups;
 
 /// The most bytes that a detector reads from the place where it is asked.

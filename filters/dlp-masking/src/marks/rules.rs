@@ -2,6 +2,7 @@
 
 use super::Finder;
 use super::planes::{Plane, Planes};
+use crate::detect::is_none_at_a_glance;
 use crate::view::is_word;
 
 /// A bit further on: the block's and the first ones of the next.
@@ -15,6 +16,8 @@ pub(super) struct Block<'b> {
     pub finder: &'b Finder,
     pub planes: &'b Planes,
     pub text: &'b [u8],
+    /// Nothing comes behind the text.
+    pub complete: bool,
     /// Its first byte in the text, and its number in the planes.
     pub at: usize,
     pub number: usize,
@@ -72,8 +75,8 @@ impl Block<'_> {
         let mut marks = 0;
         // What is in groups, or long, begins with three digits at least.
         if finder.groups && alone & d1 & d2 != 0 {
-            let (between, next) = (planes.between.block(number), planes.between.block(number + 1));
-            let s = |by| ahead(between, next, by);
+            let (between, more) = (planes.between.block(number), planes.between.block(number + 1));
+            let s = |by| ahead(between, more, by);
             let (d5, d6, d7, d8) = (d(5), d(6), d(7), d(8));
             let four = alone & d1 & d2 & d3;
             // 4-4- and 4-6-.
@@ -87,10 +90,11 @@ impl Block<'_> {
             } else {
                 marks |= nine & d(9) & d(10) & d(11);
             }
+            marks = self.after_a_glance(marks, d0, next);
         }
-        let (dots, next) = (planes.dots.block(number), planes.dots.block(number + 1));
-        if finder.dotted && dots | next != 0 {
-            let p = |by| ahead(dots, next, by);
+        let (dots, more) = (planes.dots.block(number), planes.dots.block(number + 1));
+        if finder.dotted && dots | more != 0 {
+            let p = |by| ahead(dots, more, by);
             let (p1, p2, p3, p4, p5, p6, p7) = (p(1), p(2), p(3), p(4), p(5), p(6), p(7));
             let one = p1 & d2 & (p3 | p4 | p5);
             let two = d1 & p2 & d3 & (p4 | p5 | p6);
@@ -119,14 +123,44 @@ impl Block<'_> {
         marks
     }
 
-    /// Signs of mail addresses: behind what a name can end with, and before a letter or digit.
+    /// Of first digits of numbers in groups, or long ones, those at which more than a glance is needed.
+    #[inline]
+    fn after_a_glance(&self, starts: u64, digits: u64, next: u64) -> u64 {
+        let mut marks = starts;
+        let mut rest = starts;
+        while rest != 0 {
+            let place = rest.trailing_zeros();
+            rest &= rest - 1;
+            let digits = if place == 0 { digits } else { ahead(digits, next, place) };
+            let is_none = is_none_at_a_glance(self.text, self.at + place as usize, digits, self.complete);
+            marks ^= u64::from(is_none) << place;
+        }
+        marks
+    }
+
+    /// Signs of mail addresses: behind what a name can end with, and before a label with a dot and another one behind it.
     #[inline]
     fn mails(&self, ats: u64) -> u64 {
         let Self { planes, number, .. } = *self;
         let block = |plane: &Plane| plane.block(number);
+        let from = |plane: &Plane, place: u32| ahead(block(plane), plane.block(number + 1), place);
         let none = ats | block(&planes.colons) | block(&planes.equals) | block(&planes.dots);
-        let words = ahead(block(&planes.words), planes.words.block(number + 1), 1);
-        ats & words & !(none << 1)
+        let mut marks = 0;
+        let mut rest = ats & from(&planes.words, 1) & !(none << 1);
+        while rest != 0 {
+            let place = rest.trailing_zeros();
+            rest &= rest - 1;
+            if place > 61 {
+                marks |= 1 << place;
+                continue;
+            }
+            let (words, between) = (from(&planes.words, place + 1), from(&planes.between, place + 1));
+            let length = (!(words | between)).trailing_zeros();
+            // Of a longer one, the end may not be here.
+            let goes_on = length > 32 || from(&planes.dots, place + 1) >> length & words >> length >> 1 & 1 == 1;
+            marks |= u64::from(goes_on) << place;
+        }
+        marks
     }
 
     /// Colons that may be the first one of an address.
