@@ -29,18 +29,24 @@ impl<'a> Pairs<'a> {
         let count = usize::try_from(u32::from_le_bytes(*count)).map_err(|_| InvalidPairs)?;
         let table = count.checked_mul(8).ok_or(InvalidPairs)?;
         let (sizes, data) = rest.split_at_checked(table).ok_or(InvalidPairs)?;
-        let pairs = Self { sizes, data };
-        let mut walk = pairs.iter();
-        while let Some((name, entry)) = walk.entry() {
-            if entry.get(name) != Some(&0) || entry.last() != Some(&0) {
+        let closed = |at: u64| usize::try_from(at).is_ok_and(|at| data.get(at) == Some(&0));
+        let mut end = 0;
+        for size in sizes.as_chunks::<8>().0 {
+            let size = u64::from_le_bytes(*size);
+            // No sum wraps: what is added to fits in the data, and each size in 32 bits.
+            let name = end + (size & 0xffff_ffff);
+            let value = name + (size >> 32) + 1;
+            if !closed(name) || !closed(value) {
                 return Err(InvalidPairs);
             }
+            end = value + 1;
         }
-        if walk.sizes.is_empty() && walk.data.is_empty() { Ok(pairs) } else { Err(InvalidPairs) }
+        if end == data.len() as u64 { Ok(Self { sizes, data }) } else { Err(InvalidPairs) }
     }
 
     /// The same for bytes that [`parse`](Self::parse) has accepted before, without reading them all again. Other bytes give some
     /// map or other.
+    #[inline]
     #[must_use]
     pub fn accepted(wire: &'a [u8]) -> Self {
         let rest = wire.split_first_chunk::<4>().and_then(|(count, rest)| {
@@ -58,9 +64,10 @@ impl<'a> Pairs<'a> {
     }
 
     /// Every value of `name`, in order.
+    #[inline]
     #[must_use]
     pub fn values<'n>(&self, name: &'n [u8]) -> Values<'a, 'n> {
-        Values { pairs: *self, at: 0, name }
+        Values { sizes: self.sizes.as_chunks().0.iter(), data: self.data, at: 0, name }
     }
 
     /// Writes the wire form.
@@ -106,30 +113,22 @@ impl<'a> Iterator for Iter<'a> {
     type Item = (&'a [u8], &'a [u8]);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let (name, entry) = self.entry()?;
-        let (name, value) = entry.split_at_checked(name)?;
-        Some((name, value.split_first()?.1.split_last()?.1))
-    }
-}
-
-impl<'a> Iter<'a> {
-    /// A name and a value, each with the byte that closes it, in one piece; and how long the name is.
-    #[inline]
-    fn entry(&mut self) -> Option<(usize, &'a [u8])> {
         let (sizes, rest) = self.sizes.split_first_chunk::<8>()?;
         let sizes = u64::from_le_bytes(*sizes);
         let (name, value) = (sizes as u32 as usize, (sizes >> 32) as usize);
         let (entry, data) = self.data.split_at_checked(name.checked_add(value)?.checked_add(2)?)?;
         (self.sizes, self.data) = (rest, data);
-        Some((name, entry))
+        let (name, value) = entry.split_at_checked(name)?;
+        Some((name, value.split_first()?.1.split_last()?.1))
     }
 }
 
 /// Walks over the values of one name.
 #[derive(Debug, Clone)]
 pub struct Values<'a, 'n> {
-    /// Whose sizes are left.
-    pairs: Pairs<'a>,
+    /// Those that are left.
+    sizes: std::slice::Iter<'a, [u8; 8]>,
+    data: &'a [u8],
     /// Where the next name begins in the data.
     at: usize,
     name: &'n [u8],
@@ -139,25 +138,40 @@ impl<'a> Iterator for Values<'a, '_> {
     type Item = &'a [u8];
 
     fn next(&mut self) -> Option<&'a [u8]> {
-        let Self { pairs: Pairs { sizes, data }, at, name: wanted } = self;
-        while let Some((size, rest)) = sizes.split_first_chunk::<8>() {
-            *sizes = rest;
+        let Self { data, name: wanted, .. } = *self;
+        let mut at = self.at;
+        let mut found = None;
+        for size in self.sizes.by_ref() {
             let size = u64::from_le_bytes(*size);
             let (name, value) = (size as u32 as usize, (size >> 32) as usize);
-            let start = *at;
+            let start = at;
             // What has been accepted does not wrap; of anything else the checks below let nothing outside be read.
-            *at = start.wrapping_add(name).wrapping_add(value).wrapping_add(2);
-            // Most names have another length or another end, and need no call to be told apart.
+            at = start.wrapping_add(name).wrapping_add(value).wrapping_add(2);
             if name == wanted.len()
                 && let Some((name, value)) =
                     data.get(start..at.wrapping_sub(1)).and_then(|entry| entry.split_at_checked(name))
-                && name.last() == wanted.last()
-                && name == *wanted
+                && is_same(name, wanted)
             {
-                return value.split_first().map(|(_, value)| value);
+                found = value.split_first().map(|(_, value)| value);
+                break;
             }
         }
-        None
+        self.at = at;
+        found
+    }
+}
+
+/// Whether two names of one length are the same. A call that compares bytes takes longer in a wasm module than all the rest of a
+/// look-up: this goes by words, of which the last overlaps the one before.
+fn is_same(one: &[u8], other: &[u8]) -> bool {
+    let word = |bytes: &[u8; 8]| u64::from_ne_bytes(*bytes);
+    if let (Some(last), Some(other_last)) = (one.last_chunk(), other.last_chunk()) {
+        let words = one.as_chunks().0.iter().zip(other.as_chunks().0);
+        return word(last) == word(other_last) && words.into_iter().all(|(one, other)| word(one) == word(other));
+    }
+    match (one.first_chunk::<4>(), one.last_chunk::<4>(), other.first_chunk::<4>(), other.last_chunk::<4>()) {
+        (Some(first), Some(last), Some(other_first), Some(other_last)) => first == other_first && last == other_last,
+        _ => one.iter().eq(other),
     }
 }
 
@@ -203,6 +217,24 @@ mod tests {
         *no_nul.last_mut().unwrap() = b'x';
         assert_eq!(read(&no_nul), Err(InvalidPairs));
         assert_eq!(read(&[0xff; 16]), Err(InvalidPairs));
+    }
+
+    #[test]
+    fn a_name_is_found_among_those_that_differ_in_one_byte() {
+        for length in 1..40_usize {
+            let name = (0..length).map(|at| b'a' + (at % 26) as u8).collect::<Vec<_>>();
+            let with_another_byte = |at: usize| {
+                let mut other = name.clone();
+                other[at] ^= 0x80;
+                other
+            };
+            let others = (0..length).map(with_another_byte).collect::<Vec<_>>();
+            let all = others.iter().chain([&name]).map(|name| (name.as_slice(), b"v".as_slice())).collect::<Vec<_>>();
+            let wire = Pairs::encode(all.iter().copied());
+            let pairs = Pairs::parse(&wire).unwrap();
+            assert_eq!(pairs.values(&name).count(), 1, "{length}");
+            assert!(others.iter().all(|other| pairs.values(other).count() == 1), "{length}");
+        }
     }
 
     proptest! {

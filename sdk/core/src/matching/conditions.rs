@@ -8,7 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use super::fields::{List, Table};
 use super::{Hostname, Method, PathMatch, Subject, ValueMatch};
 use crate::HeaderName;
-use crate::views::{Cidr, Query};
+use crate::views::{Cidr, Query, RequestPath};
 
 /// How deep `all`, `any` and `not` may stand in one another.
 pub const MAX_DEPTH: usize = 8;
@@ -85,12 +85,18 @@ impl Conditions {
 
     /// Conditions that cost nothing come first, those that may cost a host call last.
     fn hold<S: Subject>(&self, subject: &S) -> Result<bool, S::Error> {
-        Ok(self.plain(subject)?
-            && self.headers(subject)?
-            && self.cookies(subject)?
-            && self.source(subject)?
-            && self.attributes(subject)?
-            && self.nested(subject)?)
+        // Most conditions are few, and asking for those that there are not costs as much as the others: so these first.
+        let has_more = self.cookies.len() > 0
+            || !self.sources.items().is_empty()
+            || self.attributes.len() > 0
+            || !self.all.items().is_empty()
+            || !self.any.items().is_empty()
+            || self.not.is_some();
+        Ok(self.plain(subject)? && self.headers(subject)? && (!has_more || self.more(subject)?))
+    }
+
+    fn more<S: Subject>(&self, subject: &S) -> Result<bool, S::Error> {
+        Ok(self.cookies(subject)? && self.source(subject)? && self.attributes(subject)? && self.nested(subject)?)
     }
 
     fn plain<S: Subject>(&self, subject: &S) -> Result<bool, S::Error> {
@@ -110,12 +116,16 @@ impl Conditions {
             return Ok(true);
         }
         let path = subject.parsed_path()?;
+        Ok(self.paths.allows(|wanted| wanted.holds(&path)) && (self.query.len() == 0 || self.query(&path)))
+    }
+
+    fn query(&self, path: &RequestPath<'_>) -> bool {
         // Without a query there are no pairs, as in an empty one.
         let query = path.query().unwrap_or(Query::new(b""));
         let holds = |(name, value): &(String, ValueMatch)| {
             value.holds(query.get_all(name.as_bytes()).map(|pair| pair.decoded_value()))
         };
-        Ok(self.paths.allows(|wanted| wanted.holds(&path)) && self.query.iter().all(holds))
+        self.query.iter().all(holds)
     }
 
     fn headers<S: Subject>(&self, subject: &S) -> Result<bool, S::Error> {

@@ -22,17 +22,14 @@ use super::Query;
 pub struct RequestPath<'a> {
     raw: &'a [u8],
     path: &'a [u8],
-    query: Option<&'a [u8]>,
-    fragment: Option<&'a [u8]>,
 }
 
 impl<'a> RequestPath<'a> {
     /// Takes the value of `:path` apart. Any bytes will do.
     #[must_use]
     pub fn new(raw: &'a [u8]) -> Self {
-        let (front, fragment) = super::cut(raw, b'#');
-        let (path, query) = super::cut(front, b'?');
-        Self { raw, path, query, fragment }
+        let path = first_of(raw, [b'?', b'#']).and_then(|at| raw.get(..at)).unwrap_or(raw);
+        Self { raw, path }
     }
 
     /// All of `:path`.
@@ -50,13 +47,20 @@ impl<'a> RequestPath<'a> {
     /// What is behind the first `?`, up to a fragment; nothing when there is no `?`.
     #[must_use]
     pub fn query(&self) -> Option<Query<'a>> {
-        self.query.map(Query::new)
+        let rest = self.behind().strip_prefix(b"?")?;
+        Some(Query::new(first_of(rest, [b'#'; 2]).and_then(|at| rest.get(..at)).unwrap_or(rest)))
     }
 
     /// What is behind the first `#`.
     #[must_use]
     pub fn fragment(&self) -> Option<&'a [u8]> {
-        self.fragment
+        let rest = self.behind();
+        rest.get(first_of(rest, [b'#'; 2])? + 1..)
+    }
+
+    /// The query and the fragment, with what they begin with.
+    fn behind(&self) -> &'a [u8] {
+        self.raw.get(self.path.len()..).unwrap_or_default()
     }
 
     /// The parts between slashes, in order and not decoded. `/a//b/` has four: `a`, an empty one, `b`, an empty one;
@@ -72,5 +76,43 @@ impl<'a> RequestPath<'a> {
     pub fn below(&self, prefix: &[u8]) -> Option<&'a [u8]> {
         let rest = self.path.strip_prefix(prefix.strip_suffix(b"/").unwrap_or(prefix))?;
         matches!(rest, [] | [b'/', ..]).then_some(rest)
+    }
+}
+
+/// Where the first of two bytes is. Every request's path is looked at, so it goes by words of eight bytes.
+fn first_of(bytes: &[u8], wanted: [u8; 2]) -> Option<usize> {
+    const LOW: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (at, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        // Where a byte is the wanted one the difference is 0, and borrows; the lowest bit is right, those above may not be.
+        let [one, other] = wanted.map(|byte| {
+            let difference = word ^ (LOW * u64::from(byte));
+            difference.wrapping_sub(LOW) & !difference & HIGH
+        });
+        if one | other != 0 {
+            return Some(at * 8 + (one | other).trailing_zeros() as usize / 8);
+        }
+    }
+    rest.iter().position(|byte| wanted.contains(byte)).map(|at| words.len() * 8 + at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_one_is_found_at_every_place_among_bytes_that_are_nearly_it() {
+        for length in 0..30 {
+            for (near, wanted) in [(b'>', b'?'), (b'@', b'?'), (0xbf, b'?'), (b'"', b'#'), (b'$', b'#'), (0xa3, b'#')] {
+                let mut raw = vec![near; length];
+                assert_eq!(first_of(&raw, [b'#', b'?']), None);
+                for at in (0..length).rev() {
+                    raw[at] = wanted;
+                    assert_eq!(first_of(&raw, [b'#', b'?']), Some(at), "{raw:?}");
+                }
+            }
+        }
     }
 }
