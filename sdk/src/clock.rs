@@ -21,7 +21,17 @@ pub fn wall() -> Result<Duration, HostError> {
 ///
 /// [`HostError`] when the proxy does not tell.
 pub fn monotonic() -> Result<Duration, HostError> {
-    sys::monotonic_nanoseconds().map(Duration::from_nanos)
+    monotonic_nanoseconds().map(Duration::from_nanos)
+}
+
+/// The same in nanoseconds, for who asks with each request: in a wasm module, a [`Duration`] takes a division.
+///
+/// # Errors
+///
+/// [`HostError`] when the proxy does not tell.
+#[inline]
+pub fn monotonic_nanoseconds() -> Result<u64, HostError> {
+    sys::monotonic_nanoseconds()
 }
 
 /// A time in whole milliseconds, rounded up.

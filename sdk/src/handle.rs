@@ -180,6 +180,7 @@ thread_local! {
 }
 
 /// Notes for whom the VM is entered.
+#[inline]
 pub(crate) fn entered(context: u32) {
     ENTERED.set(context);
     EFFECTIVE.set(context);

@@ -69,17 +69,18 @@ impl Headers {
         self.wire.take();
     }
 
+    #[inline]
     fn pairs(&self) -> Result<Pairs<'_>, HostError> {
-        let wire = match self.wire.get() {
-            Some(wire) => wire,
-            None => {
-                let wire = sys::header_map_pairs(self.map)?;
-                Pairs::parse(&wire)
-                    .map_err(|_| HostError::new("proxy_get_header_map_pairs", sys::Status::PARSE_FAILURE))?;
-                self.wire.get_or_init(|| wire)
-            }
-        };
-        Ok(Pairs::accepted(wire))
+        match self.wire.get() {
+            Some(wire) => Ok(Pairs::accepted(wire)),
+            None => self.fetch(),
+        }
+    }
+
+    fn fetch(&self) -> Result<Pairs<'_>, HostError> {
+        let wire = sys::header_map_pairs(self.map)?;
+        Pairs::parse(&wire).map_err(|_| HostError::new("proxy_get_header_map_pairs", sys::Status::PARSE_FAILURE))?;
+        Ok(Pairs::accepted(self.wire.get_or_init(|| wire)))
     }
 }
 

@@ -154,6 +154,7 @@ impl SharedCell {
     /// # Errors
     ///
     /// [`HostError`] when the proxy refuses it.
+    #[inline]
     pub fn write(&self, value: &[u8], version: Version) -> Result<bool, HostError> {
         self.store(value, version.0)
     }

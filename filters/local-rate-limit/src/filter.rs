@@ -13,7 +13,7 @@ use tamis::{
 
 use crate::config::{Config, Refusal, RefusalGrpcStatus};
 use crate::fields::{Fields, problem, seconds};
-use crate::limiter::{self, Answer};
+use crate::limiter::{self, Answer, Asking};
 use crate::note::{Note, Taken};
 use crate::origin::Origin;
 use crate::rule::{Asked, Rule};
@@ -120,58 +120,92 @@ impl LocalRateLimit {
         request: &S,
     ) -> Result<Option<Response>, HostError> {
         let request = Remembered::new(request);
-        let mut claims = Vec::new();
+        // Nearly always it is one, which then needs no list.
+        let (mut first, mut others) = (None, Vec::new());
         for (number, rule) in self.rules.iter().enumerate() {
             if let Some(asked) = rule.asked(self.origin.key(), &request)? {
-                claims.push(Claim { number, rule, asked, leased: false });
+                let claim = Claim { number, rule, asked, leased: false };
+                if first.is_none() {
+                    first = Some(claim);
+                } else {
+                    others.push(claim);
+                }
             }
         }
-        if claims.is_empty() {
-            return Ok(None);
-        }
+        let Some(mut claim) = first else { return Ok(None) };
         let now = self.now()?;
-        for Claim { rule, asked, leased, .. } in &mut claims {
-            *leased = rule.lease > 0 && rule.leases.borrow_mut().use_up(asked.tag, asked.cost, now);
+        if others.is_empty() {
+            claim.use_lease(now);
+            if claim.leased {
+                return self.conclude(note, &[claim], &[], now);
+            }
+            let demand = claim.rule.demand(&claim.asked);
+            let mut asking = Asking::new(&demand);
+            let answer = asking.ask(now)?;
+            // What nearly every request comes to, without all that might be.
+            if self.note.is_none() && claim.rule.lease == 0 && answer.receipt.is_some() && !answer.overflow {
+                return claim.rule.table.cells.counters.allowed.add(1).map(|()| None);
+            }
+            return self.conclude(note, &[claim], std::slice::from_ref(answer), now);
         }
-        let demanded = || claims.iter().filter(|claim| !claim.leased);
-        let demands = demanded().map(|claim| claim.rule.demand(&claim.asked)).collect::<Vec<_>>();
-        let answers = limiter::decide(&demands, now);
-        let refuses = |(answer, claim): (&Answer, &Claim<'_>)| answer.refuses() && !claim.rule.shadow;
-        let admitted = matches!(&answers, Ok(answers) if !answers.iter().zip(demanded()).any(refuses));
-        if !admitted {
-            for Claim { rule, asked, .. } in claims.iter().filter(|claim| claim.leased) {
-                rule.leases.borrow_mut().give_back(asked.tag, asked.cost, rule.lease, now);
+        others.insert(0, claim);
+        self.decide_all(note, &mut others, now)
+    }
+
+    /// Charges a request that several rules are for.
+    fn decide_all(&self, note: &mut Note, claims: &mut [Claim<'_>], now: Now) -> Result<Option<Response>, HostError> {
+        claims.iter_mut().for_each(|claim| claim.use_lease(now));
+        let demands = demanded(claims).map(|claim| claim.rule.demand(&claim.asked)).collect::<Vec<_>>();
+        match limiter::decide(&demands, now) {
+            Ok(answers) => self.conclude(note, claims, &answers, now),
+            Err((_, error)) => {
+                give_back(claims, now);
+                Err(error)
             }
         }
-        let answers = answers.map_err(|(_, error)| error)?;
+    }
+
+    /// Does what the answers say, which are those of the claims that no lease has had.
+    fn conclude(
+        &self,
+        note: &mut Note,
+        claims: &[Claim<'_>],
+        answers: &[Answer],
+        now: Now,
+    ) -> Result<Option<Response>, HostError> {
+        let refuses = |(answer, claim): (&Answer, &Claim<'_>)| answer.refuses() && !claim.rule.shadow;
+        let admitted = !answers.iter().zip(demanded(claims)).any(refuses);
+        if !admitted {
+            give_back(claims, now);
+        }
         let mut trail = Trail::default();
-        for (answer, claim) in answers.iter().zip(demanded()) {
+        for (answer, claim) in answers.iter().zip(demanded(claims)) {
             self.count(&mut trail, claim.rule, answer, admitted)?;
         }
         if !admitted {
-            return Ok(Some(self.refusal(&answers, demanded(), now)));
+            return Ok(Some(self.refusal(answers, demanded(claims), now)));
         }
         if self.headers {
-            note.fields = told(&answers, demanded(), now);
+            note.fields = told(answers, demanded(claims), now);
         }
-        let mut answers = answers.into_iter();
+        let mut answers = answers.iter();
         for Claim { number, rule, asked, leased } in claims {
             let mut keep = |receipt| {
                 if rule.waits_for_status() {
-                    note.taken.push(Taken { rule: number, asked, receipt });
+                    note.taken.push(Taken { rule: *number, asked: *asked, receipt });
                 }
             };
-            if leased {
+            if *leased {
                 rule.table.cells.counters.allowed.add(1)?;
                 keep(None);
                 continue;
             }
-            let Some(receipt) = answers.next().and_then(|answer| answer.receipt) else { continue };
+            let Some(receipt) = answers.next().and_then(|answer| answer.receipt.as_ref()) else { continue };
             if rule.lease > 0 {
                 let until = rule.limits(asked.tier).iter().map(|limit| limit.usable_until(now)).min().unwrap_or(now);
                 rule.leases.borrow_mut().hold(asked.tag, receipt.count.saturating_sub(asked.cost), until);
             }
-            keep((rule.lease == 0).then_some(receipt));
+            keep((rule.lease == 0).then_some(*receipt));
         }
         Ok(None)
     }
@@ -252,8 +286,27 @@ impl LocalRateLimit {
     }
 
     fn now(&self) -> Result<Now, HostError> {
-        let monotone = clock::monotonic()?.as_nanos();
-        Ok(self.origin.now(u64::try_from(monotone).unwrap_or(u64::MAX)))
+        Ok(self.origin.now(clock::monotonic_nanoseconds()?))
+    }
+}
+
+impl Claim<'_> {
+    /// Has a lease have it, if that is enough.
+    fn use_lease(&mut self, now: Now) {
+        let Self { rule, asked, .. } = self;
+        self.leased = rule.lease > 0 && rule.leases.borrow_mut().use_up(asked.tag, asked.cost, now);
+    }
+}
+
+/// The claims that no lease has had.
+fn demanded<'c>(claims: &'c [Claim<'c>]) -> impl Iterator<Item = &'c Claim<'c>> + Clone {
+    claims.iter().filter(|claim| !claim.leased)
+}
+
+/// Gives the leases back what they have had of a request that is not admitted.
+fn give_back(claims: &[Claim<'_>], now: Now) {
+    for Claim { rule, asked, .. } in claims.iter().filter(|claim| claim.leased) {
+        rule.leases.borrow_mut().give_back(asked.tag, asked.cost, rule.lease, now);
     }
 }
 
@@ -270,8 +323,8 @@ fn agree(plugin: &PluginContext) -> Result<Origin, ConfigError> {
     let refused = |error: HostError| ConfigError::new("", format!("no shared values: {error}"));
     let random = tamis::random::bytes().map_err(refused)?;
     let nanoseconds = |time: std::time::Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-    let (wall, monotone) = (clock::wall().map_err(refused)?, clock::monotonic().map_err(refused)?);
-    let proposal = Origin::proposal(random, nanoseconds(wall), nanoseconds(monotone));
+    let (wall, monotone) = (clock::wall().map_err(refused)?, clock::monotonic_nanoseconds().map_err(refused)?);
+    let proposal = Origin::proposal(random, nanoseconds(wall), monotone);
     if cell.create(&proposal).map_err(refused)? == Creation::Created {
         tamis::log::info(format_args!("nothing was counted under this vm_id before: all limits begin unused"));
     }

@@ -11,7 +11,7 @@
 use std::net::IpAddr;
 
 use tamis::HeaderName;
-use tamis::hash::Key;
+use tamis::hash::{Hashing, Key};
 use tamis::matching::Subject;
 use tamis::views::{Prefixes, Query};
 
@@ -58,74 +58,79 @@ const LIST: u8 = 3;
 ///
 /// When the request cannot be read.
 pub fn tag<S: Subject>(key: &Key, tier: &str, parts: &[Part], request: &S) -> Result<u64, S::Error> {
-    let mut bytes = Vec::with_capacity(64);
-    put(&mut bytes, tier.as_bytes());
+    let mut tag = Tag(key.begin());
+    tag.put(tier.as_bytes());
     for part in parts {
-        part.put(&mut bytes, request)?;
+        part.put(&mut tag, request)?;
     }
-    Ok(key.hash(&bytes))
+    Ok(tag.0.finish())
 }
 
 impl Part {
-    fn put<S: Subject>(&self, bytes: &mut Vec<u8>, request: &S) -> Result<(), S::Error> {
+    fn put<S: Subject>(&self, tag: &mut Tag, request: &S) -> Result<(), S::Error> {
         match self {
-            Self::Header(name, repeated) => put_all(bytes, request.values(name)?, *repeated),
-            Self::Cookie(name, repeated) => {
-                put_all(bytes, request.cookies(name.as_bytes())?, *repeated);
-            }
+            Self::Header(name, repeated) => tag.put_all(request.values(name)?, *repeated),
+            Self::Cookie(name, repeated) => tag.put_all(request.cookies(name.as_bytes())?, *repeated),
             Self::Query(name, repeated) => {
                 let query = request.parsed_path()?.query().unwrap_or(Query::new(b""));
-                put_all(bytes, query.get_all(name.as_bytes()).map(|pair| pair.decoded_value()), *repeated);
+                tag.put_all(query.get_all(name.as_bytes()).map(|pair| pair.decoded_value()), *repeated);
             }
             Self::SourceAddress(prefixes) => match request.source()? {
-                Some(address) => put_address(bytes, prefixes.block(address).network()),
-                None => bytes.push(ABSENT),
+                Some(address) => tag.put_address(prefixes.block(address).network()),
+                None => tag.kind(ABSENT),
             },
-            Self::Method => put_all(bytes, request.method()?, Repeated::Together),
+            Self::Method => tag.put_all(request.method()?, Repeated::Together),
             Self::Host => {
                 let authority = request.parsed_authority()?;
-                put_all(bytes, authority.map(|authority| authority.name().to_ascii_lowercase()), Repeated::Together);
+                tag.put_all(authority.map(|authority| authority.name().to_ascii_lowercase()), Repeated::Together);
             }
-            Self::Path => {
-                put_all(bytes, [request.parsed_path()?.path()], Repeated::Together);
-            }
-            Self::Constant(text) => put_all(bytes, [text], Repeated::Together),
+            Self::Path => tag.put_all([request.parsed_path()?.path()], Repeated::Together),
+            Self::Constant(text) => tag.put_all([text], Repeated::Together),
         }
         Ok(())
     }
 }
 
-fn put_address(bytes: &mut Vec<u8>, address: IpAddr) {
-    bytes.push(ONE);
-    match address {
-        IpAddr::V4(address) => put(bytes, &address.octets()),
-        IpAddr::V6(address) => put(bytes, &address.octets()),
-    }
-}
+/// A tag that is being made.
+struct Tag(Hashing);
 
-fn put_all<V: AsRef<[u8]>>(bytes: &mut Vec<u8>, values: impl IntoIterator<Item = V>, repeated: Repeated) {
-    let mut values = values.into_iter();
-    let Some(first) = values.next() else { return bytes.push(ABSENT) };
-    let Some(second) = values.next() else {
-        bytes.push(ONE);
-        return put(bytes, first.as_ref());
-    };
-    match repeated {
-        Repeated::Together => bytes.push(SEVERAL),
-        Repeated::Joined => {
-            let rest = values.collect::<Vec<V>>();
-            bytes.push(LIST);
-            bytes.extend_from_slice(&(rest.len() as u64 + 2).to_le_bytes());
-            put(bytes, first.as_ref());
-            put(bytes, second.as_ref());
-            rest.iter().for_each(|value| put(bytes, value.as_ref()));
+impl Tag {
+    fn put_address(&mut self, address: IpAddr) {
+        self.kind(ONE);
+        match address {
+            IpAddr::V4(address) => self.put(&address.octets()),
+            IpAddr::V6(address) => self.put(&address.octets()),
         }
     }
-}
 
-fn put(bytes: &mut Vec<u8>, value: &[u8]) {
-    bytes.extend_from_slice(&(value.len() as u64).to_le_bytes());
-    bytes.extend_from_slice(value);
+    fn put_all<V: AsRef<[u8]>>(&mut self, values: impl IntoIterator<Item = V>, repeated: Repeated) {
+        let mut values = values.into_iter();
+        let Some(first) = values.next() else { return self.kind(ABSENT) };
+        let Some(second) = values.next() else {
+            self.kind(ONE);
+            return self.put(first.as_ref());
+        };
+        match repeated {
+            Repeated::Together => self.kind(SEVERAL),
+            Repeated::Joined => {
+                let rest = values.collect::<Vec<V>>();
+                self.kind(LIST);
+                self.0.write_u64(rest.len() as u64 + 2);
+                self.put(first.as_ref());
+                self.put(second.as_ref());
+                rest.iter().for_each(|value| self.put(value.as_ref()));
+            }
+        }
+    }
+
+    fn kind(&mut self, kind: u8) {
+        self.0.write_u8(kind);
+    }
+
+    fn put(&mut self, value: &[u8]) {
+        self.0.write_u64(value.len() as u64);
+        self.0.write(value);
+    }
 }
 
 #[cfg(test)]

@@ -90,8 +90,9 @@ pub struct Demand<'r, C> {
 pub struct Receipt {
     cell: Cell,
     tag: u64,
-    charges: [Option<Charge>; MAX_WINDOWS],
-    /// How many were taken.
+    /// Where in time each limit's charge stands.
+    at: [u64; MAX_WINDOWS],
+    /// How many were taken, of each limit.
     pub count: u64,
 }
 
@@ -110,19 +111,26 @@ pub struct Answer {
     pub contended: bool,
 }
 
-/// What a rule would answer, and the change that admits the request.
-struct Prepared<V> {
+/// A rule that is being asked. It is filled in where it stands: to move what is large is a call into the proxy's engine.
+pub struct Asking<'d, C: Cells> {
+    demand: &'d Demand<'d, C>,
     /// As long as nothing is charged.
     answer: Answer,
-    change: Option<Change<V>>,
+    /// The rule's new value, not yet stored, with the version that it replaces; nothing when the rule refuses.
+    change: Option<(Set, C::Version)>,
+    /// What the answer has once that is stored.
+    receipt: Receipt,
+    after: Counters,
 }
 
-/// A rule's new value, not yet stored.
-struct Change<V> {
+/// The value that a key is counted in.
+struct Found<'d, V> {
+    cell: Cell,
     set: Set,
     version: V,
-    counters: Counters,
-    receipt: Receipt,
+    place: Place,
+    tag: u64,
+    limits: &'d [Window],
 }
 
 /// Asks all rules. The request passes if no answer of a rule that is not in shadow has a wait.
@@ -131,33 +139,26 @@ struct Change<V> {
 ///
 /// The host's, with the number of the rule. What was charged before is given back.
 pub fn decide<C: Cells>(demands: &[Demand<'_, C>], now: Now) -> Result<Vec<Answer>, (usize, C::Error)> {
-    if let [demand] = demands {
-        let answer = prepare(demand, now).and_then(|prepared| commit(prepared, demand, now));
-        return Ok(vec![answer.map_err(|error| (0, error))?]);
-    }
-    let mut prepared = Vec::with_capacity(demands.len());
+    let mut asked = Vec::with_capacity(demands.len());
     for (rule, demand) in demands.iter().enumerate() {
-        prepared.push(prepare(demand, now).map_err(|error| (rule, error))?);
+        let mut asking = Asking::new(demand);
+        asking.prepare(now).map_err(|error| (rule, error))?;
+        asked.push(asking);
     }
-    let refused =
-        |(prepared, demand): (&Prepared<C::Version>, &Demand<'_, C>)| prepared.change.is_none() && !demand.shadow;
-    if prepared.iter().zip(demands).any(refused) {
-        return Ok(prepared.into_iter().map(|prepared| prepared.answer).collect());
-    }
+    let refused = asked.iter().any(|asking| asking.change.is_none() && !asking.demand.shadow);
     let mut answers: Vec<Answer> = Vec::with_capacity(demands.len());
-    let mut rest = prepared.into_iter();
-    for (rule, (first, demand)) in rest.by_ref().zip(demands).enumerate() {
-        let answer = commit(first, demand, now);
-        if !matches!(&answer, Ok(answer) if answer.receipt.is_some() || demand.shadow) {
-            give_back(&mut answers, demands, now);
+    for (rule, mut asking) in asked.into_iter().enumerate() {
+        // Once one has refused, the others are only told how they stand.
+        let before = answers.iter().zip(demands).all(|(answer, demand)| answer.receipt.is_some() || demand.shadow);
+        if !refused && before {
+            let done = asking.commit(now);
+            if done.is_err() || asking.answer.receipt.is_none() && !asking.demand.shadow {
+                give_back(&mut answers, demands, now);
+            }
+            done.map_err(|error| (rule, error))?;
         }
-        let answer = answer.map_err(|error| (rule, error))?;
-        answers.push(answer);
-        if answer.receipt.is_none() && !demand.shadow {
-            break;
-        }
+        answers.push(asking.answer);
     }
-    answers.extend(rest.map(|prepared| prepared.answer));
     Ok(answers)
 }
 
@@ -174,10 +175,8 @@ pub fn refund<C: Cells>(table: &Table<C>, limits: &[Window], receipt: &Receipt, 
         // Whose slot it is now, if another key has it: there is nothing left to give back.
         let Some(place) = set.find(receipt.tag) else { return Ok(true) };
         let mut counters = set.counters(place, receipt.tag);
-        for ((counter, limit), charge) in counters.iter_mut().zip(limits).zip(&receipt.charges) {
-            if let Some(charge) = charge {
-                *counter = limit.refund(*counter, charge, now);
-            }
+        for ((counter, limit), at) in counters.iter_mut().zip(limits).zip(receipt.at) {
+            *counter = limit.refund(*counter, &Charge { at, count: receipt.count }, now);
         }
         set.put(place, receipt.tag, &counters);
         if table.cells.swap(receipt.cell, set.into_value(), version, now)? {
@@ -196,74 +195,113 @@ fn give_back<C: Cells>(answers: &mut [Answer], demands: &[Demand<'_, C>], now: N
     }
 }
 
-fn commit<C: Cells>(mut prepared: Prepared<C::Version>, demand: &Demand<'_, C>, now: Now) -> Result<Answer, C::Error> {
-    for _ in 0..MAX_TRIES {
-        let Some(Change { set, version, counters, receipt }) = prepared.change else { return Ok(prepared.answer) };
-        if demand.table.cells.swap(receipt.cell, set.into_value(), version, now)? {
-            return Ok(Answer { receipt: Some(receipt), counters, ..prepared.answer });
-        }
-        prepared = prepare(demand, now)?;
+impl<'d, C: Cells> Asking<'d, C> {
+    /// Nothing is asked yet.
+    pub fn new(demand: &'d Demand<'d, C>) -> Self {
+        let counters = Counters::default();
+        let answer = Answer { receipt: None, wait: 0, counters, overflow: false, contended: false };
+        let receipt = Receipt { cell: Cell::Overflow, tag: OVERFLOW, at: [0; MAX_WINDOWS], count: 0 };
+        Self { demand, answer, change: None, receipt, after: counters }
     }
-    Ok(Answer { wait: prepared.answer.wait.max(1), contended: true, ..prepared.answer })
-}
 
-fn prepare<C: Cells>(demand: &Demand<'_, C>, now: Now) -> Result<Prepared<C::Version>, C::Error> {
-    let table = demand.table;
-    // The upper half, so that which set it is does not follow from the lowest bits of the tag alone.
-    let number = u32::try_from((demand.tag >> 32) % u64::from(table.sets.max(1))).unwrap_or_default();
-    let cell = Cell::Set(number);
-    if let Some((value, version)) = table.cells.recall(cell, now) {
-        let set = Set::read(Some(value), table.windows);
-        // What may be old by now is good for a swap, and for nothing else: neither for a refusal, nor for the overflow value.
-        let prepared = set
-            .place(demand.tag, now)
-            .map(|place| change(demand, (cell, set, place, demand.tag), demand.limits, version, now));
-        if let Some(prepared) = prepared.filter(|prepared| prepared.change.is_some()) {
-            return Ok(prepared);
+    /// Asks this rule alone, as [`decide`] does several.
+    ///
+    /// # Errors
+    ///
+    /// The host's.
+    pub fn ask(&mut self, now: Now) -> Result<&Answer, C::Error> {
+        self.prepare(now)?;
+        self.commit(now)?;
+        Ok(&self.answer)
+    }
+
+    /// Looks how the rule stands.
+    fn prepare(&mut self, now: Now) -> Result<(), C::Error> {
+        let Demand { table, tag, limits, .. } = *self.demand;
+        // The upper half, so that which set it is does not follow from the lowest bits of the tag alone.
+        let cell = Cell::Set((tag >> 32) as u32 % table.sets.max(1));
+        let mut recalled = table.cells.recall(cell, now);
+        loop {
+            let is_old = recalled.is_some();
+            let (value, version) = match recalled.take() {
+                Some((value, version)) => (Some(value), version),
+                None => table.cells.read(cell)?,
+            };
+            let set = Set::read(value, table.windows);
+            match set.place(tag, now) {
+                Some(place) => self.count(Found { cell, set, version, place, tag, limits }, now),
+                None if is_old => continue,
+                None => return self.prepare_overflow(now),
+            }
+            // What may be old by now is good for a swap, and for nothing else: neither for a refusal, nor for the overflow value.
+            if self.change.is_some() || !is_old {
+                return Ok(());
+            }
         }
     }
-    let (value, version) = table.cells.read(cell)?;
-    let set = Set::read(value, table.windows);
-    if let Some(place) = set.place(demand.tag, now) {
-        return Ok(change(demand, (cell, set, place, demand.tag), demand.limits, version, now));
-    }
-    let (value, version) = table.cells.read(Cell::Overflow)?;
-    let set = Set::read(value, table.windows);
-    let place = set.place(OVERFLOW, now).unwrap_or(Place::FIRST);
-    Ok(change(demand, (Cell::Overflow, set, place, OVERFLOW), &table.overflow, version, now))
-}
 
-fn change<C, V>(
-    demand: &Demand<'_, C>,
-    (cell, mut set, place, tag): (Cell, Set, Place, u64),
-    limits: &[Window],
-    version: V,
-    now: Now,
-) -> Prepared<V> {
-    let mut counters = set.counters(place, tag);
-    let pairs = || counters.iter().zip(limits);
-    let wait = pairs().map(|(counter, limit)| limit.wait(*counter, demand.need, now)).max().unwrap_or_default();
-    let answer = Answer { receipt: None, wait, counters, overflow: cell == Cell::Overflow, contended: false };
-    if wait > 0 {
-        return Prepared { answer, change: None };
+    /// Looks how the value stands that keys share which have no place.
+    #[cold]
+    fn prepare_overflow(&mut self, now: Now) -> Result<(), C::Error> {
+        let table = self.demand.table;
+        let (value, version) = table.cells.read(Cell::Overflow)?;
+        let set = Set::read(value, table.windows);
+        let place = set.place(OVERFLOW, now).unwrap_or(Place::FIRST);
+        let found = Found { cell: Cell::Overflow, set, version, place, tag: OVERFLOW, limits: &table.overflow };
+        self.count(found, now);
+        Ok(())
     }
-    let mut count = demand.need;
-    if demand.want > count {
-        let has = pairs().map(|(counter, limit)| limit.standing(*counter, now).remaining).min();
-        count = demand.want.min(has.unwrap_or(count)).max(count);
+
+    /// Counts the request in a value, if all limits admit it.
+    #[inline]
+    fn count(&mut self, found: Found<'d, C::Version>, now: Now) {
+        let Found { cell, mut set, version, place, tag, limits } = found;
+        let Demand { need, want, .. } = *self.demand;
+        let counters = set.counters(place, tag);
+        let pairs = || counters.iter().zip(limits);
+        let wait = pairs().map(|(counter, limit)| limit.wait(*counter, need, now)).max().unwrap_or_default();
+        self.answer.wait = wait;
+        self.answer.counters = counters;
+        self.answer.overflow = cell == Cell::Overflow;
+        if wait > 0 {
+            return;
+        }
+        let mut count = need;
+        if want > count {
+            let has = pairs().map(|(counter, limit)| limit.standing(*counter, now).remaining).min();
+            count = want.min(has.unwrap_or(count)).max(count);
+        }
+        self.after = counters;
+        self.receipt = Receipt { cell, tag, at: [0; MAX_WINDOWS], count };
+        for ((counter, at), limit) in self.after.iter_mut().zip(&mut self.receipt.at).zip(limits) {
+            let (after, charge) = limit.charge(*counter, count, now);
+            (*counter, *at) = (after, charge.at);
+        }
+        set.put(place, tag, &self.after);
+        self.change = Some((set, version));
     }
-    let mut charges = [None; MAX_WINDOWS];
-    for ((counter, charge), limit) in counters.iter_mut().zip(&mut charges).zip(limits) {
-        let (after, taken) = limit.charge(*counter, count, now);
-        (*counter, *charge) = (after, Some(taken));
+
+    /// Stores the change, if there is one, and as often as it takes looks again at what others have stored.
+    fn commit(&mut self, now: Now) -> Result<(), C::Error> {
+        for _ in 0..MAX_TRIES {
+            let Some((set, version)) = self.change.take() else { return Ok(()) };
+            if self.demand.table.cells.swap(self.receipt.cell, set.into_value(), version, now)? {
+                self.answer.receipt = Some(self.receipt);
+                self.answer.counters = self.after;
+                return Ok(());
+            }
+            self.prepare(now)?;
+        }
+        self.change = None;
+        self.answer.wait = self.answer.wait.max(1);
+        self.answer.contended = true;
+        Ok(())
     }
-    set.put(place, tag, &counters);
-    Prepared { answer, change: Some(Change { set, version, counters, receipt: Receipt { cell, tag, charges, count } }) }
 }
 
 impl Receipt {
     /// How many words it is written in.
-    pub const WORDS: usize = 4 + 2 * MAX_WINDOWS;
+    pub const WORDS: usize = 4 + MAX_WINDOWS;
 
     /// It as words, to be kept elsewhere.
     #[must_use]
@@ -272,25 +310,19 @@ impl Receipt {
             Cell::Set(number) => (0, u64::from(number)),
             Cell::Overflow => (1, 0),
         };
-        let charges = self.charges.iter().flat_map(|charge| charge.map_or([0; 2], Charge::words));
-        let mut words = [0; Self::WORDS];
-        let values = [kind, number, self.tag, self.count].into_iter().chain(charges);
-        words.iter_mut().zip(values).for_each(|(word, value)| *word = value);
-        words
+        let [a, b, c] = self.at;
+        [kind, number, self.tag, self.count, a, b, c]
     }
 
     /// The receipt of these words; nothing for what is none.
     #[must_use]
-    pub fn from_words([kind, number, tag, count, charges @ ..]: &[u64; Self::WORDS]) -> Option<Self> {
+    pub fn from_words([kind, number, tag, count, at @ ..]: &[u64; Self::WORDS]) -> Option<Self> {
         let cell = match kind {
             0 => Cell::Set(u32::try_from(*number).ok()?),
             1 => Cell::Overflow,
             _ => return None,
         };
-        let mut receipt = Self { cell, tag: *tag, charges: [None; MAX_WINDOWS], count: *count };
-        let words = charges.as_chunks().0;
-        receipt.charges.iter_mut().zip(words).for_each(|(charge, words)| *charge = Charge::from_words(*words));
-        Some(receipt)
+        Some(Self { cell, tag: *tag, at: *at, count: *count })
     }
 }
 
@@ -380,8 +412,12 @@ mod tests {
         Demand { table, tag, limits, need: 1, want: 1, shadow: false }
     }
 
+    /// One rule alone is asked otherwise, and comes to the same.
     fn ask(demands: &[Demand<'_, Memory>], now: Now) -> Vec<Answer> {
-        decide(demands, now).unwrap()
+        match demands {
+            [demand] => vec![*Asking::new(demand).ask(now).unwrap()],
+            _ => decide(demands, now).unwrap(),
+        }
     }
 
     /// How many more a rule's first limit has, by its answer.
@@ -470,9 +506,9 @@ mod tests {
         assert_eq!(table.cells.reads.get(), 2);
         // They give it back: a refusal rests on what is there, not on what was stored last.
         assert!(!passes(&asked, NOW));
-        let receipt = Receipt { cell: Cell::Set(0), tag: 7, charges: [None; 3], count: 1 };
-        let charge = limits[0].charge(Default::default(), 1, NOW).1;
-        assert!(refund(&table, &limits, &Receipt { charges: [Some(charge), None, None], ..receipt }, NOW).unwrap());
+        let at = limits[0].charge(Default::default(), 1, NOW).1.at;
+        let receipt = Receipt { cell: Cell::Set(0), tag: 7, at: [at, 0, 0], count: 1 };
+        assert!(refund(&table, &limits, &receipt, NOW).unwrap());
         assert!(passes(&asked, NOW) && !passes(&asked, NOW));
     }
 

@@ -113,7 +113,9 @@ impl<C> Rule<C> {
             return Ok(None);
         }
         let mut tier = 0;
-        while let Some(here) = self.tiers.get(tier)
+        // The last one's conditions are none.
+        while tier + 1 < self.tiers.len()
+            && let Some(here) = self.tiers.get(tier)
             && !here.matches.holds(request)?
         {
             tier += 1;

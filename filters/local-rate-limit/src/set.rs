@@ -28,7 +28,7 @@ pub struct Set {
     value: Vec<u8>,
 }
 
-/// A slot of a set.
+/// A slot of a set: where it begins in the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place(usize);
 
@@ -63,49 +63,63 @@ impl Set {
     /// The place of a key that has one.
     #[must_use]
     pub fn find(&self, tag: u64) -> Option<Place> {
-        self.slots().position(|slot| word(slot) == tag).map(Place)
+        self.first(|slot| word(slot) == tag)
     }
 
     /// The place of a key: its own, or one that is free now. None when all belong to others.
     #[must_use]
     pub fn place(&self, tag: u64, now: Now) -> Option<Place> {
+        self.find(tag).or_else(|| self.free(now))
+    }
+
+    #[inline(never)]
+    fn free(&self, now: Now) -> Option<Place> {
         let is_free = |slot: &[u8]| states(slot).all(|state| state.is_past(now));
-        self.find(tag)
-            .or_else(|| self.slots().position(is_free).map(Place))
-            .or_else(|| (self.used() < SLOTS).then(|| Place(self.used())))
+        let end = Place(self.value.len());
+        self.first(is_free).or_else(|| (self.value.len() < SLOTS * slot_size(self.windows)).then_some(end))
     }
 
     /// The counters of a key at its place; unused ones where another key had them.
     #[must_use]
     pub fn counters(&self, place: Place, tag: u64) -> Counters {
         let mut counters = Counters::default();
-        if let Some(slot) = self.slots().nth(place.0).filter(|slot| word(slot) == tag) {
-            counters.iter_mut().zip(states(slot)).for_each(|(counter, state)| *counter = state);
+        if let Some(slot) = self.value.get(place.0..).filter(|slot| word(slot) == tag) {
+            counters.iter_mut().zip(states(slot)).take(self.windows).for_each(|(counter, state)| *counter = state);
         }
         counters
     }
 
     /// Gives a key's place these counters.
     pub fn put(&mut self, place: Place, tag: u64, counters: &Counters) {
-        let (size, used) = (slot_size(self.windows), self.used());
-        if place.0 >= used {
-            if used >= SLOTS {
-                return;
+        if place.0 >= self.value.len() {
+            self.add();
+        }
+        let words = std::iter::once(tag).chain(counters.iter().take(self.windows).map(|counter| counter.number()));
+        if let Some(slot) = self.value.get_mut(place.0..) {
+            slot.as_chunks_mut().0.iter_mut().zip(words).for_each(|(bytes, word)| *bytes = word.to_le_bytes());
+        }
+    }
+
+    /// Adds a slot, if there is room for one.
+    #[inline(never)]
+    fn add(&mut self) {
+        let size = slot_size(self.windows);
+        if self.value.len() < SLOTS * size {
+            self.value.resize(self.value.len() + size, 0);
+        }
+    }
+
+    /// The first slot of which that holds.
+    fn first(&self, holds: impl Fn(&[u8]) -> bool) -> Option<Place> {
+        let size = slot_size(self.windows);
+        let mut at = 0;
+        while let Some(slot) = self.value.get(at..at + size) {
+            if holds(slot) {
+                return Some(Place(at));
             }
-            self.value.resize((used + 1) * size, 0);
+            at += size;
         }
-        let words = std::iter::once(tag).chain(counters.iter().map(|counter| counter.number()));
-        if let Some(slot) = self.value.chunks_exact_mut(size).nth(place.0.min(used)) {
-            slot.chunks_exact_mut(WORD).zip(words).for_each(|(bytes, word)| bytes.copy_from_slice(&word.to_le_bytes()));
-        }
-    }
-
-    fn slots(&self) -> impl Iterator<Item = &[u8]> {
-        self.value.chunks_exact(slot_size(self.windows))
-    }
-
-    fn used(&self) -> usize {
-        self.value.len() / slot_size(self.windows)
+        None
     }
 }
 
@@ -115,7 +129,7 @@ fn slot_size(windows: usize) -> usize {
 
 /// The counters of a slot, which stand behind its tag.
 fn states(slot: &[u8]) -> impl Iterator<Item = State> {
-    slot.chunks_exact(WORD).skip(1).map(|bytes| State::from_number(word(bytes)))
+    slot.as_chunks().0.iter().skip(1).map(|bytes| State::from_number(u64::from_le_bytes(*bytes)))
 }
 
 /// The first eight bytes, which are there.
@@ -146,7 +160,7 @@ mod tests {
         assert_eq!(set.place(8, NOW), None);
         assert_eq!(set.place(8, Now(NOW.0 + 10 * SECOND)), Some(Place(0)), "the first is past");
         assert_eq!(set.counters(Place(0), 8), Counters::default(), "and begins unused");
-        assert_eq!(set.place(3, NOW), Some(Place(3)), "who has a place keeps it");
+        assert_eq!(set.place(3, NOW), Some(Place(3 * 16)), "who has a place keeps it");
         assert_eq!(set.value().len(), 8 * 16);
     }
 
@@ -168,8 +182,9 @@ mod tests {
             for (i, (tag, numbers)) in slots.iter().enumerate() {
                 let mut counters = numbers.map(State::from_number);
                 counters.iter_mut().skip(windows).for_each(|counter| *counter = State::default());
-                set.put(Place(i), *tag, &counters);
-                prop_assert_eq!(set.counters(Place(i), *tag), counters);
+                let place = Place(i * slot_size(windows));
+                set.put(place, *tag, &counters);
+                prop_assert_eq!(set.counters(place, *tag), counters);
             }
             prop_assert_eq!(set.value().len(), slots.len() * 8 * (1 + windows));
             prop_assert_eq!(Set::read(Some(set.value().to_vec()), windows), set);

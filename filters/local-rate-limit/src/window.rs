@@ -43,8 +43,9 @@ enum Algorithm {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Charge {
     /// Where in time it stands: the beginning of its steps, or the end of its window in seconds.
-    at: u64,
-    count: u64,
+    pub at: u64,
+    /// How many.
+    pub count: u64,
 }
 
 /// How a counter stands.
@@ -161,7 +162,7 @@ impl Window {
         match self.algorithm {
             Algorithm::Gcra { step, .. } => {
                 let at = self.from(state, now);
-                (State(at.saturating_add(step.saturating_mul(count))), Charge { at, count })
+                (State(at.saturating_add(times(step, count))), Charge { at, count })
             }
             Algorithm::Fixed => {
                 let at = self.end(now);
@@ -178,7 +179,7 @@ impl Window {
     pub fn refund(&self, state: State, charge: &Charge, now: Now) -> State {
         match self.algorithm {
             Algorithm::Gcra { step, .. } => {
-                let whole = step.saturating_mul(charge.count);
+                let whole = times(step, charge.count);
                 let left = charge.at.saturating_add(whole).saturating_sub(now.0).min(whole);
                 State(self.from(state, now).saturating_sub(left))
             }
@@ -194,7 +195,7 @@ impl Window {
     pub fn wait(&self, state: State, count: u64, now: Now) -> u64 {
         match self.algorithm {
             Algorithm::Gcra { step, ahead } => {
-                let end = self.from(state, now).saturating_add(step.saturating_mul(count));
+                let end = self.from(state, now).saturating_add(times(step, count));
                 end.saturating_sub(now.0.saturating_add(ahead))
             }
             Algorithm::Fixed => {
@@ -225,20 +226,6 @@ impl Window {
     fn from(&self, state: State, now: Now) -> u64 {
         let (Algorithm::Gcra { ahead, .. }, false) = (self.algorithm, state.is_of_window()) else { return now.0 };
         state.0.clamp(now.0, now.0.saturating_add(ahead))
-    }
-}
-
-impl Charge {
-    /// It as words. The second one is never 0.
-    #[must_use]
-    pub fn words(self) -> [u64; 2] {
-        [self.at, self.count]
-    }
-
-    /// The charge of these words; nothing when nothing was taken.
-    #[must_use]
-    pub fn from_words([at, count]: [u64; 2]) -> Option<Self> {
-        (count > 0).then_some(Self { at, count })
     }
 }
 
@@ -278,6 +265,11 @@ impl State {
     fn count_until(self, end: u64) -> u64 {
         if self.is_of_window() && self.end() == end { self.0 & MAX_REQUESTS } else { 0 }
     }
+}
+
+/// So many steps. Most requests take one, and the other multiplication has 128 bits.
+fn times(step: u64, count: u64) -> u64 {
+    if count == 1 { step } else { step.saturating_mul(count) }
 }
 
 #[cfg(test)]

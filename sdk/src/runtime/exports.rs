@@ -185,9 +185,18 @@ impl<F: Plugin> Runtime<F> {
             self.run_ready();
             return result;
         }
+        let filter = match self.plugins.with(|plugins| plugins.only())? {
+            Some(filter) => filter,
+            None => self.get(self.root_of(id))?,
+        };
+        Some(run(&filter, &mut F::State::default(), &mut None))
+    }
+
+    /// The plugin of a stream of which nothing is kept.
+    #[cold]
+    fn root_of(&self, id: u32) -> Option<u32> {
         let (several, first) = self.plugins.with(|plugins| (plugins.several(), plugins.first()))?;
-        let root = if several { self.unkept.with(|unkept| unkept.root(id, first))? } else { first };
-        Some(run(&*self.get(root)?, &mut F::State::default(), &mut None))
+        if several { self.unkept.with(|unkept| unkept.root(id, first))? } else { first }
     }
 
     /// Runs something of a plugin's own.

@@ -47,6 +47,14 @@ impl<F> Plugins<F> {
         self.roots.iter().find(|(id, _)| *id == root)?.1.clone()
     }
 
+    /// The one plugin, while there has never been another.
+    pub(super) fn only(&self) -> Option<Rc<F>> {
+        match self.roots.as_slice() {
+            [(_, plugin)] if !self.several => plugin.clone(),
+            _ => None,
+        }
+    }
+
     pub(super) fn first(&self) -> Option<RootId> {
         self.first
     }
