@@ -41,7 +41,8 @@ impl Build {
     pub fn run(self) -> Result<(), Failure> {
         let toolchain = wasm32::toolchain()?;
         let target = cargo::target_dir()?;
-        let lean = self.image(&toolchain, &target, &self.packages, Image::Lean)?;
+        let packages = if self.packages.is_empty() { cargo::packages_here()? } else { self.packages.clone() };
+        let lean = self.image(&toolchain, &target, &packages, Image::Lean)?;
         if lean.is_empty() {
             return Err(Failure::user("the package builds no wasm module")
                 .hint("its Cargo.toml needs `[lib] crate-type = [\"cdylib\", \"rlib\"]`"));

@@ -83,6 +83,19 @@ pub fn loadable() -> Result<BTreeMap<String, Loadable>, Failure> {
     Ok(packages.filter_map(named).collect())
 }
 
+/// The packages that are meant where none is named: the one of this folder, or all that build a library to load.
+pub fn packages_here() -> Result<Vec<String>, Failure> {
+    let manifest = output(cargo().args(["locate-project", "--message-format", "plain"]).stderr(Stdio::inherit()))?;
+    let manifest = String::from_utf8_lossy(&manifest);
+    let metadata = metadata()?;
+    let mut packages = metadata.get("packages").and_then(Value::as_array).into_iter().flatten();
+    let is_here = |package: &&Value| package.get("manifest_path").and_then(Value::as_str) == Some(manifest.trim());
+    Ok(match packages.find(is_here).and_then(|package| package.get("name")?.as_str()) {
+        Some(name) => vec![name.to_owned()],
+        None => loadable()?.into_values().map(|loadable| loadable.package).collect(),
+    })
+}
+
 fn is_loadable(target: &Value) -> bool {
     let kinds = target.get("crate_types").and_then(Value::as_array);
     kinds.is_some_and(|kinds| kinds.iter().any(|kind| kind == "cdylib"))
@@ -122,12 +135,33 @@ pub fn build(
     image: Image,
     purpose: Purpose,
 ) -> Result<Vec<Artifact>, Failure> {
-    let mut command = cargo();
-    command.args(["build", "--lib", "--target", "wasm32-unknown-unknown"]);
     match purpose {
-        Purpose::Ship => command.arg("--release").env_remove(DESCRIBE),
-        Purpose::Describe => command.env(DESCRIBE, "1"),
+        Purpose::Describe => run(toolchain, target, packages, image, purpose),
+        // Each by itself: cargo optimises a library at link time only when it builds the module alone, without what other crates
+        // would link, and it can be asked that of one package.
+        Purpose::Ship => {
+            let built = packages.chunks(1).map(|package| run(toolchain, target, package, image, purpose));
+            let built = built.collect::<Result<Vec<_>, _>>()?.into_iter().flatten();
+            // What is no module by its own account is none.
+            let loadable = loadable()?;
+            Ok(built.filter(|artifact| loadable.contains_key(&artifact.name)).collect())
+        }
+    }
+}
+
+fn run(
+    toolchain: &Toolchain,
+    target: &Path,
+    packages: &[String],
+    image: Image,
+    purpose: Purpose,
+) -> Result<Vec<Artifact>, Failure> {
+    let mut command = cargo();
+    match purpose {
+        Purpose::Ship => command.args(["rustc", "--crate-type", "cdylib", "--release"]).env_remove(DESCRIBE),
+        Purpose::Describe => command.arg("build").env(DESCRIBE, "1"),
     };
+    command.args(["--lib", "--target", "wasm32-unknown-unknown"]);
     // A folder for each image: cargo gives the files of both the same name, and would take one for the other.
     let folder = target.join(image.module("wasm32"));
     command.args(["--message-format", "json-render-diagnostics", "--target-dir"]).arg(folder);
