@@ -212,7 +212,8 @@ fn artifact(line: &str, suffix: &str) -> Option<Artifact> {
     Some(Artifact { name, file: PathBuf::from(file), fresh: message.get("fresh")?.as_bool()? })
 }
 
-/// The user's flags, and names for the folders of this machine, which would otherwise stand in the module: they are nobody's
+/// The user's flags; the small form of SHA-2, which the crate `sha2` has unrolled to eight kilobytes otherwise, and which is chosen by
+/// a flag only; and names for the folders of this machine, which would otherwise stand in the module: they are nobody's
 /// business, and the same source would give other bytes elsewhere.
 fn rustflags() -> OsString {
     let mut flags = OsString::new();
@@ -227,6 +228,7 @@ fn rustflags() -> OsString {
     } else if let Ok(plain) = std::env::var("RUSTFLAGS") {
         plain.split_whitespace().for_each(|flag| push(flag.into()));
     }
+    push("--cfg=sha2_backend_soft=\"compact\"".into());
     let cargo_home = std::env::var_os("CARGO_HOME")
         .map(PathBuf::from)
         .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")));
