@@ -167,7 +167,7 @@ interop-resources: modules
 	$(CARGO) test -q -p tamis-cli --test main -- vendors::
 
 # Thirty-eight targets, one after the other. A failure prints the seed that repeats it: ARBTEST_SEED=... make fuzz
-FUZZED := -p tamis -p tamis-module -p tamis-oci -p tamis-core -p tamis-harness -p dlp-masking -p local-rate-limit -p header-routing -p transformation --features tamis-core/regex,transformation/full
+FUZZED := -p tamis -p tamis-module -p tamis-oci -p tamis-core -p tamis-harness -p dlp-masking -p local-rate-limit -p header-routing -p transformation --features tamis-core/regex,transformation/full,dlp-masking/full
 fuzz: modules
 	$(CARGO) test -q $(FUZZED) --test main --no-run
 	ARBTEST_BUDGET_MS=$$(($(TIME) * 1000 / 38)) $(CARGO) test -q $(FUZZED) --test main fuzz:: -- --test-threads 1

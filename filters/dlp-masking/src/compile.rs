@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::config::{BodyChoice, Config, MaskChoice};
 use crate::detect::keyed::{NAMES, Names};
+#[cfg(feature = "full")]
 use crate::detect::pattern::Pattern;
 use crate::engine::Engine;
 use crate::entity::Entity;
@@ -36,6 +37,7 @@ pub fn compile(config: &Config, environment: impl FnOnce(&str) -> Option<Vec<u8>
     maker.entities(config)?;
     maker.named(config)?;
     maker.words(config)?;
+    #[cfg(feature = "full")]
     maker.patterns(config)?;
     if maker.engine.plan.rules().is_empty() {
         return Err(refused("", "nothing is looked for; give it `entities`, `names`, `words` or `patterns`"));
@@ -156,6 +158,7 @@ impl Maker {
         Ok(())
     }
 
+    #[cfg(feature = "full")]
     fn patterns(&mut self, config: &Config) -> Result<(), Refused> {
         for (i, expression) in config.patterns.iter().enumerate() {
             let path = format!("patterns[{i}]");

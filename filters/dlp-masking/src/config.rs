@@ -2,6 +2,8 @@
 
 use schemars::JsonSchema;
 use tamis::config::ReadConfig;
+#[cfg(not(feature = "full"))]
+use tamis::config::{Fault, Node};
 use tamis::json::Path;
 use tamis::matching::Match;
 use tamis::{Configuration, HeaderName, OnError};
@@ -21,7 +23,7 @@ pub struct Config {
     /// Words.
     #[serde(default)]
     pub words: Vec<Words>,
-    /// Regular expressions.
+    /// Regular expressions. For the full image of the filter.
     #[serde(default)]
     pub patterns: Vec<Expression>,
     /// What stands in the place of what is found, where nothing else is said.
@@ -114,8 +116,9 @@ pub struct Words {
     pub mask: Option<MaskChoice>,
 }
 
-/// A regular expression.
-#[derive(Debug, Clone, PartialEq, ReadConfig, JsonSchema)]
+/// A regular expression. For the full image of the filter.
+#[derive(Debug, Clone, PartialEq, JsonSchema)]
+#[cfg_attr(feature = "full", derive(ReadConfig))]
 #[serde(deny_unknown_fields)]
 pub struct Expression {
     /// What labels and metrics call it: letters, digits, `_` and `-`, at most 64.
@@ -128,6 +131,15 @@ pub struct Expression {
     /// Values that stay. Only their letters and digits count, and no case.
     #[serde(default)]
     pub allow: Vec<String>,
+}
+
+/// The lean image has no engine for them.
+#[cfg(not(feature = "full"))]
+impl ReadConfig for Expression {
+    fn read_config(node: &Node) -> Result<Self, Fault> {
+        Err(node
+            .refused(&"this module was built without expressions: use the full image of the filter, dlp-masking-full"))
+    }
 }
 
 /// What stands in the place of what is found. In a number of JSON there are always digits.

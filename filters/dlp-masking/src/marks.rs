@@ -231,6 +231,7 @@ impl<'w> Marks<'w> {
 mod tests {
     use super::*;
     use crate::context::Topics;
+    #[cfg(feature = "full")]
     use crate::detect::pattern::Pattern;
     use crate::plan::{Plan, Rule};
     use crate::scan::Scan;
@@ -240,6 +241,7 @@ mod tests {
         let mut plan = Plan::everything();
         let rule = plan.rule(Rule::new("own"));
         plan.find_word("blüte", rule).unwrap();
+        #[cfg(feature = "full")]
         plan.find_pattern(Pattern::parse(r"k[0-9]{2}q").unwrap(), rule).unwrap();
         plan
     }

@@ -1,6 +1,7 @@
 //! What is looked for, compiled: where the scan stops, what is asked there, what must be reached.
 
 use crate::detect::keyed::{self, Names};
+#[cfg(feature = "full")]
 use crate::detect::pattern::{Automaton, InvalidPattern, Pattern};
 use crate::detect::token::PREFIXES;
 use crate::detect::words::{InvalidWord, Words};
@@ -17,7 +18,9 @@ pub struct Plan {
     entities: [Option<usize>; Entity::ALL.len()],
     names: Option<(Names, usize)>,
     words: Words,
+    #[cfg(feature = "full")]
     sources: Vec<(Pattern, usize)>,
+    #[cfg(feature = "full")]
     patterns: Option<Automaton>,
     stops: Stops,
 }
@@ -98,6 +101,7 @@ pub(crate) mod stop {
     pub const NAME: u8 = 8;
     pub const PREFIX: u8 = 16;
     pub const WORD: u8 = 32;
+    #[cfg(feature = "full")]
     pub const PATTERN: u8 = 64;
     /// The beginning of `eyJ`, and of the last two dashes before `BEGIN`.
     pub const FIXED: u8 = 128;
@@ -230,6 +234,7 @@ impl Plan {
     /// # Errors
     ///
     /// [`InvalidPattern`] when this one and those before it become too large together.
+    #[cfg(feature = "full")]
     pub fn find_pattern(&mut self, pattern: Pattern, rule: usize) -> Result<(), InvalidPattern> {
         self.sources.push((pattern, rule));
         let patterns = Automaton::new(&self.sources)?;
@@ -273,6 +278,7 @@ impl Plan {
         &self.words
     }
 
+    #[cfg(feature = "full")]
     pub(crate) fn patterns(&self) -> Option<&Automaton> {
         self.patterns.as_ref()
     }

@@ -223,6 +223,7 @@ impl<'t> Run<'_, 't> {
             let word = self.plan.words().at(view, at, byte, floor);
             found = word.and_then(|(candidate, rule)| self.allowed(candidate, rule));
         }
+        #[cfg(feature = "full")]
         if flags & stop::PATTERN != 0 && found.is_none() {
             let matched = self.plan.patterns().and_then(|patterns| patterns.at(view, at));
             found = matched.and_then(|(candidate, rule)| self.allowed(candidate, rule));

@@ -26,6 +26,7 @@ pub mod email;
 pub mod iban;
 pub mod jwt;
 pub mod keyed;
+#[cfg(feature = "full")]
 pub mod pattern;
 pub mod pem;
 pub mod person;

@@ -6,6 +6,10 @@ use std::path::Path;
 use dlp_masking::compile::compile;
 use dlp_masking::config::Config;
 use tamis::ConfigError;
+use tamis_harness::check::check;
+use tamis_harness::document::Document;
+use tamis_harness::scenario::Modules;
+use tamis_harness::stream::LoadedModule;
 
 const CASES: &[&str] = &[
     r#"{}"#,
@@ -45,6 +49,16 @@ const CASES: &[&str] = &[
     r#"{"words": [{"name": "card", "list": ["a"]}]}"#,
     r#"{"words": [{"name": "w", "list": ["a"]}, {"name": "w", "list": ["b"]}]}"#,
     r#"{"words": [{"name": "a.b", "list": ["a"]}]}"#,
+    r#"{"entities": [{"find": ["card"]}], "json": {"include": ["a.b"]}}"#,
+    r#"{"entities": [{"find": ["card"]}], "json": {"exclude": ["$.a", "$.b[-1]"]}}"#,
+    r#"{"entities": [{"find": ["card"]}], "encoded": "inflate"}"#,
+    r#"{"entities": [{"find": ["card"]}], "access_log": {"headers": ["a b"]}}"#,
+    r#"{"entities": [{"find": ["card"]}], "on_error": {"respond": {"status": 200}}}"#,
+];
+
+/// The same for what only the full image has.
+#[cfg(feature = "full")]
+const FULL: &[&str] = &[
     r#"{"patterns": [{"name": "p", "regex": "["}]}"#,
     r#"{"patterns": [{"name": "p", "regex": "a+"}]}"#,
     r#"{"patterns": [{"name": "p", "regex": "a{2,}"}]}"#,
@@ -59,12 +73,10 @@ const CASES: &[&str] = &[
     r#"{"patterns": [{"name": "p", "regex": "\\p{L}"}]}"#,
     r#"{"patterns": [{"name": "p", "regex": "a\\bb"}]}"#,
     r#"{"patterns": [{"name": "p", "regex": "[ab]{0,40}a[ab]{20}c"}]}"#,
-    r#"{"entities": [{"find": ["card"]}], "json": {"include": ["a.b"]}}"#,
-    r#"{"entities": [{"find": ["card"]}], "json": {"exclude": ["$.a", "$.b[-1]"]}}"#,
-    r#"{"entities": [{"find": ["card"]}], "encoded": "inflate"}"#,
-    r#"{"entities": [{"find": ["card"]}], "access_log": {"headers": ["a b"]}}"#,
-    r#"{"entities": [{"find": ["card"]}], "on_error": {"respond": {"status": 200}}}"#,
 ];
+
+/// One that the full image takes.
+const EXPRESSION: &str = r#"{"patterns": [{"name": "p", "regex": "\\bE[0-9]{6}(?:-[A-F]{2})?\\b"}]}"#;
 
 /// What the module says in the proxy's log.
 fn message(case: &str) -> Result<(), ConfigError> {
@@ -74,16 +86,43 @@ fn message(case: &str) -> Result<(), ConfigError> {
 
 #[test]
 fn bad_configurations_have_their_words() {
+    have_their_words(CASES, "tests/main/bad.txt");
+}
+
+#[cfg(feature = "full")]
+#[test]
+fn bad_expressions_have_their_words() {
+    have_their_words(FULL, "tests/main/bad-full.txt");
+}
+
+fn have_their_words(cases: &[&str], file: &str) {
     let mut text = String::new();
-    for case in CASES {
+    for case in cases {
         let error = message(case).err().unwrap_or_else(|| panic!("{case} is accepted"));
         let _ = write!(text, "{case}\n    {error}\n");
     }
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/main/bad.txt");
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     if std::env::var_os("BLESS").is_some() {
         std::fs::write(&file, &text).unwrap();
     }
     assert_eq!(text, std::fs::read_to_string(&file).unwrap(), "BLESS=1 writes the file anew");
+}
+
+/// The two images, as they are shipped.
+#[test]
+fn expressions_are_for_the_full_image() {
+    let config = Document::parse(EXPRESSION).unwrap();
+    let verdict = |module: &str| {
+        let file = Modules::default().file(module, Path::new(env!("CARGO_MANIFEST_DIR")));
+        let bytes = std::fs::read(file.unwrap_or_else(|error| panic!("{error}"))).unwrap();
+        check(&LoadedModule::new(&bytes).unwrap(), Some(&config)).unwrap()
+    };
+    assert_eq!(
+        verdict("dlp-masking").unwrap_err().message,
+        "invalid configuration at `patterns[0]`: this module was built without expressions: use the full image of the filter, \
+         dlp-masking-full"
+    );
+    assert!(verdict("dlp-masking-full").is_ok());
 }
 
 #[test]
@@ -91,7 +130,8 @@ fn good_configurations_are_taken() {
     for case in [
         r#"{"entities": [{"find": ["card"]}]}"#,
         r#"{"names": {}}"#,
-        r#"{"patterns": [{"name": "p", "regex": "\\bE[0-9]{6}(?:-[A-F]{2})?\\b"}]}"#,
+        #[cfg(feature = "full")]
+        EXPRESSION,
         r#"{"entities": [{"find": ["card"], "mask": "block"}], "request": {"body": "buffer"}, "response": {"body": "skip"}}"#,
         r#"{"entities": [{"find": ["card"], "mask": "hmac"}], "hmac_key": {"value": "0123456789abcdef"}}"#,
     ] {
