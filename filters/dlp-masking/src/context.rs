@@ -131,6 +131,29 @@ const WORDS: &[(&str, u32)] = &[
     ("주민번호", RRN),
 ];
 
+/// How long the known words are that begin with a byte, by its last five bits: a bit for each length.
+const LENGTHS: [u32; 32] = lengths();
+
+#[allow(clippy::indexing_slicing, reason = "of constants: what is out of bounds does not compile")]
+const fn lengths() -> [u32; 32] {
+    let mut lengths = [0; 32];
+    let mut number = 0;
+    while number < WORDS.len() {
+        let word = WORDS[number].0.as_bytes();
+        let longer = if WORDS[number].0.is_ascii() { 1 } else { u32::MAX };
+        lengths[(word[0] & 31) as usize] |= longer << word.len();
+        number += 1;
+    }
+    lengths
+}
+
+/// Whether a word can be a known one: most are not, and are told by how they begin and how long they are.
+#[inline(always)]
+fn may_be_known(word: &[u8]) -> bool {
+    let lengths = word.first().and_then(|first| LENGTHS.get(usize::from(first & 31))).copied().unwrap_or(0);
+    u32::try_from(word.len()).is_ok_and(|length| lengths.checked_shr(length).unwrap_or(0) & 1 == 1)
+}
+
 impl Topics {
     /// What the words of a key are about: `card_number`, `cardNumber`.
     #[must_use]
@@ -248,6 +271,7 @@ impl Words {
     }
 
     /// Reads eight bytes without letters.
+    #[inline(always)]
     fn skip_over(&mut self, eight: [u8; 8], digits: bool) {
         if self.length > 0 {
             self.end_of_word();
@@ -293,7 +317,7 @@ impl Words {
 
     fn end_of_word(&mut self) {
         let length = std::mem::take(&mut self.length);
-        let Some(word) = self.word.get(..length).filter(|word| word.len() > 1) else { return };
+        let Some(word) = self.word.get(..length).filter(|word| may_be_known(word)) else { return };
         let place = WORDS.partition_point(|(known, _)| known.as_bytes() <= word);
         let Some((known, topics)) = place.checked_sub(1).and_then(|place| WORDS.get(place)) else { return };
         if known.as_bytes() != word && (known.is_ascii() || !word.starts_with(known.as_bytes())) {
@@ -310,6 +334,7 @@ impl Words {
 }
 
 /// Whether some of eight bytes are digits, where none can be a letter: all are less than `@`.
+#[inline(always)]
 fn without_letters(eight: [u8; 8]) -> Option<bool> {
     const EACH: u64 = 0x0101_0101_0101_0101;
     let bytes = u64::from_le_bytes(eight);
@@ -321,6 +346,7 @@ fn without_letters(eight: [u8; 8]) -> Option<bool> {
     Some(digits != 0)
 }
 
+#[inline(always)]
 fn is_letter(byte: u8) -> bool {
     byte.is_ascii_alphabetic() || byte >= 0x80
 }
