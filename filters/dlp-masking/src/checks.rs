@@ -15,8 +15,8 @@ pub fn luhn(digits: &[u8]) -> bool {
 }
 
 /// The same of digits that stand in words, eight in each: the first of a word, which is doubled, in its lowest byte.
-#[inline]
 #[must_use]
+#[inline(always)]
 pub fn luhn_of<const N: usize>(words: [u64; N]) -> bool {
     const EVEN: u64 = 0x00ff_00ff_00ff_00ff;
     let mut sum = 0_u64;

@@ -132,13 +132,13 @@ impl<'w> Marks<'w> {
     }
 
     /// The next byte that has to be looked at, from `at` on and before `end`.
-    #[inline]
+    #[inline(always)]
     pub fn stop(&mut self, at: usize, end: usize) -> Option<usize> {
         self.next::<false>(at, end)
     }
 
     /// The next quote or backslash.
-    #[inline]
+    #[inline(always)]
     pub fn quote(&mut self, at: usize, end: usize) -> Option<usize> {
         self.next::<true>(at, end)
     }
@@ -149,7 +149,7 @@ impl<'w> Marks<'w> {
         start.checked_sub(1).and_then(|before| self.text.get(before)).is_some_and(|byte| is_word(*byte))
     }
 
-    #[inline]
+    #[inline(always)]
     fn next<const QUOTE: bool>(&mut self, mut at: usize, end: usize) -> Option<usize> {
         let end = end.min(self.text.len());
         while at < end {

@@ -286,6 +286,7 @@ impl<'t> Run<'_, 't> {
         candidates.next()
     }
 
+    #[inline(always)]
     fn weigh(&mut self, entity: Entity, candidate: Option<Candidate>) -> Option<(Candidate, usize)> {
         let (candidate, rule) = (candidate?, self.plan.rule_of(entity)?);
         self.score(entity, &candidate, rule)?;

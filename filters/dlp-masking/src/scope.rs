@@ -43,6 +43,7 @@ pub(crate) struct Led {
 
 impl Led {
     /// Where the key leads from a place, if that is on the same paths.
+    #[inline(always)]
     pub fn on(self, place: Place, depth: usize) -> Option<Place> {
         let known = self.alive == place.alive && self.depth == depth;
         known.then_some(Place { alive: self.to.alive, inside: self.to.inside | place.inside })
@@ -57,6 +58,7 @@ impl Place {
     }
 
     /// Whether a path goes on below.
+    #[inline(always)]
     pub fn is_on_the_way(self) -> bool {
         self.alive != 0
     }
@@ -100,6 +102,7 @@ impl Scope {
     }
 
     /// Whether a place is meant.
+    #[inline(always)]
     pub(crate) fn has(&self, place: Place) -> bool {
         (self.include == 0 || place.inside & self.include != 0) && place.inside & self.exclude == 0
     }

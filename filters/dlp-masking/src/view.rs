@@ -24,7 +24,7 @@ impl<'t> View<'t> {
     }
 
     /// A byte; nothing behind the end.
-    #[inline]
+    #[inline(always)]
     pub fn get(&self, at: usize) -> Option<u8> {
         let byte = self.text.get(at).copied();
         if byte.is_none() && !self.last {
@@ -34,8 +34,8 @@ impl<'t> View<'t> {
     }
 
     /// The byte `back` bytes before `at`, which may be in what came before.
-    #[inline]
     #[must_use]
+    #[inline(always)]
     pub fn before(&self, at: usize, back: usize) -> Option<u8> {
         match at.checked_sub(back) {
             Some(at) => self.text.get(at).copied(),
@@ -44,7 +44,7 @@ impl<'t> View<'t> {
     }
 
     /// How many bytes from `at` on are of a kind; counting ends at `max`.
-    #[inline]
+    #[inline(always)]
     pub fn run(&self, at: usize, max: usize, is: impl Fn(u8) -> bool) -> usize {
         let rest = self.text.get(at..).unwrap_or_default();
         let count = rest.iter().take(max).take_while(|byte| is(**byte)).count();
@@ -55,7 +55,7 @@ impl<'t> View<'t> {
     }
 
     /// How many bytes from `at` on are digits; counting ends at `max`. Eight at a time.
-    #[inline]
+    #[inline(always)]
     pub fn digits(&self, at: usize, max: usize) -> usize {
         const EACH: u64 = 0x0101_0101_0101_0101;
         let mut count = 0;

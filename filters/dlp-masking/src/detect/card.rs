@@ -114,7 +114,7 @@ struct Glance<'t> {
 impl Glance<'_> {
     /// Whether a number begins with four or with sixteen digits, and is neither a card nor an Aadhaar number. What is not told
     /// here may be one, or something else.
-    #[inline]
+    #[inline(always)]
     fn is_none(&self) -> bool {
         if self.digits & 0x1_ffff == 0xffff {
             return !luhn_of([self.eight(0, 4), self.eight(8, 12)]);

@@ -100,6 +100,7 @@ pub(crate) fn cpf(view: &View<'_>, groups: &Groups) -> Option<Candidate> {
 }
 
 /// With spaces or with dashes between the groups: where they end, and the score of the one or the other.
+#[inline(always)]
 fn either(groups: &Groups, printed: Printed, spaces: i32, dashes: i32) -> Option<(usize, i32)> {
     match groups.separator(1) {
         b' ' => Some((groups.are(printed, b' ')?, spaces)),

@@ -31,6 +31,7 @@ pub(crate) struct Decoded {
 
 impl Codec {
     /// Whether bytes of a part of the window mean something else than themselves.
+    #[inline(always)]
     pub fn has_escapes(self, marks: &mut Marks<'_>, part: Range<usize>) -> bool {
         match self {
             Self::Plain | Self::Number => false,

@@ -115,7 +115,7 @@ impl JsonMachine {
 
     /// What most of a message is: keys, strings in which there is nothing, and commas between them, as far as all of them are
     /// here. Returns where something else comes.
-    #[inline]
+    #[inline(always)]
     fn simple(&mut self, engine: &Engine, window: &[u8], marks: &mut Marks<'_>, mut at: usize) -> usize {
         while let Some(byte) = window.get(at) {
             match (self.at, byte) {
@@ -233,7 +233,7 @@ impl JsonMachine {
     }
 
     /// The end of a string that is here as a whole, without escapes, and in which there is nothing to look at.
-    #[inline]
+    #[inline(always)]
     fn plain_string(&self, engine: &Engine, window: &[u8], marks: &mut Marks<'_>, at: usize) -> Option<usize> {
         let end = marks.quote(at, window.len()).filter(|end| window.get(*end) == Some(&b'"'))?;
         let is_meant = engine.scope.has(self.here.place);
@@ -241,6 +241,7 @@ impl JsonMachine {
     }
 
     /// A text begins here.
+    #[inline(always)]
     fn begin(&mut self) {
         self.value = self.here.secret.map_or_else(|| Value::about(self.here.topics), Value::secret);
     }
@@ -317,7 +318,7 @@ impl JsonMachine {
     }
 
     /// What the latest of the known keys says of its value.
-    #[inline]
+    #[inline(always)]
     fn known_name(&mut self, engine: &Engine) {
         let Some(known) = self.keys.known.get_mut(self.keys.latest) else { return };
         (self.here.topics, self.here.secret) = known.says;
@@ -344,6 +345,7 @@ impl JsonMachine {
         }
     }
 
+    #[inline(always)]
     fn next_item(&mut self, engine: &Engine) {
         let Some(around) = self.around.last_mut() else { return };
         if around.is_object {
@@ -356,6 +358,7 @@ impl JsonMachine {
         }
     }
 
+    #[inline(always)]
     fn is_in(&self, object: bool) -> bool {
         let nothing_missing = self.at == At::After || self.around.last().is_some_and(|around| around.index == 0);
         nothing_missing && self.around.last().is_some_and(|around| around.is_object == object)
@@ -450,7 +453,7 @@ impl Keys {
 
     /// The key that a text begins with, if it is the one that came behind the latest one the last time: with the quote that ends
     /// it, and a colon.
-    #[inline]
+    #[inline(always)]
     fn expected(&mut self, text: &[u8]) -> Option<usize> {
         let place = self.known.get(self.latest)?.next;
         let known = self.known.get(place)?;
@@ -487,6 +490,7 @@ impl Keys {
     }
 
     /// By its length and four of its bytes.
+    #[inline(always)]
     fn place(key: &[u8]) -> usize {
         let byte = |at: usize| key.get(at).copied().map_or(0, u32::from);
         let last = key.len().saturating_sub(1);
@@ -496,7 +500,7 @@ impl Keys {
 }
 
 /// Whether two short texts are the same: eight bytes at a time, where a module's own comparison goes byte by byte.
-#[inline]
+#[inline(always)]
 fn same(one: &[u8], other: &[u8]) -> bool {
     let ((ones, rest), (others, other_rest)) = (one.as_chunks::<8>(), other.as_chunks::<8>());
     one.len() == other.len()
@@ -513,6 +517,7 @@ enum Step {
 
 /// Where a string ends whose text goes on at `at`, and whether its quote is here. Without it, where the first byte is that
 /// cannot be judged: a backslash at the end, or the end.
+#[inline(always)]
 fn end_of_string(window: &[u8], marks: &mut Marks<'_>, mut at: usize) -> (usize, bool) {
     loop {
         match marks.quote(at, window.len()) {
@@ -524,6 +529,7 @@ fn end_of_string(window: &[u8], marks: &mut Marks<'_>, mut at: usize) -> (usize,
     }
 }
 
+#[inline(always)]
 fn numeric(window: &[u8], at: usize, max: usize) -> usize {
     let is_part = |byte: &&u8| byte.is_ascii_digit() || matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E');
     window.get(at..).unwrap_or_default().iter().take(max).take_while(is_part).count()

@@ -32,6 +32,7 @@ impl Value {
     }
 
     /// The value of something that has a name.
+    #[inline(always)]
     pub fn named(engine: &Engine, name: &[u8]) -> Self {
         engine.plan.rule_of_name(name).map_or_else(|| Self::about(Topics::of(name)), Self::secret)
     }

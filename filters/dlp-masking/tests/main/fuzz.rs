@@ -2,6 +2,7 @@
 //! matches what another engine says.
 
 use arbtest::arbitrary::{Result, Unstructured};
+#[cfg(feature = "full")]
 use dlp_masking::context::Topics;
 use dlp_masking::detect::keyed::{NAMES, Names};
 #[cfg(feature = "full")]
@@ -13,7 +14,9 @@ use dlp_masking::format::json::MAX_HELD;
 use dlp_masking::hmac::Key;
 use dlp_masking::mask::Mask;
 use dlp_masking::plan::{Plan, Rule};
-use dlp_masking::scan::{HOLD_BACK, Scan};
+use dlp_masking::scan::HOLD_BACK;
+#[cfg(feature = "full")]
+use dlp_masking::scan::Scan;
 use dlp_masking::scope::Scope;
 use tamis::json::Path;
 
