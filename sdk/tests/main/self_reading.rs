@@ -13,6 +13,7 @@ use tamis::{Configuration, HeaderName};
 /// The same types, once for each way of reading.
 macro_rules! types {
     ($module:ident: $whole:ident, $part:ident) => {
+        #[allow(dead_code, reason = "`Debug` reads the fields")]
         mod $module {
             use super::*;
 
