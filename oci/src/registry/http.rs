@@ -11,7 +11,7 @@ use crate::registry::RegistryOptions;
 use crate::registry::error::{RegistryError, innermost};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// The longest silence in the middle of an answer.
+/// The longest silence in the middle of an answer. A shorter limit on the whole operation ends that first, and says so.
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
 const MAX_REDIRECTS: usize = 5;
 const MAX_CA_BYTES: u64 = 1 << 20;
@@ -23,7 +23,7 @@ pub(super) fn client(options: &RegistryOptions, is_plain: bool) -> Result<Client
     let builder = Client::builder()
         .user_agent(USER_AGENT)
         .connect_timeout(CONNECT_TIMEOUT)
-        .read_timeout(READ_TIMEOUT.min(options.timeout))
+        .read_timeout(READ_TIMEOUT)
         // Also holds for redirects: what begins under TLS stays under TLS.
         .https_only(!is_plain)
         .redirect(reqwest::redirect::Policy::limited(MAX_REDIRECTS));
