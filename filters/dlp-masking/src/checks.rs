@@ -2,16 +2,14 @@
 //!
 //! All of them take digits as numbers from 0 to 9.
 
-/// The formula of ISO/IEC 7812 (Luhn): payment cards. Of more than 24 digits the last ones count.
+/// The formula of ISO/IEC 7812 (Luhn): payment cards. So many digits, with zeros behind them.
 #[must_use]
-pub fn luhn(digits: &[u8]) -> bool {
-    // Aligned to the right, so that every second byte of the whole is doubled; eight at a time.
-    let mut aligned = [0; 24];
-    for (place, digit) in aligned.iter_mut().rev().zip(digits.iter().rev()) {
-        *place = *digit;
-    }
-    let [a, b, c] = *aligned.as_chunks::<8>().0 else { return false };
-    !digits.is_empty() && luhn_of([a, b, c].map(u64::from_le_bytes))
+pub fn luhn(digits: &[u8; 24], count: usize) -> bool {
+    let [a, b, c] = *digits.as_chunks::<8>().0 else { return false };
+    let [a, b, c] = [a, b, c].map(u64::from_le_bytes);
+    // The last digit but one is doubled, which has to stand first of two.
+    let words = if count.is_multiple_of(2) { [a, b, c] } else { [a << 8, b << 8 | a >> 56, c << 8 | b >> 56] };
+    count > 0 && luhn_of(words)
 }
 
 /// The same of digits that stand in words, eight in each: the first of a word, which is doubled, in its lowest byte.
@@ -138,6 +136,12 @@ mod tests {
                 assert!(!check(&bad), "{text}: {bad:?}");
             }
         }
+    }
+
+    fn luhn(digits: &[u8]) -> bool {
+        let mut padded = [0; 24];
+        padded[..digits.len()].copy_from_slice(digits);
+        super::luhn(&padded, digits.len())
     }
 
     #[test]

@@ -89,6 +89,8 @@ pub(crate) struct Marks<'w> {
     complete: bool,
     /// Whether quotes and backslashes are marked as well, by themselves.
     quoted: bool,
+    /// Whether texts are strings of JSON, and none has a quote that is not escaped.
+    strings: bool,
     /// The first byte that is marked, and the one behind the last.
     from: usize,
     to: usize,
@@ -109,6 +111,7 @@ impl<'w> Marks<'w> {
             text,
             complete,
             quoted: false,
+            strings: false,
             from: 0,
             to: 0,
             #[cfg(test)]
@@ -124,6 +127,21 @@ impl<'w> Marks<'w> {
         let mut marks = Self::new(finder, text, complete);
         marks.quoted = true;
         marks
+    }
+
+    /// Of JSON without any text but its strings, until [`Self::take_text`].
+    pub fn strings(finder: &'w Finder, text: &'w [u8], complete: bool) -> Self {
+        let mut marks = Self::quoted(finder, text, complete);
+        marks.strings = true;
+        marks
+    }
+
+    /// Texts may have quotes from here on.
+    pub fn take_text(&mut self) {
+        if self.strings {
+            self.strings = false;
+            self.to = self.from;
+        }
     }
 
     /// What is marked.
@@ -180,7 +198,7 @@ impl<'w> Marks<'w> {
             self.quotes.copy_within(WORDS - KEPT.., 0);
         }
         self.from = from - done * 64;
-        let (finder, text, complete) = (self.finder, self.text, self.complete);
+        let (finder, text, complete, strings) = (self.finder, self.text, self.complete, self.strings);
         let blocks = (text.len() - from).div_ceil(64).min(WORDS - done);
         // What a block is depends on the next one.
         let parts = Parts::new(text, from, (blocks + 1) * 64);
@@ -193,7 +211,7 @@ impl<'w> Marks<'w> {
         }
         let words = self.stops.iter_mut().zip(&mut self.quotes).skip(done).take(blocks);
         for (number, (stops, quotes)) in words.enumerate() {
-            let block = Block { finder, planes: &self.planes, text, complete, at: from + number * 64, number };
+            let block = Block { finder, planes: &self.planes, text, complete, strings, at: from + number * 64, number };
             *stops = block.stops();
             *quotes = self.planes.quotes.block(number);
             if finder.bytes.is_some() {

@@ -270,6 +270,11 @@ impl Plan {
         Marks::quoted(&self.stops.finder, text, complete)
     }
 
+    /// The same of JSON alone.
+    pub(crate) fn json_marks<'m>(&'m self, text: &'m [u8], complete: bool) -> Marks<'m> {
+        Marks::strings(&self.stops.finder, text, complete)
+    }
+
     pub(crate) fn stops(&self) -> &Stops {
         &self.stops
     }

@@ -188,9 +188,12 @@ pub(crate) fn at(view: &View<'_>, groups: &Groups) -> Option<Candidate> {
 }
 
 fn is_card(view: &View<'_>, start: usize, end: usize) -> bool {
-    let (digits, count) = digits::<19>(view.slice(start..end));
+    let (digits, count) = digits::<24>(view.slice(start..end));
+    if !luhn(&digits, count) {
+        return false;
+    }
     let digits = digits.get(..count).unwrap_or_default();
-    luhn(digits) && has_network(digits) && stands_alone(view, start, end) && !is_one_digit(digits)
+    has_network(digits) && stands_alone(view, start, end) && !is_one_digit(digits)
 }
 
 fn has_network(digits: &[u8]) -> bool {

@@ -81,20 +81,6 @@ impl Names {
             })
     }
 
-    /// Whether a name that is one of them may end before the byte at `at`, with quotes and spaces between them. Two letters
-    /// say so; where there are none, it may.
-    #[inline]
-    pub(crate) fn may_end(&self, view: &View<'_>, at: usize) -> bool {
-        let quotes = (1..=3).take_while(|back| view.before(at, *back).is_some_and(is_quote)).count();
-        match (view.before(at, quotes + 2), view.before(at, quotes + 1)) {
-            (Some(before), Some(last)) if before.is_ascii_alphanumeric() && last.is_ascii_alphanumeric() => {
-                self.ends.may_have(before.to_ascii_lowercase(), last.to_ascii_lowercase())
-            }
-            (_, Some(last)) => is_name(last) || is_quote(last),
-            _ => true,
-        }
-    }
-
     /// Whether the name that ends `back` bytes before `at` may be one that is known: by its last three bytes, as marks say it, so
     /// that it does not matter whether they were asked (`pass_word` is such a name, `p-w-d` is none); and by its last two letters.
     #[inline]
@@ -169,9 +155,6 @@ fn significant(name: &[u8]) -> impl DoubleEndedIterator<Item = u8> {
 /// A value whose `=` or `:` is at `at`.
 #[inline(never)]
 pub(crate) fn at(view: &View<'_>, names: &Names, at: usize) -> Option<Candidate> {
-    if !names.may_end(view, at) {
-        return None;
-    }
     let mut back = 1;
     while back <= 3 && view.before(at, back).is_some_and(is_quote) {
         back += 1;

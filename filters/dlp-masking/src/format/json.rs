@@ -104,7 +104,10 @@ impl JsonMachine {
                 At::Skipped => self.skip_string(window, marks, at, last, At::After),
                 At::LongKey => self.skip_string(window, marks, at, last, At::Colon),
                 At::LongNumber => self.long_number(window, at),
-                At::Text => return self.value.push(engine, marks, at..part.end, last, Codec::Plain, sink),
+                At::Text => {
+                    marks.take_text();
+                    return self.value.push(engine, marks, at..part.end, last, Codec::Plain, sink);
+                }
             };
             match step {
                 Step::To(next) => at = next,
@@ -533,4 +536,38 @@ fn end_of_string(window: &[u8], marks: &mut Marks<'_>, mut at: usize) -> (usize,
 fn numeric(window: &[u8], at: usize, max: usize) -> usize {
     let is_part = |byte: &&u8| byte.is_ascii_digit() || matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E');
     window.get(at..).unwrap_or_default().iter().take(max).take_while(is_part).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mask::Mask;
+    use crate::plan::Plan;
+
+    #[test]
+    fn what_marks_leave_out_in_strings_is_nothing() {
+        let plan = Plan::everything();
+        let masks = vec![Mask::Label; plan.rules().len()];
+        let engine = Engine { plan, masks, ..Engine::default() };
+        let texts =
+            ["password=x1", "\"pwd\": x2", ":x", "::1 fe80::2", "token: x3", "api_key:\"x4", "secret\" :x5", "a\":b"];
+        let mut finds = 0;
+        for one in texts {
+            for other in texts {
+                // Two strings, and what is no JSON behind them.
+                let strings = [one, other].map(|text| serde_json::to_string(text).unwrap());
+                let message =
+                    format!("{{{}:{},\"password\":{}}} \"secret\":\"{one}{other}", strings[0], strings[1], strings[0]);
+                let run = |marks: &mut Marks<'_>| {
+                    let mut sink = Sink::default();
+                    JsonMachine::default().run(&engine, marks, 0..message.len(), true, &mut sink);
+                    sink.finish(message.as_bytes(), message.len())
+                };
+                let of_json = run(&mut engine.plan.json_marks(message.as_bytes(), true));
+                assert_eq!(of_json, run(&mut engine.plan.quoted_marks(message.as_bytes(), true)), "{message}");
+                finds += of_json.finds.len();
+            }
+        }
+        assert!(finds > 100, "{finds}");
+    }
 }

@@ -88,7 +88,8 @@ impl Machine {
         let mut sink = Sink::default();
         let marks = match self {
             Self::Text(_) | Self::Form(_) => &mut engine.plan.marks(window, last),
-            Self::Json(_) | Self::Lines(_) | Self::Events(_) => &mut engine.plan.quoted_marks(window, last),
+            Self::Json(_) | Self::Lines(_) => &mut engine.plan.json_marks(window, last),
+            Self::Events(_) => &mut engine.plan.quoted_marks(window, last),
         };
         let decided = match self {
             Self::Text(machine) => machine.push(engine, marks, last, &mut sink),

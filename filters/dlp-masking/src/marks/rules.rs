@@ -18,6 +18,8 @@ pub(super) struct Block<'b> {
     pub text: &'b [u8],
     /// Nothing comes behind the text.
     pub complete: bool,
+    /// Texts are strings of JSON: what is behind a quote is not in the same text.
+    pub strings: bool,
     /// Its first byte in the text, and its number in the planes.
     pub at: usize,
     pub number: usize,
@@ -47,7 +49,8 @@ impl Block<'_> {
             marks |= self.addresses(colons);
         }
         if let Some(tails) = &finder.names {
-            let signs = colons | planes.equals.block(number);
+            let quoted = if self.strings { planes.quotes.block(number) << 1 } else { 0 };
+            let signs = (colons | planes.equals.block(number)) & !quoted;
             if signs != 0 {
                 marks |= tails.behind(self.text, self.at, signs);
             }
