@@ -94,9 +94,12 @@ impl Set {
         if place.0 >= self.value.len() {
             self.add();
         }
-        let words = std::iter::once(tag).chain(counters.iter().take(self.windows).map(|counter| counter.number()));
-        if let Some(slot) = self.value.get_mut(place.0..) {
-            slot.as_chunks_mut().0.iter_mut().zip(words).for_each(|(bytes, word)| *bytes = word.to_le_bytes());
+        let slot = self.value.get_mut(place.0..).unwrap_or_default();
+        if let Some((first, rest)) = slot.split_first_chunk_mut() {
+            *first = tag.to_le_bytes();
+            for (bytes, counter) in rest.as_chunks_mut().0.iter_mut().zip(counters.iter().take(self.windows)) {
+                *bytes = counter.number().to_le_bytes();
+            }
         }
     }
 

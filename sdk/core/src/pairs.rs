@@ -29,17 +29,17 @@ impl<'a> Pairs<'a> {
         let count = usize::try_from(u32::from_le_bytes(*count)).map_err(|_| InvalidPairs)?;
         let table = count.checked_mul(8).ok_or(InvalidPairs)?;
         let (sizes, data) = rest.split_at_checked(table).ok_or(InvalidPairs)?;
-        let closed = |at: u64| usize::try_from(at).is_ok_and(|at| data.get(at) == Some(&0));
         let mut end = 0;
         for size in sizes.as_chunks::<8>().0 {
             let size = u64::from_le_bytes(*size);
             // No sum wraps: what is added to fits in the data, and each size in 32 bits.
             let name = end + (size & 0xffff_ffff);
-            let value = name + (size >> 32) + 1;
-            if !closed(name) || !closed(value) {
+            end = name + (size >> 32) + 2;
+            // From the byte that closes the name to the one that closes the value. The first is in front of the second.
+            let closed = usize::try_from(end).ok().and_then(|end| data.get(name as usize..end));
+            if !matches!(closed, Some([0, .., 0])) {
                 return Err(InvalidPairs);
             }
-            end = value + 1;
         }
         if end == data.len() as u64 { Ok(Self { sizes, data }) } else { Err(InvalidPairs) }
     }
