@@ -133,14 +133,24 @@ impl Planes {
 
     /// Tells the kinds of bytes; of cards only what these need.
     pub fn read(&mut self, parts: &Parts<'_>, all: bool, quoted: bool) {
-        self.read_lanes(parts.whole, 0, all, quoted);
-        self.read_lanes(&parts.end, parts.whole.len(), all, quoted);
+        // A loop for each choice: with opt-level "s" the compiler does not take a choice out of a loop.
+        match (all, quoted) {
+            (false, false) => self.read_parts::<false, false>(parts),
+            (false, true) => self.read_parts::<false, true>(parts),
+            (true, false) => self.read_parts::<true, false>(parts),
+            (true, true) => self.read_parts::<true, true>(parts),
+        }
+    }
+
+    fn read_parts<const ALL: bool, const QUOTED: bool>(&mut self, parts: &Parts<'_>) {
+        self.read_lanes::<ALL, QUOTED>(parts.whole, 0);
+        self.read_lanes::<ALL, QUOTED>(&parts.end, parts.whole.len());
     }
 
     // Without a call in the loop, so that tables stay where they are at hand.
     #[inline(never)]
     #[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
-    fn read_lanes(&mut self, bytes: &[[u8; 16]], first: usize, all: bool, quoted: bool) {
+    fn read_lanes<const ALL: bool, const QUOTED: bool>(&mut self, bytes: &[[u8; 16]], first: usize) {
         let (low, high) = (Lanes::load(&LOW), Lanes::load(&HIGH));
         for (lane, bytes) in (first..LANES).zip(bytes) {
             let bytes = Lanes::load(bytes);
@@ -148,7 +158,7 @@ impl Planes {
             self.digits.put(lane, kinds.bit(DIGIT));
             self.words.put(lane, kinds.are_at_least(WORD));
             self.between.put(lane, kinds.bit(BETWEEN));
-            if all {
+            if ALL {
                 self.small.put(lane, bytes.bit(SMALL));
                 self.dots.put(lane, kinds.bit(DOT));
                 self.pluses.put(lane, kinds.bit(PLUS));
@@ -156,7 +166,7 @@ impl Planes {
                 self.equals.put(lane, bytes.are(b'='));
                 self.ats.put(lane, bytes.are(b'@'));
             }
-            if quoted {
+            if QUOTED {
                 self.quotes.put(lane, bytes.are_either(b'"', b'\\'));
             }
         }
