@@ -40,6 +40,8 @@ const COARSE: usize = 40;
 pub(crate) struct Finder {
     /// What each byte alone may be: not 0 where something looks at it.
     pub flags: [u8; 256],
+    /// The tables of kinds, where a compiler does not know them: as constants they would be made anew for every sixteen bytes.
+    kinds: [Table; 2],
     pub fragments: Fragments,
     /// Numbers in groups, with spaces, dashes and dots, and in a row.
     pub groups: bool,
@@ -60,6 +62,7 @@ impl Default for Finder {
     fn default() -> Self {
         Self {
             flags: [0; 256],
+            kinds: planes::TABLES,
             fragments: Fragments::default(),
             groups: false,
             persons: false,
@@ -202,7 +205,7 @@ impl<'w> Marks<'w> {
         let blocks = (text.len() - from).div_ceil(64).min(WORDS - done);
         // What a block is depends on the next one.
         let parts = Parts::new(text, from, (blocks + 1) * 64);
-        self.planes.read(&parts, finder.is_more(), self.quoted);
+        self.planes.read(&parts, &finder.kinds, finder.is_more(), self.quoted);
         if !finder.fragments.is_empty() {
             finder.fragments.read(&parts, &mut self.planes.nothing);
         }

@@ -77,8 +77,8 @@ const KINDS: [(u32, &[u8], &[u8]); 8] = [
     (PLUS, &[2], &[11]),
     (COLON, &[3], &[10]),
 ];
-const HIGH: Table = table(true);
-const LOW: Table = table(false);
+/// Of the lower and of the upper half of a byte, the kinds it may be of.
+pub(super) const TABLES: [Table; 2] = [table(false), table(true)];
 
 #[allow(clippy::indexing_slicing, reason = "halves of bytes are less than 16, and constants are made of it")]
 const fn table(high: bool) -> Table {
@@ -132,26 +132,31 @@ impl Planes {
     };
 
     /// Tells the kinds of bytes; of cards only what these need.
-    pub fn read(&mut self, parts: &Parts<'_>, all: bool, quoted: bool) {
+    pub fn read(&mut self, parts: &Parts<'_>, tables: &[Table; 2], all: bool, quoted: bool) {
         // A loop for each choice: with opt-level "s" the compiler does not take a choice out of a loop.
         match (all, quoted) {
-            (false, false) => self.read_parts::<false, false>(parts),
-            (false, true) => self.read_parts::<false, true>(parts),
-            (true, false) => self.read_parts::<true, false>(parts),
-            (true, true) => self.read_parts::<true, true>(parts),
+            (false, false) => self.read_parts::<false, false>(parts, tables),
+            (false, true) => self.read_parts::<false, true>(parts, tables),
+            (true, false) => self.read_parts::<true, false>(parts, tables),
+            (true, true) => self.read_parts::<true, true>(parts, tables),
         }
     }
 
-    fn read_parts<const ALL: bool, const QUOTED: bool>(&mut self, parts: &Parts<'_>) {
-        self.read_lanes::<ALL, QUOTED>(parts.whole, 0);
-        self.read_lanes::<ALL, QUOTED>(&parts.end, parts.whole.len());
+    fn read_parts<const ALL: bool, const QUOTED: bool>(&mut self, parts: &Parts<'_>, tables: &[Table; 2]) {
+        self.read_lanes::<ALL, QUOTED>(parts.whole, 0, tables);
+        self.read_lanes::<ALL, QUOTED>(&parts.end, parts.whole.len(), tables);
     }
 
     // Without a call in the loop, so that tables stay where they are at hand.
     #[inline(never)]
     #[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
-    fn read_lanes<const ALL: bool, const QUOTED: bool>(&mut self, bytes: &[[u8; 16]], first: usize) {
-        let (low, high) = (Lanes::load(&LOW), Lanes::load(&HIGH));
+    fn read_lanes<const ALL: bool, const QUOTED: bool>(
+        &mut self,
+        bytes: &[[u8; 16]],
+        first: usize,
+        [low, high]: &[Table; 2],
+    ) {
+        let (low, high) = (Lanes::load(low), Lanes::load(high));
         for (lane, bytes) in (first..LANES).zip(bytes) {
             let bytes = Lanes::load(bytes);
             let kinds = bytes.low().of(low).and(bytes.high().of(high));
@@ -210,7 +215,7 @@ mod tests {
         };
         for from in [0, 64, 1408] {
             let parts = Parts::new(&text, from, 33 * 64);
-            planes.read(&parts, true, true);
+            planes.read(&parts, &TABLES, true, true);
             planes.read_own(&parts, &tables);
             let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
             let naive: [(&Plane, &dyn Fn(u8) -> bool); 11] = [
