@@ -29,6 +29,7 @@ mod new;
 mod process;
 mod reference;
 mod repository;
+mod sizes;
 mod transcript;
 mod transcripts;
 mod vendors;
