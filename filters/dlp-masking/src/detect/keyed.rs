@@ -4,7 +4,7 @@
 //! * Rule: a name, of which only letters and digits count and no case, that is one of the list or ends with one
 //!   (`db_password`, `clientSecret`); `=` or `:`; then the value to its closing quote, or to white space or punctuation. In
 //!   JSON and forms the machine of that format knows names and values, and every string and number under such a name is meant.
-//! * Known misses: names that are not listed; in text, values on the next line and names that stand in a sentence.
+//! * Known misses: names that are not listed; in text, values on the next line, names in a sentence, and names beyond ASCII.
 
 use crate::entity::Candidate;
 use crate::marks::{self, Table};
