@@ -167,7 +167,8 @@ fn unicode(rest: &[u8], last: bool) -> Option<(char, usize)> {
         digits.iter().try_fold(0, |sum, digit| Some(sum << 4 | u32::from(hex(*digit)?)))
     };
     let Some(first) = four(2) else {
-        return if rest.len() < 6 && !last { None } else { foreign(rest, 6) };
+        // What is no digit is no part of it: it may escape the quote that would end the string.
+        return if rest.len() < 6 && !last { None } else { foreign(rest, 2) };
     };
     if let Some(character) = char::from_u32(first) {
         return Some((character, 6));

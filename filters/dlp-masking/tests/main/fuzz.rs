@@ -278,6 +278,20 @@ fn json_that_is_hardly_any() {
     });
 }
 
+/// What escapes the quote behind an escape that is none; a fuzzer's find.
+#[test]
+fn an_escape_that_is_none_ends_no_string() {
+    let engine = everything();
+    for text in [
+        r#"["378282246310005\"apiKey\": \ua\\\"b c\", ", "password=hunter2 x", ": \"apiKey\": \"a\\\"b c\", "]"#,
+        r#"["api_key: \u00\\\"b c\", d", "password=hunter2 x"]"#,
+        r#"["api_key: \uz\\\" b", "password=hunter2 x"]"#,
+        r#"["api_key: \ud83d\u\\\" b", "password=hunter2 x"]"#,
+    ] {
+        is_the_same_for_every_cut(&Machine::json(), &engine, text.as_bytes(), &[], MAX_HELD);
+    }
+}
+
 #[test]
 fn lines_of_json() {
     let engine = everything();
