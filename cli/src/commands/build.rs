@@ -2,13 +2,14 @@
 
 pub(super) mod cargo;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use tamis_module::post_link::{Linked, PostLink, post_link};
 use tamis_module::{Description, Phase};
 
-use self::cargo::{Artifact, Image, Purpose};
+use self::cargo::{Artifact, Image, Loadable, Purpose};
 use super::common::write_whole;
 use crate::failure::Failure;
 use crate::setup::wasm32::{self, Toolchain};
@@ -42,16 +43,16 @@ impl Build {
         let toolchain = wasm32::toolchain()?;
         let target = cargo::target_dir()?;
         let packages = if self.packages.is_empty() { cargo::packages_here()? } else { self.packages.clone() };
-        let lean = self.image(&toolchain, &target, &packages, Image::Lean)?;
+        let loadable = cargo::loadable()?;
+        let lean = self.image(&toolchain, &target, &packages, &loadable, Image::Lean)?;
         if lean.is_empty() {
             return Err(Failure::user("the package builds no wasm module")
                 .hint("its Cargo.toml needs `[lib] crate-type = [\"cdylib\", \"rlib\"]`"));
         }
-        let loadable = cargo::loadable()?;
         let full = lean.iter().filter_map(|library| loadable.get(library)).filter(|package| package.full);
         let full: Vec<String> = full.map(|package| package.package.clone()).collect();
         if !full.is_empty() {
-            self.image(&toolchain, &target, &full, Image::Full)?;
+            self.image(&toolchain, &target, &full, &loadable, Image::Full)?;
         }
         Ok(())
     }
@@ -62,9 +63,12 @@ impl Build {
         toolchain: &Toolchain,
         target: &Path,
         packages: &[String],
+        loadable: &BTreeMap<String, Loadable>,
         image: Image,
     ) -> Result<Vec<String>, Failure> {
-        let artifacts = cargo::build(toolchain, target, packages, image, Purpose::Ship)?;
+        let mut artifacts = cargo::build(toolchain, target, packages, image, Purpose::Ship)?;
+        // What is no module by its own account is none.
+        artifacts.retain(|artifact| loadable.contains_key(&artifact.name));
         let compiler = toolchain.version()?;
         let out = self.out.clone().unwrap_or_else(|| target.join("tamis"));
         let output = |artifact: &Artifact| Output::new(&out, &image.module(&artifact.name));

@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use crate::config::{Fault, Node, ReadConfig};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
+use crate::config::{Fault, Node, ReadConfig};
 use crate::{HeaderName, HeaderValue};
 
 /// The name of a header that may be edited: any but those that say where a message ends or whom it is for

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
-use crate::config::{Fault, Node, ReadConfig};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 
@@ -149,13 +148,7 @@ impl fmt::Display for HeaderName {
     }
 }
 
-impl ReadConfig for HeaderName {
-    fn read_config(node: &Node) -> Result<Self, Fault> {
-        node.parsed(Self::parse)
-    }
-}
-
-crate::deserialize_by_node!(HeaderName);
+crate::config::from_text!(HeaderName);
 
 impl Serialize for HeaderName {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -2,9 +2,9 @@
 
 mod regex;
 
-use crate::config::ReadConfig;
 use schemars::JsonSchema;
 
+use crate::config::ReadConfig;
 use crate::matching::PathPattern;
 use crate::views::RequestPath;
 

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
-use crate::config::{Fault, Node, ReadConfig};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use crate::config::{Fault, Node, ReadConfig};
 
 /// A name that can be part of a metric's name: 1 to 64 letters, digits, `_` and `-`, and not `other`, which metrics use for
 /// all that has no name.

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::config::{Fault, Node, ReadConfig};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 
@@ -83,13 +82,7 @@ impl fmt::Debug for HeaderValue {
     }
 }
 
-impl ReadConfig for HeaderValue {
-    fn read_config(node: &Node) -> Result<Self, Fault> {
-        node.parsed(Self::parse)
-    }
-}
-
-crate::deserialize_by_node!(HeaderValue);
+crate::config::from_text!(HeaderValue);
 
 impl Serialize for HeaderValue {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{ConfigError, Fault, Node, ReadConfig, by_serde};
+use super::{ConfigError, Fault, Node, ReadConfig, parse};
 
 /// A configuration: a type with the derive of this name and `JsonSchema`, any type with serde's `Deserialize` and `JsonSchema`,
 /// or [`NoConfig`].
@@ -54,7 +54,7 @@ pub trait Configuration: Sized {
 
 impl<C: DeserializeOwned + JsonSchema> Configuration for C {
     fn read(json: &[u8]) -> Result<Self, ConfigError> {
-        whole(json, by_serde)
+        parse(json)
     }
 
     fn schema() -> Value {

@@ -24,6 +24,20 @@ pub use self::read::ReadConfig;
 pub use self::reader::by_serde;
 pub use self::serde_node::by_node;
 
+/// Reads types from strings, by their own `parse`.
+macro_rules! from_text {
+    ($($type:ty),+ $(,)?) => { $(
+        impl $crate::config::ReadConfig for $type {
+            fn read_config(node: &$crate::config::Node) -> ::core::result::Result<Self, $crate::config::Fault> {
+                node.parsed(Self::parse)
+            }
+        }
+
+        $crate::deserialize_by_node!($type);
+    )+ };
+}
+pub(crate) use from_text;
+
 /// The `Deserialize` of types that read themselves, for the types of others that they stand in.
 ///
 /// ```

@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use crate::config::{Fault, Node, ReadConfig};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use super::cursor::Cursor;
 use super::{Text, decoded, quoted};
+use crate::config::{Fault, Node, ReadConfig};
 
 /// A patch that looks like what it makes ([RFC 7396](https://www.rfc-editor.org/rfc/rfc7396)): members are set, those that
 /// are `null` are removed, objects are merged in the same way, and everything else replaces what is there.

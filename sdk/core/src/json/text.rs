@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::config::{Fault, Node, ReadConfig};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::{Document, InvalidJson, quoted};
+use crate::config::{Fault, Node, ReadConfig};
 use crate::number;
 use crate::text::decimal;
 

@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
-use crate::config::{Fault, Node, ReadConfig};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use super::fields::{List, Table};
 use super::{Hostname, Method, PathMatch, Subject, ValueMatch};
 use crate::HeaderName;
+use crate::config::{Fault, Node, ReadConfig};
 use crate::views::{Cidr, Query, RequestPath};
 
 /// How deep `all`, `any` and `not` may stand in one another.

@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 use std::fmt::Display;
 
-use crate::config::{Fault, Node, ReadConfig};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use super::ValueMatch;
+use crate::config::{Fault, Node, ReadConfig};
 use crate::{HeaderName, InvalidHeaderName};
 
 /// A list that is left out, or has something in it: an empty one would hold for all or for none, and nobody could tell.

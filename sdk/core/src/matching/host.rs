@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use crate::config::{Fault, Node, ReadConfig};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
+use crate::config::{Fault, Node, ReadConfig};
 use crate::views::Authority;
 
 /// A host: a name, an address, or `*.` and the end of a name.
@@ -112,13 +112,7 @@ pub enum InvalidHostname {
     Wildcard,
 }
 
-impl ReadConfig for Hostname {
-    fn read_config(node: &Node) -> Result<Self, Fault> {
-        node.parsed(Self::parse)
-    }
-}
-
-crate::deserialize_by_node!(Hostname);
+crate::config::from_text!(Hostname);
 
 impl JsonSchema for Hostname {
     fn schema_name() -> Cow<'static, str> {

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use crate::config::{Fault, Node, ReadConfig};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 /// A request's method: a token, with its case, because methods are told apart by it.
@@ -58,13 +57,7 @@ pub enum InvalidMethod {
     },
 }
 
-impl ReadConfig for Method {
-    fn read_config(node: &Node) -> Result<Self, Fault> {
-        node.parsed(Self::parse)
-    }
-}
-
-crate::deserialize_by_node!(Method);
+crate::config::from_text!(Method);
 
 impl JsonSchema for Method {
     fn schema_name() -> Cow<'static, str> {

@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use crate::config::{Fault, Node, ReadConfig};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::Pattern;
+use crate::config::ReadConfig;
 use crate::views::RequestPath;
 
 /// A condition on the path, without the query; with its case, and not decoded: see [`RequestPath`].
@@ -115,13 +115,7 @@ pub enum InvalidPath {
     Ambiguous,
 }
 
-impl ReadConfig for PathPattern {
-    fn read_config(node: &Node) -> Result<Self, Fault> {
-        node.parsed(Self::parse)
-    }
-}
-
-crate::deserialize_by_node!(PathPattern);
+crate::config::from_text!(PathPattern);
 
 impl JsonSchema for PathPattern {
     fn schema_name() -> Cow<'static, str> {

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 #[cfg(feature = "regex")]
 use std::ops::Range;
 
-use crate::config::{Fault, Node, ReadConfig};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 /// The longest regular expression, in bytes.
@@ -230,13 +229,7 @@ impl PartialEq for Search {
 
 impl Eq for Search {}
 
-impl ReadConfig for Search {
-    fn read_config(node: &Node) -> Result<Self, Fault> {
-        node.parsed(Self::parse)
-    }
-}
-
-crate::deserialize_by_node!(Search);
+crate::config::from_text!(Search);
 
 impl JsonSchema for Search {
     fn schema_name() -> Cow<'static, str> {
@@ -328,13 +321,7 @@ impl PartialEq for Pattern {
 
 impl Eq for Pattern {}
 
-impl ReadConfig for Pattern {
-    fn read_config(node: &Node) -> Result<Self, Fault> {
-        node.parsed(Self::parse)
-    }
-}
-
-crate::deserialize_by_node!(Pattern);
+crate::config::from_text!(Pattern);
 
 impl JsonSchema for Pattern {
     fn schema_name() -> Cow<'static, str> {

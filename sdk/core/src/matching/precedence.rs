@@ -2,11 +2,11 @@
 
 use std::cmp::Reverse;
 
-use crate::config::ReadConfig;
 use schemars::JsonSchema;
 
 use super::conditions::Conditions;
 use super::{Match, Subject};
+use crate::config::ReadConfig;
 
 /// Which of the rules that hold is meant: a setting of filters whose rules exclude one another.
 ///

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
-use crate::config::{Fault, Node, ReadConfig};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use crate::config::{Fault, Node, ReadConfig};
 
 /// A status, or all of a hundred: `404` or `5xx`.
 ///

@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use crate::config::{Fault, Node, ReadConfig};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use super::Pattern;
 use super::needle::Needle;
+use crate::config::{Fault, Node, ReadConfig};
 use crate::views;
 
 /// What must be true of a value. Exactly one condition is given, and how to compare.

@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use crate::config::{Fault, Node, ReadConfig};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::Unfit;
+use crate::config::{Fault, Node, ReadConfig};
 #[cfg(not(feature = "regex"))]
 use crate::matching::InvalidPattern;
 use crate::matching::Search;
@@ -181,13 +181,7 @@ impl ReadConfig for RegexRewrite {
 
 crate::deserialize_by_node!(RegexRewrite);
 
-impl ReadConfig for Substitution {
-    fn read_config(node: &Node) -> Result<Self, Fault> {
-        node.parsed(Self::parse)
-    }
-}
-
-crate::deserialize_by_node!(Substitution);
+crate::config::from_text!(Substitution);
 
 impl JsonSchema for Substitution {
     fn schema_name() -> Cow<'static, str> {

@@ -7,7 +7,6 @@ use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::config::{Fault, Node, ReadConfig};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 
@@ -154,13 +153,7 @@ impl fmt::Display for Cidr {
     }
 }
 
-impl ReadConfig for Cidr {
-    fn read_config(node: &Node) -> Result<Self, Fault> {
-        node.parsed(Self::parse)
-    }
-}
-
-crate::deserialize_by_node!(Cidr);
+crate::config::from_text!(Cidr);
 
 impl Serialize for Cidr {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
