@@ -120,7 +120,7 @@ fn sentences(entity: Entity) -> &'static [&'static str] {
 /// What only looks like something.
 fn decoy(random: &mut Random) -> String {
     let lengths = random.from(10, 16);
-    match random.below(24) {
+    match random.below(25) {
         0 => format!("Order {} has shipped.", random.digits(lengths)),
         1 => format!("order_id={}&total=13.90", random.digits(16)),
         2 => format!("Your tracking number is 1Z{}", random.digits(16)),
@@ -174,6 +174,7 @@ fn decoy(random: &mut Random) -> String {
         }
         21 => format!("trace_id={} span_id={}", random.string(HEX, 32), random.string(HEX, 16)),
         22 => format!("<@{}> std::vector<int> a::b @media (min-width: {}px)", random.digits(18), random.digits(4)),
+        23 => format!("member {} since {}", values::no_card(random), random.from(1990, 2025)),
         _ => format!("user-{} saw sku {} in batch {}", random.digits(6), random.digits(9), random.digits(12)),
     }
 }

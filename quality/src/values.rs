@@ -84,6 +84,13 @@ fn card(random: &mut Random) -> String {
     }
 }
 
+/// Sixteen digits as cards have them, and a wrong one at the end.
+pub fn no_card(random: &mut Random) -> String {
+    let payload = random.digits(15);
+    let wrong = (luhn_digit(&payload) as usize + random.from(1, 9)) % 10;
+    grouped(&format!("{payload}{wrong}"), &[4, 4, 4, 4], random.text(&[" ", "-"]))
+}
+
 fn iban(random: &mut Random) -> String {
     let (country, bank, digits) = random
         .of(&[

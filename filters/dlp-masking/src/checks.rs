@@ -9,22 +9,28 @@ pub fn luhn(digits: &[u8; 24], count: usize) -> bool {
     let [a, b, c] = [a, b, c].map(u64::from_le_bytes);
     // The last digit but one is doubled, which has to stand first of two.
     let words = if count.is_multiple_of(2) { [a, b, c] } else { [a << 8, b << 8 | a >> 56, c << 8 | b >> 56] };
-    count > 0 && luhn_of(words)
+    let [a, b, c] = words.map(luhn_sums);
+    count > 0 && luhn_of(a + b + c)
 }
 
-/// The same of digits that stand in words, eight in each: the first of a word, which is doubled, in its lowest byte.
+/// What eight digits add to Luhn's sum, in parts: the first one, which is doubled, is in the lowest byte.
 #[must_use]
 #[inline(always)]
-pub fn luhn_of<const N: usize>(words: [u64; N]) -> bool {
+pub fn luhn_sums(eight: u64) -> u64 {
     const EVEN: u64 = 0x00ff_00ff_00ff_00ff;
-    let mut sum = 0_u64;
-    for eight in words {
-        let (doubled, single) = (eight & EVEN, eight >> 8 & EVEN);
-        // Of what has two digits then, their sum: nine less.
-        let two = (doubled + 0x007b_007b_007b_007b) >> 7 & 0x0001_0001_0001_0001;
-        sum = sum + single + doubled * 2 - two * 9;
-    }
-    (sum.wrapping_mul(0x0001_0001_0001_0001) >> 48).is_multiple_of(10)
+    let (doubled, single) = (eight & EVEN, eight >> 8 & EVEN);
+    // Of what has two digits then, their sum: nine less.
+    let two = (doubled + 0x007b_007b_007b_007b) >> 7 & 0x0001_0001_0001_0001;
+    single + doubled * 2 - two * 9
+}
+
+/// Whether digits with these sums, of which there are 24 at most, are right.
+#[must_use]
+#[inline(always)]
+pub fn luhn_of(sums: u64) -> bool {
+    let sum = sums.wrapping_mul(0x0001_0001_0001_0001) >> 48;
+    // A tenth, rounded up, in 16 bits behind the point: what is left of the sum's tenths is less than one of them.
+    (sum * 0x199a) & 0xffff < 0x199a
 }
 
 /// ISO 7064 mod 97-10 over letters and digits, the first four moved to the end: IBAN.
@@ -38,43 +44,55 @@ pub fn iban(letters: &[u8]) -> bool {
     rest == 1
 }
 
-/// Verhoeff's scheme: Aadhaar.
+/// Verhoeff's scheme: Aadhaar. The last of twelve digits has the first place.
 #[must_use]
-pub fn verhoeff(digits: &[u8]) -> bool {
-    let mut check = 0;
-    for (digit, moved) in digits.iter().rev().zip(MOVED.iter().cycle()) {
-        let digit = moved.get(usize::from(*digit)).copied().unwrap_or(0);
-        check = PRODUCTS.get(check).and_then(|row| row.get(usize::from(digit))).copied().map_or(0, usize::from);
-    }
-    check == 0
+pub fn verhoeff(digits: &[u8; 12]) -> bool {
+    // A product may be taken in any parts: two, of which neither waits for the other.
+    let [a, b, c, d, e, f, g, h, i, j, k, l] = *digits;
+    let last = times(times(times(times(times(l, 1, k), 2, j), 3, i), 4, h), 5, g);
+    let first = times(times(times(times(times(entry(&MOVED, 6, f), 7, e), 0, d), 1, c), 2, b), 3, a);
+    entry(&PRODUCTS, last, first) == 0
 }
 
-/// Where the place of a digit moves it, once more for each place.
+/// A product, times a digit in a place.
+#[inline(always)]
+fn times(product: u8, place: u8, digit: u8) -> u8 {
+    entry(&PRODUCTS, product, entry(&MOVED, place, digit))
+}
+
+/// What stands in a row of sixteen, so that every place is one of the table.
+#[inline(always)]
+fn entry(table: &[u8; 256], row: u8, column: u8) -> u8 {
+    table.get(usize::from(row << 4 | column & 15)).copied().unwrap_or(0)
+}
+
+/// Where the place of a digit moves it, once more for each place, of which there are eight.
 #[allow(clippy::indexing_slicing, reason = "a table of constants, whose places the compiler checks")]
-const MOVED: [[u8; 10]; 8] = {
+const MOVED: [u8; 256] = {
     let once = [1, 5, 7, 6, 2, 8, 3, 0, 9, 4];
-    let mut moved = [[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]; 8];
-    let mut place = 1;
-    while place < 8 {
-        let mut digit = 0;
-        while digit < 10 {
-            moved[place][digit] = once[moved[place - 1][digit] as usize];
-            digit += 1;
+    let mut moved = [0; 256];
+    let mut digit = 0;
+    while digit < 10 {
+        moved[digit] = digit as u8;
+        let mut place = 1;
+        while place < 8 {
+            moved[place << 4 | digit] = once[moved[(place - 1) << 4 | digit] as usize];
+            place += 1;
         }
-        place += 1;
+        digit += 1;
     }
     moved
 };
 
 /// The products in the dihedral group of ten elements.
 #[allow(clippy::indexing_slicing, reason = "a table of constants, whose places the compiler checks")]
-const PRODUCTS: [[u8; 10]; 10] = {
-    let mut products = [[0; 10]; 10];
+const PRODUCTS: [u8; 256] = {
+    let mut products = [0; 256];
     let mut a = 0;
     while a < 10 {
         let mut b = 0;
         while b < 10 {
-            products[a][b] = match (a < 5, b < 5) {
+            products[a << 4 | b] = match (a < 5, b < 5) {
                 (true, true) => (a + b) % 5,
                 (true, false) => (a + b - 5) % 5 + 5,
                 (false, true) => (a - b) % 5 + 5,
@@ -150,11 +168,12 @@ mod tests {
         for card in ["4111111111111111", "5555555555554444", "378282246310005", "30569309025904", "6011111111111117"] {
             only(luhn, card);
         }
-        // The example of the NHS data dictionary, UIDAI's test number, Receita Federal's well-known one.
+        // The example of the NHS data dictionary, UIDAI's test numbers, Receita Federal's well-known one.
         only(nhs, "943 476 5919");
-        only(verhoeff, "2341 2341 2346");
+        for number in ["2341 2341 2346", "9999 4105 7058", "9999 7165 8847", "9999 3311 9405", "9999 5518 3433"] {
+            only(|digits| digits.try_into().is_ok_and(verhoeff), number);
+        }
         assert!(cpf(&digits("111.444.777-35")) && !cpf(&digits("111.444.777-36")) && !cpf(&[1; 11]));
-        assert!(verhoeff(&digits("2363")) && !verhoeff(&digits("2364")));
         assert!(!nhs(&digits("943476591")) && !cpf(&digits("1114447773")) && !rrn(&digits("1")));
     }
 

@@ -51,8 +51,14 @@ impl Mask {
     pub(crate) fn whole(&self, text: &[u8], name: &str, key: Option<&Key>, out: &mut Vec<u8>) {
         match self {
             Self::Percent { share, with } => {
+                if with.is_ascii() && text.is_ascii() {
+                    let (masked, rest) = text.split_at(part(text.len(), *share));
+                    let with = *with as u8;
+                    out.extend(masked.iter().map(|byte| if is_letter(*byte) { with } else { *byte }));
+                    return out.extend_from_slice(rest);
+                }
                 let all = text.iter().filter(|byte| !is_continuation(**byte)).count();
-                let masked = (all * usize::from(*share) + 50) / 100;
+                let masked = part(all, *share);
                 replace(text, *with, out, |character, _| character < masked);
             }
             Self::Keep { first, last, with } => {
@@ -145,6 +151,11 @@ impl Mask {
             }
         }
     }
+}
+
+/// A share of so many characters, rounded.
+fn part(all: usize, share: u8) -> usize {
+    all.min((all * usize::from(share) + 50) / 100)
 }
 
 /// Replaces letters and digits, by their place among all characters and among letters and digits.

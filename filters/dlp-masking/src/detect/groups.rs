@@ -3,7 +3,7 @@
 use crate::view::{View, is_word};
 
 /// The most groups that are read.
-const MOST: usize = 6;
+const MOST: usize = 5;
 /// Numbers with so many digits in a row are not written in groups.
 const SHORT: usize = 9;
 /// The longest group that can be part of anything.
@@ -84,18 +84,45 @@ impl Groups {
 
 /// The digits of a text as numbers, as many as there is room for.
 pub(crate) fn digits<const N: usize>(text: &[u8]) -> ([u8; N], usize) {
-    let mut out = [0; N];
-    let mut count = 0;
-    for byte in text {
-        let digit = byte.wrapping_sub(b'0');
-        // What is none is written over by the next one.
-        if let Some(place) = out.get_mut(count) {
-            *place = digit;
+    let (mut out, mut count, mut rest) = ([0; N], 0, text);
+    while let [first, behind @ ..] = rest {
+        // Most stand in fours, or in a row.
+        if let Some((four, behind)) = rest.split_first_chunk::<4>()
+            && let Some(values) = four_digits(*four)
+            && let Some(places) = out.get_mut(count..count + 4)
+        {
+            places.copy_from_slice(&values);
+            count += 4;
+            rest = behind;
+            continue;
         }
-        count += usize::from(digit < 10);
+        if first.is_ascii_digit() {
+            let Some(place) = out.get_mut(count) else { break };
+            *place = first - b'0';
+            count += 1;
+        }
+        rest = behind;
     }
-    out.iter_mut().skip(count).for_each(|place| *place = 0);
-    (out, count.min(N))
+    (out, count)
+}
+
+/// Four bytes as numbers, if all are digits.
+#[inline(always)]
+fn four_digits(bytes: [u8; 4]) -> Option<[u8; 4]> {
+    // A digit becomes 0 to 9, to which 118 can be added without the highest bit.
+    let values = u32::from_le_bytes(bytes) ^ 0x3030_3030;
+    let others = ((values & 0x7f7f_7f7f) + 0x7676_7676) | values;
+    (others & 0x8080_8080 == 0).then(|| values.to_le_bytes())
+}
+
+/// How many bytes before a number say whether another group of four digits is before it.
+pub(crate) const FOUR: usize = 6;
+
+/// Whether a group of four digits is before a number, and a separator between them. `before` tells the bytes, by how far they
+/// are from the number.
+pub(crate) fn follows_four(before: impl Fn(usize) -> Option<u8>, separator: u8) -> bool {
+    let is_digit = |back| before(back).is_some_and(|byte: u8| byte.is_ascii_digit());
+    before(1) == Some(separator) && (2..FOUR).all(is_digit) && !is_digit(FOUR)
 }
 
 /// Whether a number stands by itself: it is not a part of a word, of a longer number, or of a name with dashes.

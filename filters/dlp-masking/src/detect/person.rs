@@ -5,13 +5,13 @@
 //! | US SSN | Social Security Administration | 3-2-4 digits; area not 000, 666 or 9xx, no group of zeros. With dashes 60, with spaces 45, without 20: these need a word | dots between groups; ITIN |
 //! | Korean RRN | Resident Registration Act, enforcement rules | a date of birth, a digit for century and sex, six digits. With a dash 60, without 30; a right check digit adds 25, a wrong one takes 10: numbers since October 2020 have none | a number cut by a line break |
 //! | UK NHS | NHS data dictionary | 3-3-4 digits, modulo 11. With spaces 50, with dashes 35, without 30 | other groups |
-//! | Aadhaar | UIDAI | 4-4-4 digits, first 2 to 9, Verhoeff. In groups 60, without 30 | masked forms (`XXXX XXXX 1234`) |
+//! | Aadhaar | UIDAI | 4-4-4 digits, first 2 to 9, Verhoeff. In groups 60, without 30 | masked forms (`XXXX XXXX 1234`); one with four digits more beside it |
 //! | CPF | Receita Federal | 3.3.3-2 digits, two check digits. In that form 80, without 40 | CNPJ; other separators |
 //!
 //! Ten or eleven digits in a row pass a check digit by chance once in eleven or a hundred times, so they need a word nearby.
 
 use super::Groups;
-use super::groups::{Printed, digits, stands_alone};
+use super::groups::{Printed, digits, follows_four, stands_alone};
 use crate::checks;
 use crate::entity::Candidate;
 use crate::view::View;
@@ -65,12 +65,10 @@ pub(crate) fn nhs(view: &View<'_>, groups: &Groups) -> Option<Candidate> {
 
 /// An Aadhaar number.
 pub(crate) fn aadhaar(view: &View<'_>, groups: &Groups) -> Option<Candidate> {
-    // Four more digits behind: the beginning of something longer, unless they are the year of a date.
-    if groups.length(0) == 4
-        && groups.length(3) == 4
-        && groups.separator(3) == groups.separator(1)
-        && groups.separator(4) != b'-'
-    {
+    let separator = groups.separator(1);
+    // Four more digits behind, unless they are the year of a date, or before: a part of something longer.
+    let goes_on = groups.length(3) == 4 && groups.separator(3) == separator && groups.separator(4) != b'-';
+    if groups.length(0) == 4 && (goes_on || follows_four(|back| view.before(groups.start, back), separator)) {
         return None;
     }
     let (end, score) = match groups.length(0) {
@@ -79,7 +77,12 @@ pub(crate) fn aadhaar(view: &View<'_>, groups: &Groups) -> Option<Candidate> {
         _ => return None,
     };
     let (digits, _) = digits::<12>(view.slice(groups.start..end));
-    found(view, groups.start, end, matches!(digits, [2..=9, ..]) && checks::verhoeff(&digits), score)
+    found(view, groups.start, end, is_aadhaar(&digits), score)
+}
+
+/// Whether an Aadhaar number can have these digits.
+pub(super) fn is_aadhaar(digits: &[u8; 12]) -> bool {
+    matches!(digits, [2..=9, ..]) && checks::verhoeff(digits)
 }
 
 /// A Brazilian taxpayer's number.
