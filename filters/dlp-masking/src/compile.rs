@@ -118,7 +118,11 @@ impl Maker {
             None => Names::new(NAMES),
             Some(list) if list.is_empty() => return Err(refused("names.list", "expected at least one name")),
             Some(list) => {
-                let short = |name: &String| name.chars().filter(|letter| letter.is_alphanumeric()).count() < 3;
+                // A letter of a script that has one for each syllable counts as three do.
+                let short = |name: &String| {
+                    let letters = || name.chars().filter(|letter| letter.is_alphanumeric());
+                    letters().count() < 3 && letters().map(char::len_utf8).sum::<usize>() < 6
+                };
                 if let Some(i) = list.iter().position(short) {
                     let message = "expected at least three letters or digits: every name that ends so is meant";
                     return Err(refused(format!("names.list[{i}]"), message));

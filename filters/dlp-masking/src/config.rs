@@ -93,8 +93,8 @@ pub struct Entities {
 #[derive(Debug, Clone, PartialEq, ReadConfig, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Named {
-    /// The names: of each only letters and digits count, and no case; a longer name that ends with it is one as well.
-    /// Without it, the usual ones: `password`, `secret`, `apikey`, `accesstoken` and the like.
+    /// The names: of each only letters and digits count, and for ASCII no case; a longer name that ends with it is one as
+    /// well. Without it, the usual ones: `password`, `secret`, `apikey`, `accesstoken` and the like.
     #[serde(default)]
     pub list: Option<Vec<String>>,
     /// What stands in the values' place.

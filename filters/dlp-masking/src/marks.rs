@@ -22,7 +22,7 @@ use fragments::Fragments;
 pub(crate) use lanes::Table;
 use planes::{Parts, Planes};
 use rules::Block;
-pub(crate) use set::{add, has};
+pub(crate) use set::{add, may_have};
 pub(crate) use tails::Tails;
 
 use crate::view::is_word;

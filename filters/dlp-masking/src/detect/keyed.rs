@@ -1,10 +1,11 @@
 //! Values whose name says that they are secret: `password=...`, `"api_key": "..."`.
 //!
 //! * Source: the names below, or a configuration's own.
-//! * Rule: a name, of which only letters and digits count and no case, that is one of the list or ends with one
+//! * Rule: a name, of which only letters and digits count and no case of ASCII, that is one of the list or ends with one
 //!   (`db_password`, `clientSecret`); `=` or `:`; then the value to its closing quote, or to white space or punctuation. In
 //!   JSON and forms the machine of that format knows names and values, and every string and number under such a name is meant.
-//! * Known misses: names that are not listed; in text, values on the next line, names in a sentence, and names beyond ASCII.
+//! * Known misses: names that are not listed; in text, values on the next line and names in a sentence; letters
+//!   beyond ASCII in the other case (`contraseña` finds no `CONTRASEÑA`; both can be listed).
 
 use crate::entity::Candidate;
 use crate::marks::{self, Table};
@@ -54,7 +55,7 @@ pub struct Names {
 }
 
 impl Names {
-    /// Of a name only letters and digits count, and no case.
+    /// Of a name only letters and digits count, and no case of ASCII.
     pub fn new<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
         let names = names.into_iter().map(|name| significant(name.as_bytes()).rev().collect::<Vec<_>>());
         let names: Vec<_> = names.filter(|name| !name.is_empty()).map(Vec::into_boxed_slice).collect();
@@ -86,11 +87,11 @@ impl Names {
     #[inline]
     fn may_end_with(&self, view: &View<'_>, at: usize, back: usize) -> bool {
         let mut last = (0..).map(|place| view.before(at, back + place)).zip(&self.tails);
-        if !last.all(|(byte, table)| byte.is_some_and(|byte| marks::has(table, byte))) {
+        if !last.all(|(byte, table)| byte.is_some_and(|byte| marks::may_have(table, byte))) {
             return false;
         }
         let name = (back..back + LONGEST).map_while(|back| view.before(at, back).filter(|byte| is_name(*byte)));
-        let mut letters = name.filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase());
+        let mut letters = name.filter(is_significant).map(|byte| byte.to_ascii_lowercase());
         let Some(last) = letters.next() else { return false };
         letters.next().is_none_or(|before| self.ends.may_have(before, last))
     }
@@ -149,7 +150,11 @@ fn is_quote(byte: u8) -> bool {
 }
 
 fn significant(name: &[u8]) -> impl DoubleEndedIterator<Item = u8> {
-    name.iter().filter(|byte| byte.is_ascii_alphanumeric() || **byte >= 0x80).map(u8::to_ascii_lowercase)
+    name.iter().copied().filter(is_significant).map(|byte| byte.to_ascii_lowercase())
+}
+
+fn is_significant(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || !byte.is_ascii()
 }
 
 /// A value whose `=` or `:` is at `at`.
@@ -165,7 +170,14 @@ pub(crate) fn at(view: &View<'_>, names: &Names, at: usize) -> Option<Candidate>
     let mut name = [0; LONGEST];
     let mut length = 0;
     while let Some(byte) = view.before(at, back + length).filter(|byte| is_name(*byte)) {
-        *name.get_mut(LONGEST.checked_sub(length + 1)?)? = byte;
+        let Some(place) = LONGEST.checked_sub(length + 1).and_then(|place| name.get_mut(place)) else {
+            // There are languages that write no spaces between words: the last one may be a name.
+            if byte.is_ascii() && name.is_ascii() {
+                return None;
+            }
+            break;
+        };
+        *place = byte;
         length += 1;
     }
     if length < 3 || !names.has(name.get(LONGEST - length..)?) {
@@ -183,5 +195,5 @@ pub(crate) fn at(view: &View<'_>, names: &Names, at: usize) -> Option<Candidate>
 }
 
 fn is_name(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
+    is_significant(&byte) || matches!(byte, b'_' | b'-' | b'.')
 }

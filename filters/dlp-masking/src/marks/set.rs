@@ -4,6 +4,8 @@ use super::lanes::Table;
 
 /// For the upper half of a byte, the bit that stands for it in the tables of sets; none for bytes that are not of ASCII.
 pub(super) const ASCII_BITS: Table = [1, 2, 4, 8, 16, 32, 64, 128, 0, 0, 0, 0, 0, 0, 0, 0];
+/// The same for all, where a byte that is not of ASCII may pass for the one of ASCII that is 128 less.
+pub(super) const ALL_BITS: Table = [1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128];
 /// The same for the others alone.
 pub(super) const OTHER_BITS: Table = [0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 64, 128];
 
@@ -24,7 +26,7 @@ pub(crate) const fn add(table: &mut Table, byte: u8) {
     table[(byte & 15) as usize] |= 1 << ((byte >> 4) & 7);
 }
 
-/// Whether a byte of ASCII is in a set.
-pub(crate) fn has(table: &Table, byte: u8) -> bool {
-    byte.is_ascii() && table.get(usize::from(byte & 15)).is_some_and(|bits| bits >> (byte >> 4) & 1 == 1)
+/// Whether a byte may be in a set, by [`ALL_BITS`].
+pub(crate) fn may_have(table: &Table, byte: u8) -> bool {
+    table.get(usize::from(byte & 15)).is_some_and(|bits| bits >> (byte >> 4 & 7) & 1 == 1)
 }

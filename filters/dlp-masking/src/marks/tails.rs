@@ -11,6 +11,7 @@ struct Loaded {
     tails: [Lanes; 3],
     quote: Lanes,
     ascii: Lanes,
+    all: Lanes,
 }
 
 /// What is known of sixteen bytes: where a name may end, where a quote is, and what the next ones go on from.
@@ -25,13 +26,13 @@ impl Loaded {
     #[inline]
     #[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
     fn lane(&self, bytes: Lanes, second: Lanes, third: Lanes) -> Lane {
-        let (low, high) = (bytes.low(), bytes.high().of(self.ascii));
+        let (low, high) = (bytes.low(), bytes.high().of(self.all));
         let [a, b, c] = self.tails;
         let here = [low.of(a).and(high), low.of(b).and(high), low.of(c).and(high)];
         let ends = here[0].least(second.last_and(here[1])).least(third.last_two_and(here[2]));
         Lane {
             ends: !ends.are_none() & 0xffff,
-            quotes: !low.of(self.quote).and(high).are_none() & 0xffff,
+            quotes: !low.of(self.quote).and(bytes.high().of(self.ascii)).are_none() & 0xffff,
             second: here[1],
             third: here[2],
         }
@@ -49,6 +50,7 @@ fn of_many([a, b, c]: &[Table; 3], text: &[u8], at: usize, signs: u64) -> u64 {
         tails: [Lanes::load(a), Lanes::load(b), Lanes::load(c)],
         quote: Lanes::load(&QUOTE),
         ascii: Lanes::load(&set::ASCII_BITS),
+        all: Lanes::load(&set::ALL_BITS),
     };
     let all = Lanes::load(&[u8::MAX; 16]);
     let mut lane = Lane { ends: 0, quotes: 0, second: all, third: all };
@@ -84,8 +86,11 @@ impl Tails {
     pub fn new(tables: [Table; 3]) -> Self {
         let mut bytes = [0; 256];
         for (byte, kinds) in (0..=u8::MAX).zip(&mut bytes) {
-            for (bit, table) in tables.iter().chain([&QUOTE]).enumerate() {
-                *kinds |= u8::from(set::has(table, byte)) << bit;
+            for (bit, table) in tables.iter().enumerate() {
+                *kinds |= u8::from(set::may_have(table, byte)) << bit;
+            }
+            if byte.is_ascii() && set::may_have(&QUOTE, byte) {
+                *kinds |= QUOTED;
             }
         }
         Self { tables, bytes }
@@ -130,9 +135,12 @@ mod tests {
 
     #[test]
     fn many_signs_are_told_as_each_by_itself() {
-        let tables = Names::new(NAMES).tails();
+        let tables = Names::new(NAMES.into_iter().chain(["contraseña", "пароль"])).tails();
         let tails = Tails::new(tables);
-        let parts = ["password", "pwd", "token", "KEY", "x", "rd", "s_", "\"", " ", "'", "\\", ":", "=", ".", "-", "é"];
+        let parts = [
+            "password", "pwd", "token", "KEY", "x", "rd", "s_", "\"", " ", "'", "\\", ":", "=", ".", "-", "é", "ña",
+            "ЛЬ", "\u{a0}",
+        ];
         let mut random = 0x9e37_79b9_7f4a_7c15_u64;
         let mut below = |bound: u64| {
             random ^= random << 13;
@@ -144,7 +152,7 @@ mod tests {
         for _ in 0..500 {
             let mut text = String::new();
             while text.len() < 200 {
-                text.push_str(parts[below(16) as usize]);
+                text.push_str(parts[below(parts.len() as u64) as usize]);
             }
             for at in [16, 64, 100] {
                 let bytes = text.as_bytes();

@@ -1,8 +1,13 @@
 //! What is found in short texts, and what is not.
 
+use dlp_masking::detect::keyed::Names;
+use dlp_masking::engine::Engine;
 use dlp_masking::format::Machine;
+use dlp_masking::mask::Mask;
+use dlp_masking::plan::{Plan, Rule};
+use dlp_masking::scan::HOLD_BACK;
 
-use crate::support::{at_once, labels};
+use crate::support::{at_once, is_the_same_for_every_cut, labels};
 
 fn masked(text: &str) -> String {
     String::from_utf8(at_once(&Machine::text(), &labels(), text.as_bytes()).out).unwrap()
@@ -143,4 +148,39 @@ fn secrets() {
         ),
         ("passwordless=1 compass=north pwd:", "passwordless=1 compass=north pwd:"),
     ]);
+}
+
+/// A name may come behind more letters than are looked at, in a language that writes no spaces.
+#[test]
+fn names_in_any_language() {
+    let mut plan = Plan::default();
+    let rule = plan.rule(Rule::new("named"));
+    plan.find_named(Names::new(["contraseña", "密码", "пароль", "ПАРОЛЬ", "kennwort"]), rule);
+    let engine = Engine { plan, masks: vec![Mask::Label], ..Engine::default() };
+    let long = "这是我们所有人都知道的那个非常重要的秘密";
+    for (name, meant) in [
+        ("contraseña", true),
+        ("\"Contraseña\" ", true),
+        ("CONTRASEñA", true),
+        ("CONTRASEÑA", false),
+        ("mi_contraseña", true),
+        ("contrasena", false),
+        ("contraseñas", false),
+        ("пароль", true),
+        ("ПАРОЛЬ", true),
+        ("Пароль", false),
+        ("пароли", false),
+        ("密码", true),
+        (&format!("{long}密码"), true),
+        (&format!("{long}kennwort"), true),
+        (&format!("{}kennwort", "x".repeat(60)), false),
+        ("码", false),
+        ("kennwört", false),
+    ] {
+        let text = format!("a {name}=hunter2&b");
+        let expected = if meant { format!("a {name}=[named]&b") } else { text.clone() };
+        let cuts: Vec<_> = (0..text.len()).collect();
+        let masked = is_the_same_for_every_cut(&Machine::text(), &engine, text.as_bytes(), &cuts, HOLD_BACK);
+        assert_eq!(String::from_utf8(masked.out).unwrap(), expected);
+    }
 }
