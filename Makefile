@@ -77,7 +77,7 @@ help:
 	echo "make bench-loading [BLESS=1]      what it costs to load each image of the filters, in two minutes"
 	echo "make bench-limit [BLESS=1]        the limiter beside Envoy's own, in ten minutes"
 	echo "make bench-bodies [BLESS=1]       masked bodies beside Lua, in five minutes"
-	echo "make quality                      precision and recall of the masking detectors, against their floors"
+	echo "make quality [BLESS=1]            precision and recall of the masking detectors, against their floors"
 	echo "make interop [BLESS=1]            skopeo, buildah, crane, oras and cosign read what we wrote, and we what they wrote"
 	echo "make interop-resources            images and resources before the fetchers and validators of others"
 	echo "make rules [BLESS=1]              which rules of Envoy's behaviour have a test"
@@ -175,7 +175,7 @@ fuzz: modules
 # On texts that are made up anew by every run, and are the same in each.
 .PHONY: quality
 quality:
-	$(CARGO) run -q -p dlp-quality
+	$(CARGO) run -q -p dlp-quality $(if $(BLESS),-- --out docs/measured/quality.md)
 
 # With counters in the crates of the workspace alone. Without the tools it is a line that says so. ONLY takes names of crates.
 .PHONY: coverage

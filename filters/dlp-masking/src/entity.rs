@@ -5,7 +5,7 @@ use tamis::config::ReadConfig;
 
 use crate::open::Open;
 
-/// What the built-in detectors find. Source, rule and known misses of each stand in [`crate::detect`].
+/// What the built-in detectors find. `docs/filters/dlp-masking-detectors.md` says source, rule and known misses of each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, ReadConfig, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Entity {

@@ -1,7 +1,7 @@
 //! Regular expressions that a user writes.
 //!
 //! All expressions of a configuration become one automaton, so their number does not matter, and time is linear: at a byte
-//! that can begin a match, at most [`LONGEST`] bytes are read. What can be written has therefore a longest match, in bytes:
+//! that can begin a match, at most 127 bytes are read. What can be written has therefore a longest match, in bytes:
 //!
 //! * letters, `\d` `\w` `\s` and their capitals (ASCII), `.` (no line feed), `[a-f]`, `[^a-f]`, `\t \n \r \x2f`;
 //! * `(...)`, `(?:...)`, `|`, `?`, `{3}`, `{2,5}`. There is no `*`, `+` or `{2,}`: say how many there can be;

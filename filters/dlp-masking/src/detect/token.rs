@@ -3,7 +3,7 @@
 //! * Source: the services' own documentation of their formats; the table below has a row for each prefix.
 //! * Rule: the prefix, not within a word, and as many characters of its alphabet as the service uses. Where the length is
 //!   known the token is matched as a whole, else it is followed to its last character. Scores 90.
-//! * Known misses: older formats without a prefix; keys that only what is around them tells (see [`keyed`](super::keyed)).
+//! * Known misses: older formats without a prefix; keys that only what is around them tells (values behind names are for these).
 
 use crate::entity::Candidate;
 use crate::open::{Open, is_base64url};
@@ -14,7 +14,6 @@ const SCORE: i32 = 90;
 /// A prefix, and what follows it.
 #[derive(Debug)]
 pub(crate) struct Prefix {
-    #[allow(dead_code, reason = "says what the row is for")]
     service: &'static str,
     pub prefix: &'static str,
     /// How many characters follow at least, and at most; without the latter as many as there are.
@@ -114,6 +113,16 @@ pub(crate) const PREFIXES: &[Prefix] = &[
     row("Mailchimp transactional", "md-", 22, Some(22), is_base64url),
     row("Age", "AGE-SECRET-KEY-1", 58, Some(58), upper),
 ];
+
+/// The tokens that are known: whose they are, and how they begin.
+///
+/// ```
+/// # use dlp_masking::detect::token;
+/// assert!(token::known().any(|(service, prefix)| service == "npm" && prefix == "npm_"));
+/// ```
+pub fn known() -> impl Iterator<Item = (&'static str, &'static str)> {
+    PREFIXES.iter().map(|row| (row.service, row.prefix))
+}
 
 impl Prefix {
     /// Where in it the three bytes begin that are the rarest in other texts: where the scan stops to look.

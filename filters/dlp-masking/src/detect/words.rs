@@ -1,7 +1,7 @@
 //! Words that a user lists.
 //!
 //! * Rule: the word as it is written, capital letters of ASCII or not; where it begins or ends with a letter, digit or `_`
-//!   nothing of that kind is next to it. The longest word counts. Scores 100. At most [`LONGEST`] bytes each.
+//!   nothing of that kind is next to it. The longest word counts. Scores 100. At most 64 bytes each.
 //! * Known misses: inflected forms; capital letters outside of ASCII.
 //!
 //! A word is looked for at its rarest byte; the words that share it, and its place, are searched by halving, one byte after

@@ -11,6 +11,7 @@
 
 mod bad;
 mod detectors;
+mod documentation;
 mod formats;
 mod fuzz;
 mod hostile;
