@@ -69,7 +69,7 @@ help:
 	echo "make modules                      the wasm modules, in target/tamis"
 	echo "make setup                        what all of these need, in $(TAMIS_CACHE)"
 	echo "make fmt                          format the code"
-	echo "make fuzz [TIME=60]               search for inputs that break a parser or the gate, for so many seconds"
+	echo "make fuzz [TIME=60|EACH=600]      search for inputs that break a parser or the gate: so many seconds in all, or each"
 	echo "make coverage [ONLY=crate]        which lines the tests run, by crate; llvm-cov has to be there (tamis setup coverage)"
 	echo "make cost [BLESS=1]               what every scenario costs, against what is recorded"
 	echo "make bench [BLESS=1]              filters in a real Envoy beside their peers, and the harness beside a bare loop, as ratios"
@@ -166,11 +166,14 @@ interop-resources: modules
 	$(CARGO) test -q -p tamis-oci --test main -- doctor::
 	$(CARGO) test -q -p tamis-cli --test main -- vendors::
 
-# Thirty-eight targets, one after the other. A failure prints the seed that repeats it: ARBTEST_SEED=... make fuzz
-FUZZED := -p tamis -p tamis-module -p tamis-oci -p tamis-core -p tamis-harness -p dlp-masking -p local-rate-limit -p header-routing -p transformation --features tamis-core/regex,transformation/full,dlp-masking/full
+# One target after the other. A failure prints the seed that repeats it: ARBTEST_SEED=... make fuzz
+FUZZED := --workspace $(FULL) --test main
 fuzz: modules
-	$(CARGO) test -q $(FUZZED) --test main --no-run
-	ARBTEST_BUDGET_MS=$$(($(TIME) * 1000 / 38)) $(CARGO) test -q $(FUZZED) --test main fuzz:: -- --test-threads 1
+	$(CARGO) test -q $(FUZZED) --no-run
+	targets=$$($(CARGO) test -q $(FUZZED) fuzz:: -- --list | grep -c ': test$$'); \
+	each=$(if $(EACH),$$(($(EACH) * 1000)),$$(($(TIME) * 1000 / targets))); \
+	echo "==> $$targets targets, $$((each / 1000)) s each"; \
+	ARBTEST_BUDGET_MS=$$each $(CARGO) test -q $(FUZZED) fuzz:: -- --test-threads 1
 
 # On texts that are made up anew by every run, and are the same in each.
 .PHONY: quality

@@ -1,9 +1,7 @@
 //! References, manifests, layers and keys that nobody would write: what is read is what was written, and nothing panics.
-//!
-//! `make test` runs fixed seeds; with ARBTEST_BUDGET_MS, as `make fuzz` sets it, new ones for that long.
 
-use arbtest::arbitrary::{Result, Unstructured};
-use arbtest::arbtest;
+use tamis_fuzz::arbitrary::{Result, Unstructured};
+use tamis_fuzz::sized;
 use tamis_oci::signing::{PublicKey, SigningKey};
 use tamis_oci::{Anatomy, Image, LAYER_TYPE, ModuleRef, Selector};
 
@@ -197,13 +195,7 @@ fn changed_manifest(u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
     Ok(text)
 }
 
-fn fuzz(mut target: impl FnMut(&mut Unstructured<'_>) -> Result<()>) {
-    let mut target = |u: &mut Unstructured<'_>| target(u).or(Ok(()));
-    if ["ARBTEST_BUDGET_MS", "ARBTEST_SEED"].iter().any(|name| std::env::var_os(name).is_some()) {
-        arbtest(target).size_max(256).run();
-        return;
-    }
-    for seed in 1_u64..=20_000 {
-        arbtest(&mut target).seed(seed.wrapping_mul(0x9e37_79b9) << 32 | 128).run();
-    }
+/// References and keys are short.
+fn fuzz(target: impl FnMut(&mut Unstructured<'_>) -> Result<()>) {
+    sized(20_000, |_| 128, 256, target);
 }

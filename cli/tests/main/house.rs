@@ -10,19 +10,20 @@ use crate::repository::{files, root};
 
 /// Who may depend on whom of us: the package, its dependencies, what its tests may have beside them. A name that ends in
 /// `/` is every package in that folder.
-const MAY: [(&str, &[&str], &[&str]); 13] = [
-    ("tamis-core", &["tamis-macros"], &[]),
+const MAY: [(&str, &[&str], &[&str]); 14] = [
+    ("tamis-core", &["tamis-macros"], &["tamis-fuzz"]),
     ("tamis-macros", &[], &[]),
-    ("tamis-module", &[], &[]),
-    ("tamis", &["tamis-core", "tamis-macros"], &[]),
+    ("tamis-module", &[], &["tamis-fuzz"]),
+    ("tamis", &["tamis-core", "tamis-macros"], &["tamis-fuzz"]),
     ("sdk/guests/", &["tamis"], &["tamis-harness", "tamis-module"]),
-    ("tamis-harness", &["tamis-module"], &["tamis-core"]),
+    ("tamis-harness", &["tamis-module"], &["tamis-core", "tamis-fuzz"]),
     ("probe", &[], &[]),
-    ("tamis-oci", &["tamis-module"], &[]),
+    ("tamis-oci", &["tamis-module"], &["tamis-fuzz"]),
     ("tamis-cli", &["tamis-harness", "tamis-oci", "tamis-module"], &[]),
     ("tamis-mesh", &[], &[]),
     ("dlp-quality", &["dlp-masking"], &[]),
-    ("filters/", &["tamis"], &["tamis-harness"]),
+    ("tamis-fuzz", &[], &[]),
+    ("filters/", &["tamis"], &["tamis-harness", "tamis-fuzz"]),
     ("examples/", &["tamis"], &["tamis-harness"]),
 ];
 

@@ -1,10 +1,6 @@
 //! Modules that nobody wrote: the gate and the post-link step hold what they promise.
-//!
-//! `make test` runs fixed seeds; with ARBTEST_BUDGET_MS, as `make fuzz` sets it, every target looks for new ones for that
-//! long, and a failure prints the seed that repeats it (ARBTEST_SEED).
 
-use arbtest::arbitrary::{Arbitrary, Result, Unstructured};
-use arbtest::arbtest;
+use tamis_fuzz::arbitrary::{Arbitrary, Result, Unstructured};
 use tamis_module::gate::{self, HostVerdict, Reason};
 use tamis_module::info::ModuleInfo;
 use tamis_module::post_link::{PostLink, PostLinkError, post_link};
@@ -126,16 +122,7 @@ fn reasons(verdict: &HostVerdict) -> &[Reason] {
     verdict.loads.as_ref().err().map_or(&[], Vec::as_slice)
 }
 
-/// Fixed seeds, as many as take about a second; or new ones, for as long as the environment says.
-fn fuzz(seeds: u64, mut target: impl FnMut(&mut Unstructured<'_>) -> Result<()>) {
-    // That the bytes do not suffice for a module is no finding.
-    let mut target = |u: &mut Unstructured<'_>| target(u).or(Ok(()));
-    if ["ARBTEST_BUDGET_MS", "ARBTEST_SEED"].iter().any(|name| std::env::var_os(name).is_some()) {
-        arbtest(target).run();
-        return;
-    }
-    for seed in 1..=seeds {
-        let size = 64 + seed * 40;
-        arbtest(&mut target).seed(seed.wrapping_mul(0x9e37_79b9) << 32 | size).run();
-    }
+/// Guests and modules need more bytes than others.
+fn fuzz(seeds: u32, target: impl FnMut(&mut Unstructured<'_>) -> Result<()>) {
+    tamis_fuzz::sized(seeds, |seed| 64 + seed * 40, 1 << 16, target);
 }

@@ -1,13 +1,12 @@
-//! Inputs that nobody wrote. `make test` runs fixed seeds; with ARBTEST_BUDGET_MS, as `make fuzz` sets it, every target looks for
-//! new ones for that long, and a failure prints the seed that repeats it (ARBTEST_SEED).
+//! Inputs that nobody wrote.
 
 use std::collections::BTreeMap;
 
-use arbtest::arbitrary::{Result, Unstructured};
-use arbtest::arbtest;
 use serde::{Deserialize, Serialize};
 use tamis::config::parse;
 use tamis::{HeaderName, HeaderValue, OnError, attributes};
+use tamis_fuzz::arbitrary::{Result, Unstructured};
+use tamis_fuzz::{fuzz, sized};
 
 /// A configuration with something of everything.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -74,24 +73,29 @@ const WORDS: [&str; 34] = [
 /// What is read is what a lenient reader makes of the same text, where that takes it too. No text panics.
 #[test]
 fn configuration() {
-    fuzz(1500, |u| {
-        let text = text(u)?;
-        let lenient = serde_json::from_slice::<Config>(&text);
-        match parse::<Config>(&text) {
-            Ok(read) if !text.trim_ascii().is_empty() => {
-                let written = serde_json::to_vec(&read).unwrap();
-                assert_eq!(parse::<Config>(&written).unwrap(), read, "it is read as it is written");
-                // Whole numbers may be written as `1.0`, which the lenient reader does not take.
-                if let Ok(lenient) = lenient {
-                    assert_eq!(read, lenient);
+    sized(
+        1500,
+        |seed| 64 + seed % 64 * 8,
+        1 << 16,
+        |u| {
+            let text = text(u)?;
+            let lenient = serde_json::from_slice::<Config>(&text);
+            match parse::<Config>(&text) {
+                Ok(read) if !text.trim_ascii().is_empty() => {
+                    let written = serde_json::to_vec(&read).unwrap();
+                    assert_eq!(parse::<Config>(&written).unwrap(), read, "it is read as it is written");
+                    // Whole numbers may be written as `1.0`, which the lenient reader does not take.
+                    if let Ok(lenient) = lenient {
+                        assert_eq!(read, lenient);
+                    }
                 }
+                Ok(_) => {}
+                Err(error) => assert!(error.to_string().starts_with("invalid configuration"), "{error}"),
             }
-            Ok(_) => {}
-            Err(error) => assert!(error.to_string().starts_with("invalid configuration"), "{error}"),
-        }
-        let _ = (parse::<OnError>(&text), parse::<HeaderName>(&text), parse::<HeaderValue>(&text));
-        Ok(())
-    });
+            let _ = (parse::<OnError>(&text), parse::<HeaderName>(&text), parse::<HeaderValue>(&text));
+            Ok(())
+        },
+    );
 }
 
 /// Any bytes as the value of any attribute.
@@ -133,18 +137,4 @@ fn rule(u: &mut Unstructured<'_>, depth: u32) -> Result<Rule> {
         1 => Rule::Set { name: u.arbitrary()?, to: u.arbitrary()? },
         _ => Rule::Several((0..u.int_in_range(0..=2)?).map(|_| rule(u, depth - 1)).collect::<Result<_>>()?),
     })
-}
-
-/// Fixed seeds, as many as take about a second; or new ones, for as long as the environment says.
-fn fuzz(seeds: u64, mut target: impl FnMut(&mut Unstructured<'_>) -> Result<()>) {
-    // That the bytes do not suffice is no finding.
-    let mut target = |u: &mut Unstructured<'_>| target(u).or(Ok(()));
-    if ["ARBTEST_BUDGET_MS", "ARBTEST_SEED"].iter().any(|name| std::env::var_os(name).is_some()) {
-        arbtest(target).run();
-        return;
-    }
-    for seed in 1..=seeds {
-        let size = 64 + seed % 64 * 8;
-        arbtest(&mut target).seed(seed.wrapping_mul(0x9e37_79b9) << 32 | size).run();
-    }
 }

@@ -1,7 +1,6 @@
 //! Inputs that nobody wrote. The output is the same for every way in which a message is cut; JSON stays JSON; an expression
 //! matches what another engine says.
 
-use arbtest::arbitrary::{Result, Unstructured};
 #[cfg(feature = "full")]
 use dlp_masking::context::Topics;
 use dlp_masking::detect::keyed::{NAMES, Names};
@@ -19,8 +18,10 @@ use dlp_masking::scan::HOLD_BACK;
 use dlp_masking::scan::Scan;
 use dlp_masking::scope::Scope;
 use tamis::json::Path;
+use tamis_fuzz::arbitrary::{Result, Unstructured};
+use tamis_fuzz::fuzz;
 
-use crate::support::{at_once, fuzz, is_the_same_for_every_cut};
+use crate::support::{at_once, is_the_same_for_every_cut};
 
 /// Things that are found, and things that are almost.
 pub const SECRETS: [&str; 44] = [

@@ -1,7 +1,5 @@
 //! Messages through a machine, cut anyhow.
 
-use arbtest::arbitrary::{Result, Unstructured};
-use arbtest::arbtest;
 use dlp_masking::engine::Engine;
 use dlp_masking::format::Machine;
 use dlp_masking::hmac::Key;
@@ -87,18 +85,4 @@ pub fn is_the_same_for_every_cut(
         assert_eq!(cut.finds, whole.finds, "of {:?}", String::from_utf8_lossy(text));
     }
     whole
-}
-
-/// Fixed seeds, as many as take about a second; or new ones, for as long as the environment says.
-pub fn fuzz(seeds: u64, mut target: impl FnMut(&mut Unstructured<'_>) -> Result<()>) {
-    // That the bytes do not suffice is no finding.
-    let mut target = |u: &mut Unstructured<'_>| target(u).or(Ok(()));
-    if ["ARBTEST_BUDGET_MS", "ARBTEST_SEED"].iter().any(|name| std::env::var_os(name).is_some()) {
-        arbtest(target).run();
-        return;
-    }
-    for seed in 1..=seeds {
-        let size = 64 + seed * 8;
-        arbtest(&mut target).seed(seed.wrapping_mul(0x9e37_79b9) << 32 | size).run();
-    }
 }

@@ -1,14 +1,11 @@
 //! Inputs that nobody wrote: configurations, and requests that want to be somebody else.
-//!
-//! `make test` runs fixed seeds; with ARBTEST_BUDGET_MS, as `make fuzz` sets it, every target looks for new ones for that
-//! long, and a failure prints the seed that repeats it (ARBTEST_SEED).
 
-use arbtest::arbitrary::{Result, Unstructured};
-use arbtest::arbtest;
 use header_routing::config::{Config, Sticky};
 use header_routing::routes::{Routes, Ways};
 use header_routing::split::{Who, arm, set_cookie, who};
 use tamis::matching::Request;
+use tamis_fuzz::arbitrary::{Result, Unstructured};
+use tamis_fuzz::fuzz;
 
 /// Words of a configuration, and some that are none.
 const WORDS: [&str; 36] = [
@@ -50,25 +47,12 @@ const WORDS: [&str; 36] = [
     "null",
 ];
 
-fn fuzz(seeds: u64, mut target: impl FnMut(&mut Unstructured<'_>) -> Result<()>) {
-    // That the bytes do not suffice is no finding.
-    let mut target = |u: &mut Unstructured<'_>| target(u).or(Ok(()));
-    if ["ARBTEST_BUDGET_MS", "ARBTEST_SEED"].iter().any(|name| std::env::var_os(name).is_some()) {
-        arbtest(target).run();
-        return;
-    }
-    for seed in 1..=seeds {
-        let size = 64 + seed * 8;
-        arbtest(&mut target).seed(seed.wrapping_mul(0x9e37_79b9) << 32 | size).run();
-    }
-}
-
 fn configuration(u: &mut Unstructured<'_>) -> Result<String> {
     if u.ratio(1, 3)? {
         let words = (0..u.int_in_range(0..=40)?).map(|_| u.choose(&WORDS).copied());
         return Ok(words.collect::<Result<Vec<_>>>()?.join(" "));
     }
-    let mut text = || Ok::<_, arbtest::arbitrary::Error>(serde_json::Value::from(u.arbitrary::<&str>()?));
+    let mut text = || Ok::<_, tamis_fuzz::arbitrary::Error>(serde_json::Value::from(u.arbitrary::<&str>()?));
     let (value, salt, cookie, path) = (text()?, text()?, text()?, text()?);
     let weights = [u.arbitrary::<u32>()?, u.arbitrary::<u32>()?];
     Ok(format!(

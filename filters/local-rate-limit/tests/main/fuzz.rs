@@ -1,10 +1,5 @@
 //! Inputs that nobody wrote: configurations, keys, costs, and shared values that another plugin has written.
-//!
-//! `make test` runs fixed seeds; with ARBTEST_BUDGET_MS, as `make fuzz` sets it, every target looks for new ones for that
-//! long, and a failure prints the seed that repeats it (ARBTEST_SEED).
 
-use arbtest::arbitrary::{Result, Unstructured};
-use arbtest::arbtest;
 use local_rate_limit::config::{Config, Limit};
 use local_rate_limit::limiter::{Cell, Cells, Demand, Table, decide, refund};
 use local_rate_limit::note::Note;
@@ -14,6 +9,8 @@ use local_rate_limit::set::Set;
 use local_rate_limit::window::{Now, SECOND, Window};
 use tamis::hash::Key;
 use tamis::matching::Request;
+use tamis_fuzz::arbitrary::{Result, Unstructured};
+use tamis_fuzz::fuzz;
 
 /// Words of a configuration, and some that are none.
 const WORDS: [&str; 44] = [
@@ -63,19 +60,6 @@ const WORDS: [&str; 44] = [
     "null",
 ];
 
-fn fuzz(seeds: u64, mut target: impl FnMut(&mut Unstructured<'_>) -> Result<()>) {
-    // That the bytes do not suffice is no finding.
-    let mut target = |u: &mut Unstructured<'_>| target(u).or(Ok(()));
-    if ["ARBTEST_BUDGET_MS", "ARBTEST_SEED"].iter().any(|name| std::env::var_os(name).is_some()) {
-        arbtest(target).run();
-        return;
-    }
-    for seed in 1..=seeds {
-        let size = 64 + seed * 8;
-        arbtest(&mut target).seed(seed.wrapping_mul(0x9e37_79b9) << 32 | size).run();
-    }
-}
-
 /// A configuration that is nearly right: words, or a whole one with numbers and texts from anywhere.
 fn configuration(u: &mut Unstructured<'_>) -> Result<String> {
     if u.ratio(1, 3)? {
@@ -83,7 +67,11 @@ fn configuration(u: &mut Unstructured<'_>) -> Result<String> {
         return Ok(words.collect::<Result<Vec<_>>>()?.join(" "));
     }
     let number = |u: &mut Unstructured<'_>| {
-        Ok::<_, arbtest::arbitrary::Error>(if u.ratio(1, 2)? { u.int_in_range(0..=9)? } else { u.arbitrary::<i64>()? })
+        Ok::<_, tamis_fuzz::arbitrary::Error>(if u.ratio(1, 2)? {
+            u.int_in_range(0..=9)?
+        } else {
+            u.arbitrary::<i64>()?
+        })
     };
     let name = *u.choose(&["x-key", "a", "", "a b", "\u{e4}"])?;
     let text = serde_json::Value::from(if u.ratio(1, 8)? { u.arbitrary::<&str>()? } else { name });

@@ -1,15 +1,12 @@
 //! Inputs that nobody wrote: configurations of extractors, what flows into templates, paths that are rewritten.
-//!
-//! `make test` runs fixed seeds; with ARBTEST_BUDGET_MS, as `make fuzz` sets it, every target looks for new ones for that
-//! long, and a failure prints the seed that repeats it (ARBTEST_SEED).
 
 use std::sync::Arc;
 
-use arbtest::arbitrary::{Result, Unstructured};
-use arbtest::arbtest;
 use serde_json::json;
 use tamis::rewrite::{MAX_PATH_BYTES, PathRewrite, fit};
 use tamis::views::RequestPath;
+use tamis_fuzz::arbitrary::{Result, Unstructured};
+use tamis_fuzz::fuzz;
 use transformation::extractors::Extractor;
 use transformation::templates::facts::Facts;
 use transformation::templates::{Template, Undefined};
@@ -43,19 +40,6 @@ const TEMPLATES: [&str; 20] = [
     r#"{{ "x" if a is defined else "y" }}{{ b|default("z") }}{{ a is none }}"#,
     r#"{"a": "{{ a }}", "b": {{ b|tojson }}}"#,
 ];
-
-fn fuzz(seeds: u64, mut target: impl FnMut(&mut Unstructured<'_>) -> Result<()>) {
-    // That the bytes do not suffice is no finding.
-    let mut target = |u: &mut Unstructured<'_>| target(u).or(Ok(()));
-    if ["ARBTEST_BUDGET_MS", "ARBTEST_SEED"].iter().any(|name| std::env::var_os(name).is_some()) {
-        arbtest(target).run();
-        return;
-    }
-    for seed in 1..=seeds {
-        let size = 64 + seed * 8;
-        arbtest(&mut target).seed(seed.wrapping_mul(0x9e37_79b9) << 32 | size).run();
-    }
-}
 
 fn pieces(u: &mut Unstructured<'_>, most: usize) -> Result<String> {
     (0..u.int_in_range(0..=most)?).map(|_| u.choose(&PIECES).copied()).collect()

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arbtest::arbitrary::{Arbitrary, Result, Unstructured};
+use tamis_fuzz::arbitrary::{Arbitrary, Result, Unstructured};
 use tamis_harness::context::{Attributes, ClusterState, HeaderMap, Plugin, Process};
 use tamis_harness::stream::{
     CalloutAnswer, FailurePolicy, FilterSpec, LoadError, LoadedModule, Passed, Proxy, WireMessage,

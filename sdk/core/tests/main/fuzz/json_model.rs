@@ -1,8 +1,8 @@
 //! Edits a second time, on a tree that keeps every byte: what the editor makes of a document is, to the byte, what the
 //! tree becomes. Shares nothing with the editor but the text of paths.
 
-use arbtest::arbitrary::{Result, Unstructured};
 use tamis_core::json::{Document, Edit, MergePatch, Path, Step, Text};
+use tamis_fuzz::arbitrary::{Result, Unstructured};
 
 use super::fuzz;
 

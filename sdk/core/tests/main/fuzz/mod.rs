@@ -1,17 +1,14 @@
 //! Inputs that nobody wrote: nothing panics, and what is promised of every input holds.
-//!
-//! `make test` runs fixed seeds; with ARBTEST_BUDGET_MS, as `make fuzz` sets it, every target looks for new ones for that
-//! long, and a failure prints the seed that repeats it (ARBTEST_SEED).
 
 mod json_model;
 
-use arbtest::arbitrary::{Result, Unstructured};
-use arbtest::arbtest;
 use serde_json::{Value, json};
 use tamis_core::Pairs;
 use tamis_core::json::{Document, Edit, MergePatch, Path, Text};
 use tamis_core::matching::{Match, Request, most_specific};
 use tamis_core::views::{Authority, ContentType, Cookies, Query, RequestPath, address, forwarded, percent_decoded};
+use tamis_fuzz::arbitrary::{Result, Unstructured};
+use tamis_fuzz::fuzz;
 
 #[test]
 fn views() {
@@ -233,18 +230,4 @@ fn value(u: &mut Unstructured<'_>) -> Result<Value> {
 fn bytes(u: &mut Unstructured<'_>, alphabet: &[u8]) -> Result<Vec<u8>> {
     let length = u.int_in_range(0..=40)?;
     (0..length).map(|_| if u.ratio(1, 20)? { u.arbitrary() } else { u.choose(alphabet).copied() }).collect()
-}
-
-/// Fixed seeds, as many as take about a second; or new ones, for as long as the environment says.
-pub(crate) fn fuzz(seeds: u64, mut target: impl FnMut(&mut Unstructured<'_>) -> Result<()>) {
-    // That the bytes do not suffice is no finding.
-    let mut target = |u: &mut Unstructured<'_>| target(u).or(Ok(()));
-    if ["ARBTEST_BUDGET_MS", "ARBTEST_SEED"].iter().any(|name| std::env::var_os(name).is_some()) {
-        arbtest(target).run();
-        return;
-    }
-    for seed in 1..=seeds {
-        let size = 64 + seed * 8;
-        arbtest(&mut target).seed(seed.wrapping_mul(0x9e37_79b9) << 32 | size).run();
-    }
 }
