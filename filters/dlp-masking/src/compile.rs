@@ -118,7 +118,7 @@ impl Maker {
             None => Names::new(NAMES),
             Some(list) if list.is_empty() => return Err(refused("names.list", "expected at least one name")),
             Some(list) => {
-                // A letter of a script that has one for each syllable counts as three do.
+                // Two letters of a script that has one for each syllable tell as much as three others.
                 let short = |name: &String| {
                     let letters = || name.chars().filter(|letter| letter.is_alphanumeric());
                     letters().count() < 3 && letters().map(char::len_utf8).sum::<usize>() < 6

@@ -8,8 +8,8 @@
 //!
 //! Marks are made for a whole window, in which a text may be a part. Its neighbours stand for nothing then: what a detector
 //! needs to be *there* must be in the text itself, and what must *not* be there is a digit behind a number, which no text of
-//! any format has behind its end, or a letter before it: where a text begins behind a letter, its first byte is looked at in any
-//! case ([`Marks::is_cut`]).
+//! any format has behind its end, or before it four digits and a separator, with which no format ends what is before a text, or a
+//! letter: where a text begins behind a letter, its first byte is looked at in any case ([`Marks::is_cut`]).
 
 mod fragments;
 mod lanes;
