@@ -379,7 +379,7 @@ fn expressions() {
     fuzz(400, |u| {
         let length = u.int_in_range(1..=14)?;
         let source = (0..length)
-            .map(|_| u.choose(b"aab1-|?(){}[]2,.\\dw:^").copied().map(char::from))
+            .map(|_| u.choose(b"aab1-|?(){}[]2,.\\dw:^&~+").copied().map(char::from))
             .collect::<Result<String>>()?;
         let Ok(pattern) = Pattern::parse(&source) else { return Ok(()) };
         let mut plan = Plan::default();

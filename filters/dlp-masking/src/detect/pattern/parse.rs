@@ -153,7 +153,11 @@ struct Reader<'s> {
 
 impl Reader<'_> {
     fn peek(&self) -> Option<char> {
-        self.source.get(self.at..)?.chars().next()
+        self.rest().chars().next()
+    }
+
+    fn rest(&self) -> &str {
+        self.source.get(self.at..).unwrap_or_default()
     }
 
     fn next(&mut self) -> Option<char> {
@@ -163,7 +167,7 @@ impl Reader<'_> {
     }
 
     fn take(&mut self, wanted: &str) -> bool {
-        let there = self.source.get(self.at..).is_some_and(|rest| rest.starts_with(wanted));
+        let there = self.rest().starts_with(wanted);
         self.at += if there { wanted.len() } else { 0 };
         there
     }
@@ -279,6 +283,11 @@ impl Reader<'_> {
         Set::of(set.bytes().flat_map(|byte| [byte, byte.to_ascii_lowercase(), byte.to_ascii_uppercase()]))
     }
 
+    /// Whether a `-` comes that does not end the class.
+    fn begins_range(&self) -> bool {
+        self.rest().starts_with('-') && !self.rest().starts_with("-]")
+    }
+
     fn class(&mut self, start: usize) -> Result<Node, InvalidPattern> {
         let not = self.take("^");
         let mut bytes = Vec::new();
@@ -290,6 +299,10 @@ impl Reader<'_> {
                 '\\' => match self.escape()? {
                     Escape::Set(set) if set.bytes().count() == 1 => set.bytes().next().unwrap_or(0),
                     Escape::Set(set) => {
+                        if self.begins_range() {
+                            let message = "a range begins with one character";
+                            return Err(InvalidPattern::Syntax { at, message });
+                        }
                         bytes.extend(set.bytes());
                         continue;
                     }
@@ -300,11 +313,21 @@ impl Reader<'_> {
                         });
                     }
                 },
-                // Other engines take it for a class in the class.
+                // Other engines take these for a class in the class, or for something between two classes.
                 '[' => return Err(InvalidPattern::Syntax { at, message: "write \\[ for a bracket in a class" }),
+                twice @ ('-' | '&' | '~') if self.rest().starts_with(twice) => {
+                    let message = "write \\-, \\& and \\~ where there are two in a row in a class";
+                    return Err(InvalidPattern::Syntax { at, message });
+                }
                 other => ascii(other, at)?,
             };
-            let range = self.source.get(self.at..).is_some_and(|rest| rest.starts_with('-') && !rest.starts_with("-]"));
+            let range = self.begins_range();
+            // Engines differ about whether these begin or end one.
+            let unclear = |at: usize| self.source.get(at..).is_some_and(|rest| rest.starts_with(['-', ']', '[']));
+            if range && (unclear(at) || unclear(self.at + 1)) {
+                let message = "write \\-, \\] and \\[ where a range begins or ends with them";
+                return Err(InvalidPattern::Syntax { at, message });
+            }
             let last = if range {
                 self.at += 1;
                 let at = self.at;
