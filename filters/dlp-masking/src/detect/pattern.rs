@@ -4,6 +4,7 @@
 //! that can begin a match, at most 127 bytes are read. What can be written has therefore a longest match, in bytes:
 //!
 //! * letters, `\d` `\w` `\s` and their capitals (ASCII), `.` (no line feed), `[a-f]`, `[^a-f]`, `\t \n \r \x2f`;
+//!   a class that engines understand differently (`[a--b]`, `[a&&b]`, `[[:alpha:]]`) is refused;
 //! * `(...)`, `(?:...)`, `|`, `?`, `{3}`, `{2,5}`. There is no `*`, `+` or `{2,}`: say how many there can be;
 //! * `(?i)` as the beginning: capital letters of ASCII or not;
 //! * `\b` as the beginning or the end: not within a word.
