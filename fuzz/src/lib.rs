@@ -17,7 +17,7 @@ use arbtest::arbitrary::{Result, Unstructured};
 use arbtest::arbtest;
 
 /// The most bytes of an input, unless a target says less.
-const MOST: u32 = 1 << 16;
+pub const MOST: u32 = 1 << 16;
 
 /// Runs a target on so many fixed seeds, as many as take about a second: the first one has 72 bytes, and each eight more.
 ///
@@ -26,6 +26,15 @@ const MOST: u32 = 1 << 16;
 /// When the target does, with the seed.
 pub fn fuzz(seeds: u32, target: impl FnMut(&mut Unstructured<'_>) -> Result<()>) {
     sized(seeds, |seed| 64 + seed * 8, MOST, target);
+}
+
+/// The same for what needs more bytes, as a module does: forty more for each seed.
+///
+/// # Panics
+///
+/// When the target does, with the seed.
+pub fn fuzz_long(seeds: u32, target: impl FnMut(&mut Unstructured<'_>) -> Result<()>) {
+    sized(seeds, |seed| 64 + seed * 40, MOST, target);
 }
 
 /// The same with other sizes: of each fixed seed, which count from 1, and at most of new ones.

@@ -5,11 +5,6 @@ mod guests;
 
 use tamis_fuzz::arbitrary::{Result, Unstructured};
 
-/// Guests and modules need more bytes than others.
-fn fuzz(seeds: u32, target: impl FnMut(&mut Unstructured<'_>) -> Result<()>) {
-    tamis_fuzz::sized(seeds, |seed| 64 + seed * 40, 1 << 16, target);
-}
-
 /// Changes a few bytes: some replaced, some put in, some taken out, or the rest cut off.
 fn changed(u: &mut Unstructured<'_>, original: &[u8]) -> Result<Vec<u8>> {
     let mut bytes = original.to_vec();

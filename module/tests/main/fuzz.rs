@@ -1,6 +1,7 @@
 //! Modules that nobody wrote: the gate and the post-link step hold what they promise.
 
-use tamis_fuzz::arbitrary::{Arbitrary, Result, Unstructured};
+use tamis_fuzz::arbitrary::Arbitrary;
+use tamis_fuzz::fuzz_long;
 use tamis_module::gate::{self, HostVerdict, Reason};
 use tamis_module::info::ModuleInfo;
 use tamis_module::post_link::{PostLink, PostLinkError, post_link};
@@ -10,7 +11,7 @@ use crate::plain::{five_phases, module, with_base};
 
 #[test]
 fn generated_modules() {
-    fuzz(150, |u| {
+    fuzz_long(150, |u| {
         // Every feature that the generator knows, switched on and off at random.
         let mut config = Config::arbitrary(u)?;
         config.max_memories = 2;
@@ -28,7 +29,7 @@ fn generated_modules_with_what_a_plugin_has() {
            (func (export "proxy_on_log") (param i32))"#,
     );
     let mut passed = 0;
-    fuzz(150, |u| {
+    fuzz_long(150, |u| {
         let config = Config {
             exports: Some(shape.clone()),
             allow_start_export: false,
@@ -62,7 +63,7 @@ fn real_modules_with_bytes_changed() {
         std::fs::read(crate::symbols::fixture("panics.wasm")).unwrap(),
         module(r#"(import "env" "t" (table 1 funcref)) (memory 1) (data "x") (elem func 0) (func) (start 0)"#),
     ];
-    fuzz(150, |u| {
+    fuzz_long(150, |u| {
         let mut wasm = u.choose(&originals)?.clone();
         for _ in 0..u.int_in_range(1..=8)? {
             let at = u.choose_index(wasm.len().max(1))?;
@@ -120,9 +121,4 @@ fn holds(wasm: &[u8]) {
 
 fn reasons(verdict: &HostVerdict) -> &[Reason] {
     verdict.loads.as_ref().err().map_or(&[], Vec::as_slice)
-}
-
-/// Guests and modules need more bytes than others.
-fn fuzz(seeds: u32, target: impl FnMut(&mut Unstructured<'_>) -> Result<()>) {
-    tamis_fuzz::sized(seeds, |seed| 64 + seed * 40, 1 << 16, target);
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use tamis::config::parse;
 use tamis::{HeaderName, HeaderValue, OnError, attributes};
 use tamis_fuzz::arbitrary::{Result, Unstructured};
-use tamis_fuzz::{fuzz, sized};
+use tamis_fuzz::{MOST, sized};
 
 /// A configuration with something of everything.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -73,29 +73,24 @@ const WORDS: [&str; 34] = [
 /// What is read is what a lenient reader makes of the same text, where that takes it too. No text panics.
 #[test]
 fn configuration() {
-    sized(
-        1500,
-        |seed| 64 + seed % 64 * 8,
-        1 << 16,
-        |u| {
-            let text = text(u)?;
-            let lenient = serde_json::from_slice::<Config>(&text);
-            match parse::<Config>(&text) {
-                Ok(read) if !text.trim_ascii().is_empty() => {
-                    let written = serde_json::to_vec(&read).unwrap();
-                    assert_eq!(parse::<Config>(&written).unwrap(), read, "it is read as it is written");
-                    // Whole numbers may be written as `1.0`, which the lenient reader does not take.
-                    if let Ok(lenient) = lenient {
-                        assert_eq!(read, lenient);
-                    }
+    fuzz(1500, |u| {
+        let text = text(u)?;
+        let lenient = serde_json::from_slice::<Config>(&text);
+        match parse::<Config>(&text) {
+            Ok(read) if !text.trim_ascii().is_empty() => {
+                let written = serde_json::to_vec(&read).unwrap();
+                assert_eq!(parse::<Config>(&written).unwrap(), read, "it is read as it is written");
+                // Whole numbers may be written as `1.0`, which the lenient reader does not take.
+                if let Ok(lenient) = lenient {
+                    assert_eq!(read, lenient);
                 }
-                Ok(_) => {}
-                Err(error) => assert!(error.to_string().starts_with("invalid configuration"), "{error}"),
             }
-            let _ = (parse::<OnError>(&text), parse::<HeaderName>(&text), parse::<HeaderValue>(&text));
-            Ok(())
-        },
-    );
+            Ok(_) => {}
+            Err(error) => assert!(error.to_string().starts_with("invalid configuration"), "{error}"),
+        }
+        let _ = (parse::<OnError>(&text), parse::<HeaderName>(&text), parse::<HeaderValue>(&text));
+        Ok(())
+    });
 }
 
 /// Any bytes as the value of any attribute.
@@ -137,4 +132,9 @@ fn rule(u: &mut Unstructured<'_>, depth: u32) -> Result<Rule> {
         1 => Rule::Set { name: u.arbitrary()?, to: u.arbitrary()? },
         _ => Rule::Several((0..u.int_in_range(0..=2)?).map(|_| rule(u, depth - 1)).collect::<Result<_>>()?),
     })
+}
+
+/// Short ones, and many.
+fn fuzz(seeds: u32, target: impl FnMut(&mut Unstructured<'_>) -> Result<()>) {
+    sized(seeds, |seed| 64 + seed % 64 * 8, MOST, target);
 }

@@ -11,6 +11,8 @@ use tamis_harness::document::Document;
 use tamis_harness::scenario::Modules;
 use tamis_harness::stream::LoadedModule;
 
+use crate::support::is_blessed;
+
 const CASES: &[&str] = &[
     r#"{}"#,
     r#"[]"#,
@@ -104,11 +106,7 @@ fn have_their_words(cases: &[&str], file: &str) {
         let error = message(case).err().unwrap_or_else(|| panic!("{case} is accepted"));
         let _ = write!(text, "{case}\n    {error}\n");
     }
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
-    if std::env::var_os("BLESS").is_some() {
-        std::fs::write(&file, &text).unwrap();
-    }
-    assert_eq!(text, std::fs::read_to_string(&file).unwrap(), "BLESS=1 writes the file anew");
+    is_blessed(file, &text);
 }
 
 /// The two images, as they are shipped.

@@ -8,6 +8,8 @@ use std::path::Path;
 use dlp_masking::detect::{keyed, token};
 use dlp_masking::entity::Entity;
 
+use crate::support::is_blessed;
+
 const HEAD: &str = "# What masking finds, and what it misses
 
 Made from the detectors' own files by their tests; do not edit. How often each is right is measured: see
@@ -49,11 +51,7 @@ fn the_page_says_what_the_files_do() {
             let _ = write!(page, "\nThe names: {}.\n", code(keyed::NAMES));
         }
     }
-    let file = root.join("../../docs/filters/dlp-masking-detectors.md");
-    if std::env::var_os("BLESS").is_some() {
-        fs::write(&file, &page).unwrap();
-    }
-    assert_eq!(page, fs::read_to_string(&file).unwrap_or_default(), "BLESS=1 writes the page anew");
+    is_blessed("../../docs/filters/dlp-masking-detectors.md", &page);
 }
 
 #[test]

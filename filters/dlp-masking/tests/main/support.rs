@@ -1,4 +1,6 @@
-//! Messages through a machine, cut anyhow.
+//! Messages through a machine, cut anyhow; files that tests write.
+
+use std::path::Path;
 
 use dlp_masking::engine::Engine;
 use dlp_masking::format::Machine;
@@ -85,4 +87,14 @@ pub fn is_the_same_for_every_cut(
         assert_eq!(cut.finds, whole.finds, "of {:?}", String::from_utf8_lossy(text));
     }
     whole
+}
+
+/// A file of the crate has this text; with `BLESS=1` it gets it.
+#[track_caller]
+pub fn is_blessed(file: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(&path, text).unwrap();
+    }
+    assert_eq!(text, std::fs::read_to_string(&path).unwrap(), "BLESS=1 writes {file} anew");
 }

@@ -10,7 +10,7 @@ use tamis_harness::scenario::Scenario;
 use tamis_harness::scenario::modules::built;
 use tamis_harness::stream::{FailurePolicy, FilterSpec, LoadError, LoadedModule, Proxy};
 
-use super::{changed, fuzz};
+use super::changed;
 
 /// What the host's reader takes and the guest's does not need to know (rule MEM-5).
 const MOST_PAIRS: usize = 1024;
@@ -18,7 +18,7 @@ const MOST_PAIRS: usize = 1024;
 #[test]
 fn the_guest_and_the_host_read_pairs_alike() {
     let one = Pairs::encode([(b"a".as_slice(), b"1".as_slice()), (b"", b""), (b"a", b"\0\xff")]);
-    fuzz(4000, |u| {
+    tamis_fuzz::fuzz_long(4000, |u| {
         let wire = match u.int_in_range(0..=2)? {
             0 => u.arbitrary::<Vec<u8>>()?,
             1 => changed(u, &one)?,
@@ -58,7 +58,7 @@ fn a_header_map_keeps_its_shape_whatever_is_put_into_it() {
         b"",
         b"\xff\0",
     ];
-    fuzz(2000, |u| {
+    tamis_fuzz::fuzz_long(2000, |u| {
         let mut map = HeaderMap::default();
         for _ in 0..u.int_in_range(0..=24)? {
             let name = if u.arbitrary()? { u.choose(&NAMES)?.to_vec() } else { u.arbitrary()? };
@@ -109,7 +109,7 @@ fn a_scenario_file_is_read_or_refused_with_its_place() {
             expect: {response: {status: 200, headers: {x: {regex: "^a+$"}}}}}]}"#
             .to_vec(),
     );
-    fuzz(400, |u| {
+    tamis_fuzz::fuzz_long(400, |u| {
         let bytes = if u.ratio(1, 8)? { u.arbitrary::<Vec<u8>>()? } else { changed_seed(u, &seeds)? };
         let text = String::from_utf8_lossy(&bytes);
         has_place(&text, Scenario::parse(&text).err());
@@ -145,7 +145,7 @@ fn a_configuration_is_taken_or_refused_with_a_reason() {
         "remove": ["x-debug"], "set": [{"name": "x-env", "value": "\u00e9\ud83d\ude00"}]}}}, {"name": "b", "response":
         {"headers": {"add": [{"name": "x-n", "value": "1"}]}}}]}"#;
     assert!(load(&module, good).is_ok());
-    fuzz(200, |u| {
+    tamis_fuzz::fuzz_long(200, |u| {
         let configuration = match u.int_in_range(0..=3)? {
             0 => u.arbitrary::<Vec<u8>>()?,
             1 => {

@@ -12,11 +12,9 @@ use tamis_module::abi::{ALLOCATORS, AbiVersion, ValueType, WasiSet, callbacks, h
 use tamis_module::gate;
 use wasm_smith::{Config, Module};
 
-use super::fuzz;
-
 #[test]
 fn every_host_function_bears_any_arguments_in_every_phase() {
-    fuzz(60, |u| {
+    tamis_fuzz::fuzz_long(60, |u| {
         let text = caller(u)?;
         let wasm = wat::parse_str(&text).unwrap();
         gate::check(&wasm).unwrap_or_else(|refusal| panic!("{refusal}: {text}"));
@@ -29,7 +27,7 @@ fn every_host_function_bears_any_arguments_in_every_phase() {
 #[test]
 fn generated_modules_bear_a_request_with_body_and_trailers() {
     let (mut refused, mut ran) = (0, 0);
-    fuzz(80, |u| {
+    tamis_fuzz::fuzz_long(80, |u| {
         let config = Config {
             module_shape: Some(wat::parse_str(shape(u)?).unwrap()),
             allow_start_export: false,
